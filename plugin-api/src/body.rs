@@ -1,0 +1,243 @@
+//! Response bodies.
+
+use std::fmt;
+use std::task::{Context, Poll, Waker};
+
+use crate::bridge::body::{Failure, Frame, Pull, Pulled, Stream};
+use crate::bridge::bytes::SharedBytes;
+use crate::bridge::reply::ReplyBody;
+use crate::{Chunk, Outcome, Result};
+
+/// A response body of any shape, for functions that return more than one kind.
+///
+/// ```
+/// use dsgi::{Body, Environ, StartResponse};
+///
+/// fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
+///     start_response("200 OK", &[("Content-Type", "text/plain")])?;
+///     if environ.get("QUERY_STRING") == Some("long") {
+///         return Ok(Body::blocks((0..1_000).map(|n| format!("line {n}\n"))));
+///     }
+///     Ok(Body::from("short\n"))
+/// }
+/// ```
+pub struct Body {
+    source: Source,
+    closers: Vec<Closer>,
+}
+
+type Closer = Box<dyn FnOnce(Outcome, u64) + Send>;
+type Blocks = Box<dyn Iterator<Item = Chunk> + Send>;
+type Polled = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Chunk>> + Send>;
+
+enum Source {
+    Empty,
+    Whole(SharedBytes),
+    Blocks { first: Option<Chunk>, rest: Blocks },
+    Polled(Polled),
+}
+
+/// What an application may return: anything that can be iterated and gives blocks, or a [`Body`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a response body",
+    label = "expected an iterable of blocks, or `dsgi::Body`",
+    note = "a block is `&'static str`, `String`, `&'static [u8]`, `Vec<u8>`, or a `Result` of one",
+    note = "a body is iterated after the function has returned: move what it needs into it, it must be `Send + 'static`"
+)]
+pub trait IntoBody {
+    /// Begins the body: pulls up to the first block that is not empty.
+    ///
+    /// # Errors
+    /// The error that stood in place of that block.
+    fn begin(self) -> Result<Body>;
+}
+
+impl<I> IntoBody for I
+where
+    I: IntoIterator<Item: Into<Chunk> + 'static, IntoIter: Send + 'static>,
+{
+    fn begin(self) -> Result<Body> {
+        let mut blocks = self.into_iter();
+        loop {
+            let Some(block) = blocks.next() else {
+                return Ok(Body::empty());
+            };
+            let bytes = block.into().into_result()?;
+            let last = blocks.size_hint().1 == Some(0);
+            if last {
+                return Ok(Source::Whole(bytes).into());
+            }
+            if !bytes.is_empty() {
+                let rest = Box::new(blocks.map(Into::into));
+                return Ok(Source::Blocks { first: Some(bytes.into()), rest }.into());
+            }
+        }
+    }
+}
+
+impl IntoBody for Body {
+    fn begin(mut self) -> Result<Body> {
+        if let Source::Blocks { first, rest } = &mut self.source {
+            while first.as_ref().is_none_or(|block| block.bytes().is_empty()) {
+                match rest.next() {
+                    Some(block) => *first = Some(block.into_result()?.into()),
+                    None => {
+                        self.source = Source::Empty;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Body {
+    /// No bytes.
+    ///
+    /// ```
+    /// let body = dsgi::Body::empty();
+    /// # drop(body);
+    /// ```
+    #[must_use]
+    pub fn empty() -> Self {
+        Source::Empty.into()
+    }
+
+    /// Blocks from an iterator. Each is sent as soon as it is given, and the next one is asked for
+    /// only when the client takes them.
+    ///
+    /// ```
+    /// let body = dsgi::Body::blocks(["a", "b"].into_iter());
+    /// # drop(body);
+    /// ```
+    #[must_use]
+    pub fn blocks<I>(blocks: I) -> Self
+    where
+        I: IntoIterator<Item: Into<Chunk> + 'static, IntoIter: Send + 'static>,
+    {
+        let rest = Box::new(blocks.into_iter().map(Into::into));
+        Source::Blocks { first: None, rest }.into()
+    }
+
+    /// Blocks from a poll function, for async applications.
+    ///
+    /// ```
+    /// use std::task::Poll;
+    /// let mut left = 3;
+    /// let body = dsgi::Body::poll_blocks(move |_| {
+    ///     left -= 1;
+    ///     Poll::Ready((left >= 0).then(|| "tick\n".into()))
+    /// });
+    /// # drop(body);
+    /// ```
+    #[must_use]
+    pub fn poll_blocks(
+        poll: impl FnMut(&mut Context<'_>) -> Poll<Option<Chunk>> + Send + 'static,
+    ) -> Self {
+        Source::Polled(Box::new(poll)).into()
+    }
+
+    /// Calls `closer` once at the end of the request, whatever the end is, with the number of
+    /// bytes that were handed to the transport. Several closers run in the order they were added.
+    ///
+    /// ```
+    /// let body = dsgi::Body::from("hi").on_close(|outcome, sent| println!("{outcome:?} {sent}"));
+    /// # drop(body);
+    /// ```
+    #[must_use]
+    pub fn on_close(mut self, closer: impl FnOnce(Outcome, u64) + Send + 'static) -> Self {
+        self.closers.push(Box::new(closer));
+        self
+    }
+
+    /// The next block; waits where the source has to.
+    fn next(&mut self, waker: Option<&Waker>) -> Poll<Option<Result<Frame>>> {
+        let block = match &mut self.source {
+            Source::Empty => return Poll::Ready(None),
+            Source::Whole(_) => {
+                let Source::Whole(bytes) = std::mem::replace(&mut self.source, Source::Empty)
+                else {
+                    return Poll::Ready(None);
+                };
+                return Poll::Ready(Some(Ok(Frame::Data(bytes))));
+            }
+            Source::Blocks { first, rest } => first.take().or_else(|| rest.next()),
+            Source::Polled(poll) => {
+                let mut context = Context::from_waker(waker.unwrap_or(Waker::noop()));
+                match poll(&mut context) {
+                    Poll::Ready(block) => block,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        };
+        Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
+    }
+
+    pub(crate) fn into_reply(self) -> ReplyBody {
+        match self.source {
+            Source::Empty if self.closers.is_empty() => ReplyBody::Empty,
+            Source::Whole(bytes) if self.closers.is_empty() => ReplyBody::Whole(bytes),
+            source => ReplyBody::Stream(Stream::of(Self { source, closers: self.closers })),
+        }
+    }
+}
+
+impl Pull for Body {
+    fn pull(&mut self, waker: Option<&Waker>) -> Pulled {
+        self.next(waker).map(|next| {
+            next.map(|frame| {
+                frame.map_err(|error| {
+                    let (status, message) = error.into_parts();
+                    Failure { status, message }
+                })
+            })
+        })
+    }
+
+    fn size_hint(&self) -> Option<(u64, u64)> {
+        match &self.source {
+            Source::Empty => Some((0, 0)),
+            Source::Whole(bytes) => Some((bytes.len() as u64, bytes.len() as u64)),
+            Source::Blocks { .. } | Source::Polled(_) => None,
+        }
+    }
+
+    fn close(self: Box<Self>, outcome: Outcome, bytes_sent: u64) {
+        let Self { source, closers } = *self;
+        drop(source);
+        for closer in closers {
+            closer(outcome, bytes_sent);
+        }
+    }
+}
+
+impl From<Source> for Body {
+    fn from(source: Source) -> Self {
+        Self { source, closers: Vec::new() }
+    }
+}
+
+impl<T: Into<Chunk>> From<T> for Body {
+    fn from(block: T) -> Self {
+        match block.into().into_result() {
+            Ok(bytes) => Source::Whole(bytes).into(),
+            Err(error) => {
+                let rest = Box::new(std::iter::once(Chunk::from(Err::<Chunk, _>(error))));
+                Source::Blocks { first: None, rest }.into()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            Source::Empty => "empty",
+            Source::Whole(_) => "whole",
+            Source::Blocks { .. } => "blocks",
+            Source::Polled(_) => "polled",
+        };
+        write!(f, "Body({source}, {} closers)", self.closers.len())
+    }
+}

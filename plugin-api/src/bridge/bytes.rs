@@ -1,0 +1,143 @@
+//! Owned bytes that know who frees them.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::ops::Deref;
+
+use crate::abi::leaf::{Bytes, Fault};
+
+/// Bytes of either side; dropping them calls their maker's release function.
+pub struct SharedBytes(Bytes);
+
+// SAFETY: the boundary's rule: objects are Send, released by their maker's function on any
+// thread, and the bytes never change.
+unsafe impl Send for SharedBytes {}
+// SAFETY: the bytes never change.
+unsafe impl Sync for SharedBytes {}
+
+impl SharedBytes {
+    /// Constants of this library.
+    #[must_use]
+    pub const fn constant(bytes: &'static [u8]) -> Self {
+        Self(Bytes::constant(bytes))
+    }
+
+    /// Hands over anything that derefs to bytes at a stable address.
+    #[must_use]
+    pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Self {
+        let owner = Box::new(owner);
+        let bytes = (*owner).as_ref();
+        let (ptr, len) = (bytes.as_ptr(), bytes.len());
+        let owner = Box::into_raw(owner).cast::<c_void>();
+        Self(Bytes { ptr, len, owner, release: Some(release::<T>) })
+    }
+
+    /// Takes what the other side handed over.
+    ///
+    /// # Safety
+    /// `bytes` is owned by the caller and was made by the rules of the boundary; its library
+    /// stays loaded as long as the result lives.
+    #[must_use]
+    pub const unsafe fn from_raw(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// Hands the bytes over; the receiver releases them.
+    #[must_use]
+    #[allow(clippy::mem_forget, reason = "ownership passes to the other side")]
+    pub fn into_raw(self) -> Bytes {
+        let bytes = self.0;
+        std::mem::forget(self);
+        bytes
+    }
+}
+
+unsafe extern "C" fn release<T>(owner: *mut c_void) {
+    // A panic in a destructor must not cross; there is nobody to tell.
+    let _ = super::caught(|| {
+        // SAFETY: `owner` came from `Box::into_raw` in `from_owner`, and is released once.
+        drop(unsafe { Box::from_raw(owner.cast::<T>()) });
+    });
+}
+
+impl Deref for SharedBytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: not released before drop.
+        unsafe { self.0.bytes() }
+    }
+}
+
+impl Drop for SharedBytes {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: owned, so this is the one release; the maker is loaded by `from_raw`'s promise.
+        unsafe { self.0.free() };
+    }
+}
+
+impl From<Vec<u8>> for SharedBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.is_empty() { Self::constant(b"") } else { Self::from_owner(bytes) }
+    }
+}
+
+impl fmt::Debug for SharedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SharedBytes({} bytes)", self.len())
+    }
+}
+
+/// A fault with a text.
+#[must_use]
+pub fn fault(status: u16, message: String) -> Fault {
+    let message = SharedBytes::from(message.into_bytes()).into_raw();
+    Fault { status: u32::from(status), reserved: 0, message }
+}
+
+/// Copies a fault's text and releases it.
+///
+/// # Safety
+/// The fault is owned by the caller, and its maker is still loaded.
+#[must_use]
+pub unsafe fn read_fault(fault: Fault) -> (u16, String) {
+    // SAFETY: the caller's promise.
+    let message = unsafe { SharedBytes::from_raw(fault.message) };
+    let status = u16::try_from(fault.status).unwrap_or(0);
+    (status, String::from_utf8_lossy(&message).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    struct Counted(Arc<()>);
+
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            b"counted"
+        }
+    }
+
+    #[test]
+    fn an_owner_is_freed_once_after_a_round_trip() {
+        let owners = Arc::new(());
+        let bytes = SharedBytes::from_owner(Counted(Arc::clone(&owners)));
+        // SAFETY: just made here.
+        let bytes = unsafe { SharedBytes::from_raw(bytes.into_raw()) };
+        assert_eq!((&*bytes, Arc::strong_count(&owners)), (b"counted".as_slice(), 2));
+        drop(bytes);
+        assert_eq!(Arc::strong_count(&owners), 1);
+    }
+
+    #[test]
+    fn a_fault_keeps_status_and_text() {
+        // SAFETY: just made here.
+        let read = unsafe { read_fault(fault(404, String::from("no such page"))) };
+        assert_eq!(read, (404, String::from("no such page")));
+    }
+}

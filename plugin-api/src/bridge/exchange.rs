@@ -1,0 +1,281 @@
+//! The handle of an exchange, as an application or a layer holds it.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::task::{Poll, Waker};
+
+use super::body::{Failure, Pulled, Stream, read_frame};
+use super::bytes;
+use super::waker;
+use crate::abi::grown::{Changes, Head, Reply};
+use crate::abi::leaf::{Fault, Header, Str, rows};
+use crate::abi::object::{Exchange, ExchangeTable};
+use crate::abi::pointer::{Growable, In, Out};
+use crate::abi::{self, answer};
+use crate::slot;
+
+/// One handle of an exchange, owned. Dropping it releases it.
+pub struct Handle {
+    exchange: NonNull<Exchange>,
+    head: OnceCell<Head>,
+}
+
+// SAFETY: the boundary's rule: exchanges are Send, used by one side at a time.
+unsafe impl Send for Handle {}
+
+/// The texts of a head, see [`Head`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// `GET`, `POST`, ... as received.
+    Method,
+    /// `http` or `https`.
+    Scheme,
+    /// Host and port as the client named them.
+    Authority,
+    /// The request target exactly as received.
+    Target,
+    /// Decoded path of the mount.
+    ScriptName,
+    /// Decoded rest of the path.
+    PathInfo,
+    /// What follows the first `?`.
+    Query,
+    /// Name this server answers to.
+    ServerName,
+    /// Address of the peer.
+    RemoteAddress,
+    /// Gateway in front of the application.
+    Gateway,
+    /// Name and version of the host.
+    Software,
+}
+
+/// What [`Handle::derive`] changes.
+#[derive(Debug, Default)]
+pub struct Derivation<'a> {
+    /// Environ names with their new values; `None` removes a header.
+    pub variables: Vec<(&'a str, Option<&'a [u8]>)>,
+    /// A request body that replaces the client's.
+    pub input: Option<Stream>,
+}
+
+impl Handle {
+    /// Takes a handle that the host handed over; `None` if it is null.
+    ///
+    /// # Safety
+    /// `exchange` is owned by the caller and follows the boundary's rules.
+    #[must_use]
+    pub unsafe fn from_raw(exchange: *mut Exchange) -> Option<Self> {
+        NonNull::new(exchange).map(|exchange| Self { exchange, head: OnceCell::new() })
+    }
+
+    /// Hands the handle over.
+    #[must_use]
+    #[allow(clippy::mem_forget, reason = "ownership passes to the other side")]
+    pub fn into_raw(self) -> *mut Exchange {
+        let exchange = self.exchange.as_ptr();
+        std::mem::forget(self);
+        exchange
+    }
+
+    /// What is known of the request before its body; asked for once.
+    fn head(&self) -> &Head {
+        self.head.get_or_init(|| {
+            let exchange = self.exchange.as_ptr();
+            // SAFETY: owned and alive; the host's struct carries its size.
+            unsafe {
+                slot!(ExchangeTable, exchange, head)
+                    .map_or_else(Head::absent, |head| head(exchange).read())
+            }
+        })
+    }
+
+    /// One text of the head.
+    #[must_use]
+    pub fn text(&self, text: Text) -> &[u8] {
+        let head = self.head();
+        let text = match text {
+            Text::Method => head.method,
+            Text::Scheme => head.scheme,
+            Text::Authority => head.authority,
+            Text::Target => head.target,
+            Text::ScriptName => head.script_name,
+            Text::PathInfo => head.path_info,
+            Text::Query => head.query,
+            Text::ServerName => head.server_name,
+            Text::RemoteAddress => head.remote_address,
+            Text::Gateway => head.gateway,
+            Text::Software => head.software,
+        };
+        // SAFETY: the host keeps the texts until this handle is released, and it is borrowed.
+        unsafe { text.bytes() }
+    }
+
+    /// HTTP version as major * 10 + minor.
+    #[must_use]
+    pub fn protocol(&self) -> u32 {
+        self.head().protocol
+    }
+
+    /// Bits of [`head_flag`](abi::grown::head_flag).
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        self.head().flags
+    }
+
+    /// Port the request was received on, and port of the peer; 0 when there is none.
+    #[must_use]
+    pub fn ports(&self) -> (u32, u32) {
+        (self.head().server_port, self.head().remote_port)
+    }
+
+    /// Length of the request body in bytes, where it is known.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        let known = self.head().flags & abi::grown::head_flag::LENGTH != 0;
+        known.then_some(self.head().content_length)
+    }
+
+    /// Number of the application's generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.head().generation
+    }
+
+    /// Header fields: lower-case names and values, in the order received.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        let head = self.head();
+        self.fields(head.headers, head.header_count)
+    }
+
+    /// Variables that layers have set.
+    pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        let head = self.head();
+        self.fields(head.variables, head.variable_count)
+    }
+
+    fn fields(
+        &self,
+        first: *const Header,
+        count: u32,
+    ) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        // SAFETY: the host keeps the rows until this handle is released, and it is borrowed.
+        unsafe { rows(first, count, self.head().header_stride) }
+            // SAFETY: as above.
+            .map(|row| unsafe { (row.name.bytes(), row.value.bytes()) })
+    }
+
+    /// A second handle; `None` when the host gives none.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<Self> {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive; the result is owned by the caller.
+        unsafe { Self::from_raw(slot!(ExchangeTable, exchange, clone)?(exchange)) }
+    }
+
+    /// The next frame of the request body; without a waker it waits.
+    pub fn read(&mut self, waker: Option<&Waker>) -> Pulled {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive.
+        let Some(read) = (unsafe { slot!(ExchangeTable, exchange, read) }) else {
+            return Poll::Ready(None);
+        };
+        let mut frame: abi::grown::Frame = Growable::absent();
+        let out = Out::lend(&mut frame);
+        let answer = match waker {
+            // SAFETY: alive, one user at a time; waker and frame are lent.
+            Some(waker) => waker::lend(waker, |lent| unsafe { read(exchange, lent, out) }),
+            // SAFETY: as above.
+            None => unsafe { read(exchange, ptr::null(), out) },
+        };
+        // SAFETY: filled by the host for this answer.
+        unsafe { read_frame(answer, &frame) }
+    }
+
+    /// A new handle with changes.
+    ///
+    /// # Errors
+    /// The host's reason when it refuses a change.
+    pub fn derive(&self, derivation: Derivation<'_>) -> Result<Self, Failure> {
+        let variables: Vec<Header> = derivation.variables.iter().map(variable).collect();
+        let changes = Changes {
+            variables: variables.as_ptr(),
+            variable_count: u32::try_from(variables.len()).unwrap_or(u32::MAX),
+            variable_stride: size_of::<Header>() as u32,
+            input: derivation.input.map_or(ptr::null_mut(), Stream::into_raw),
+            ..Growable::absent()
+        };
+        let mut fault = Fault::NONE;
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive; everything in `changes` is lent, but `input`, which passes.
+        unsafe {
+            let made = slot!(ExchangeTable, exchange, derive).map_or(ptr::null_mut(), |derive| {
+                derive(exchange, In::lend(&changes), &raw mut fault)
+            });
+            Self::from_raw(made).ok_or_else(|| {
+                let (status, message) = bytes::read_fault(fault);
+                Failure { status, message }
+            })
+        }
+    }
+
+    /// Calls the next application inwards and lets it fill `reply`.
+    pub fn inner(self, reply: Out<Reply>) -> u32 {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive.
+        match unsafe { slot!(ExchangeTable, exchange, inner) } {
+            // SAFETY: the handle passes to the host; the reply is lent.
+            Some(inner) => unsafe { inner(self.into_raw(), reply) },
+            None => answer::UNSUPPORTED,
+        }
+    }
+
+    /// Writes one entry of the error log, with one of [`level`](abi::object::level).
+    pub fn log(&self, level: u32, text: &str) {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive; the text is lent.
+        unsafe {
+            if let Some(log) = slot!(ExchangeTable, exchange, log) {
+                log(exchange, level, Str::lend(text.as_bytes()));
+            }
+        }
+    }
+
+    /// Whether the exchange was given up.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned and alive.
+        unsafe {
+            slot!(ExchangeTable, exchange, cancelled).is_some_and(|asked| asked(exchange) != 0)
+        }
+    }
+}
+
+fn variable((name, value): &(&str, Option<&[u8]>)) -> Header {
+    let value = value.map_or(Str::EMPTY, |value| {
+        // A null pointer means removal, so an empty value must not be null.
+        Str { ptr: value.as_ptr(), len: value.len() }
+    });
+    Header { id: 0, reserved: 0, name: Str::lend(name.as_bytes()), value }
+}
+
+impl Drop for Handle {
+    #[inline]
+    fn drop(&mut self) {
+        let exchange = self.exchange.as_ptr();
+        // SAFETY: owned, and never used again.
+        unsafe {
+            if let Some(release) = slot!(ExchangeTable, exchange, release) {
+                release(exchange);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({:p})", self.exchange)
+    }
+}

@@ -1,0 +1,115 @@
+//! Calls that answer later, in both directions.
+
+use std::fmt;
+use std::future::Future as StdFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::reply::{Reply, answer_of};
+use super::{caught, waker};
+use crate::abi::object::{Future, FutureTable};
+use crate::abi::pointer::Out;
+use crate::abi::{self, answer};
+use crate::{Error, slot};
+
+/// Hands a call to the other side that will answer later.
+pub fn make<F>(future: F) -> *mut Future
+where
+    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+{
+    Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future })).cast()
+}
+
+#[repr(C)]
+struct Made<F> {
+    table: &'static FutureTable,
+    future: F,
+}
+
+impl<F> Made<F>
+where
+    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+{
+    const TABLE: FutureTable = FutureTable {
+        size: size_of::<FutureTable>() as u32,
+        reserved: 0,
+        poll: Some(poll::<F>),
+        drop: Some(drop_made::<F>),
+    };
+}
+
+unsafe extern "C" fn poll<F>(
+    future: *mut Future,
+    lent: *const abi::object::Waker,
+    reply: Out<abi::grown::Reply>,
+) -> u32
+where
+    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+{
+    // SAFETY: made by `make`, one user at a time; boxed, so it never moves.
+    let future = unsafe { Pin::new_unchecked(&mut (*future.cast::<Made<F>>()).future) };
+    // SAFETY: lent for this call.
+    let waker = unsafe { waker::borrow(lent) };
+    let waker = waker.as_deref().unwrap_or(Waker::noop());
+    match caught(|| future.poll(&mut Context::from_waker(waker))) {
+        Ok(Poll::Pending) => answer::PENDING,
+        // SAFETY: lent for this call.
+        Ok(Poll::Ready(answered)) => unsafe { answer_of(answered, reply) },
+        // SAFETY: as above.
+        Err(panic) => unsafe { answer_of(Err(Error::panic(&panic)), reply) },
+    }
+}
+
+unsafe extern "C" fn drop_made<F>(future: *mut Future) {
+    // SAFETY: made by `make`, consumed by this call.
+    let made = unsafe { Box::from_raw(future.cast::<Made<F>>()) };
+    if let Err(panic) = caught(|| drop(made)) {
+        crate::export::report(&format!("panicked while a call was dropped: {panic}"));
+    }
+}
+
+/// A call of either side that will answer later, owned. Dropping it cancels the call.
+pub struct Pending {
+    future: *mut Future,
+}
+
+// SAFETY: the boundary's rule: futures are Send, used by one side at a time.
+unsafe impl Send for Pending {}
+
+impl Pending {
+    /// Takes a future that the other side handed over.
+    ///
+    /// # Safety
+    /// `future` is owned by the caller, and its maker stays loaded as long as the result lives.
+    #[must_use]
+    pub const unsafe fn from_raw(future: *mut Future) -> Self {
+        Self { future }
+    }
+
+    /// Polls, and lets the maker fill `reply`.
+    pub fn poll(&mut self, waker: &Waker, reply: Out<abi::grown::Reply>) -> u32 {
+        // SAFETY: owned and alive, one user at a time; waker and reply are lent.
+        unsafe {
+            slot!(FutureTable, self.future, poll).map_or(answer::ERROR, |poll| {
+                waker::lend(waker, |lent| poll(self.future, lent, reply))
+            })
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // SAFETY: owned, and never used again.
+        unsafe {
+            if let Some(drop) = slot!(FutureTable, self.future, drop) {
+                drop(self.future);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending({:p})", self.future)
+    }
+}

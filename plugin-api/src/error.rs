@@ -1,0 +1,103 @@
+//! What an application returns when it cannot answer.
+
+use std::fmt;
+use std::io;
+
+use crate::input::InputError;
+
+/// What every author's function returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed request: a status for the client and a text for the error log.
+///
+/// `?` takes any `std::error::Error` and makes it a 500; the client never sees the text. The type
+/// does not implement `std::error::Error` itself, so that `?` can take all that do.
+///
+/// ```
+/// fn page(name: &str) -> dsgi::Result<String> {
+///     if name.is_empty() {
+///         return Err(dsgi::Error::status(404, "no page without a name"));
+///     }
+///     Ok(std::str::from_utf8(name.as_bytes())?.to_owned())
+/// }
+/// assert_eq!(page("").unwrap_err().status_code(), 404);
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    status: u16,
+    message: String,
+}
+
+impl Error {
+    /// A 500 with a text for the log.
+    ///
+    /// ```
+    /// let error = dsgi::Error::new("the index is locked");
+    /// assert_eq!((error.status_code(), error.message()), (500, "the index is locked"));
+    /// ```
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { status: 500, message: message.into() }
+    }
+
+    /// A failure with a status of one's own, 400 to 599, and a text for the log.
+    ///
+    /// ```
+    /// let error = dsgi::Error::status(404, "no such article");
+    /// assert_eq!(error.status_code(), 404);
+    /// ```
+    #[must_use]
+    pub fn status(status: u16, message: impl Into<String>) -> Self {
+        let status = if (400..=599).contains(&status) { status } else { 500 };
+        Self { status, message: message.into() }
+    }
+
+    /// A failure that has another one's status, or 500 where that has none.
+    pub(crate) fn from_failure(failure: crate::bridge::body::Failure) -> Self {
+        Self::status(failure.status, failure.message)
+    }
+
+    pub(crate) fn panic(text: &str) -> Self {
+        Self::new(format!("panicked: {text}"))
+    }
+
+    /// The status the client sees.
+    #[must_use]
+    pub const fn status_code(&self) -> u16 {
+        self.status
+    }
+
+    /// The text for the log.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn into_parts(self) -> (u16, String) {
+        (self.status, self.message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        let any: &(dyn std::error::Error + 'static) = &error;
+        let input = any.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(InputError(failure)) = input.and_then(|inner| inner.downcast_ref()) {
+            return Self::status(failure.status, failure.message.clone());
+        }
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self::new(message)
+    }
+}

@@ -1,0 +1,159 @@
+//! What the export macros expand to: one table of functions for every form an author may choose.
+//!
+//! Nothing here is called by hand. Every function that a host calls catches unwinds; a panic is
+//! an answer like any other, and its text and place go to the host's log.
+#![allow(unsafe_code, reason = "the functions a host calls take the boundary's raw pointers")]
+
+mod form;
+mod log;
+mod options;
+mod thunk;
+
+use std::ffi::c_void;
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::form::{Async, AsyncType, Called, Entry, Function, Sync, SyncType};
+pub use self::log::report;
+pub use self::options::Options;
+pub use self::thunk::table;
+use crate::abi::app::{AppTable, Descriptor};
+
+/// Exports the application of this library.
+///
+/// ```
+/// # mod function {
+/// # use dsgi::{Environ, StartResponse};
+/// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+///     Ok(["I'm a DSGI application.\n"])
+/// }
+/// dsgi::app!(app);
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// | form | what |
+/// |---|---|
+/// | `app!(function)` | `fn(Environ, StartResponse) -> dsgi::Result<body>`, sync or async |
+/// | `app!(type T)` | a type that implements [`Application`](crate::Application) |
+/// | `app!(async type T)` | a type that implements [`AsyncApplication`](crate::AsyncApplication) |
+///
+/// Options follow behind commas: `non_blocking`, `pinned`, `exclusive`, `name = "shop"`,
+/// `probe = "/health"`; see [`Options`].
+#[macro_export]
+macro_rules! app {
+    (type $app:ty $(, $option:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::__export!($crate::export::SyncType<$app>, [$($option $($value)?),*]);
+    };
+    (async type $app:ty $(, $option:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::__export!($crate::export::AsyncType<$app>, [$($option $($value)?),*]);
+    };
+    ($app:path $(, $option:ident $(= $value:expr)?)* $(,)?) => {
+        const _: () = {
+            #[derive(Debug)]
+            struct Exported;
+
+            impl $crate::export::Entry for Exported {
+                type App = ();
+                const FLAVOUR: u32 = $crate::export::flavour(&$app);
+
+                fn init(config: &str, _: $crate::Purpose) -> $crate::Result<()> {
+                    $crate::export::no_config(config)
+                }
+
+                fn call(
+                    _: &::std::sync::Arc<()>,
+                    handle: $crate::bridge::exchange::Handle,
+                ) -> $crate::export::Called {
+                    $crate::export::Function::call(&$app, handle)
+                }
+            }
+
+            $crate::__export!(Exported, [$($option $($value)?),*]);
+        };
+    };
+}
+
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __export {
+    ($entry:ty, [$($option:ident $($value:expr)?),*]) => {
+        const _: () = {
+            const OPTIONS: $crate::export::Options = $crate::export::Options::new(
+                <$entry as $crate::export::Entry>::FLAVOUR,
+                env!("CARGO_PKG_NAME"),
+                env!("CARGO_PKG_VERSION"),
+                if cfg!(panic = "unwind") {
+                    $crate::abi::app::panic_mode::UNWIND
+                } else {
+                    $crate::abi::app::panic_mode::ABORT
+                },
+            )$(.$option($($value)?))*;
+
+            #[used]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".note.dsgi"))]
+            static NOTE: $crate::abi::app::Note =
+                $crate::abi::app::Note::new(OPTIONS.descriptor());
+
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals, reason = "the name is part of the boundary")]
+            static dsgi_app_v1: $crate::abi::app::AppTable =
+                $crate::export::table::<$entry>(&NOTE.descriptor);
+
+            $crate::__layout_proof!();
+        };
+    };
+}
+
+/// An application that is linked into a program instead of loaded.
+pub struct Linked {
+    /// Its functions.
+    pub table: AppTable,
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// Their first argument, owned: to be given to `drop` once.
+    pub app: *mut c_void,
+}
+
+// SAFETY: `app` is an `Arc` of a type that is `Send + Sync`.
+unsafe impl Send for Linked {}
+
+/// The same functions as in a library, around a function of this program.
+///
+/// ```
+/// # use dsgi::{Environ, StartResponse};
+/// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+///     start_response("200 OK", &[])?;
+///     Ok(["linked in\n"])
+/// }
+/// let linked = dsgi::export::link(app);
+/// # let _ = linked;
+/// ```
+pub fn link<F: Function<M>, M: 'static>(function: F) -> Linked {
+    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), 1);
+    Linked {
+        table: table::<form::Linkable<F, M>>(std::ptr::null()),
+        descriptor: options.descriptor(),
+        app: Arc::into_raw(Arc::new(function)).cast_mut().cast(),
+    }
+}
+
+/// The flavour of a function's form.
+pub const fn flavour<F: Function<M>, M>(_: &F) -> u32 {
+    F::FLAVOUR
+}
+
+/// Refuses a config for an application that takes none.
+///
+/// # Errors
+/// When the config holds anything.
+pub fn no_config(config: &str) -> crate::Result<()> {
+    form::read_config::<()>(config)
+}
+
+impl fmt::Debug for Linked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Linked").field("app", &self.app).finish_non_exhaustive()
+    }
+}

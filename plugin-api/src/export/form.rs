@@ -1,0 +1,241 @@
+//! The forms an author may choose, each turned into the same five functions.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::abi::app::flavour;
+use crate::abi::object;
+use crate::body::IntoBody;
+use crate::bridge::exchange::Handle;
+use crate::bridge::future;
+use crate::bridge::reply::Reply;
+use crate::start_response::Started;
+use crate::{
+    Application, AsyncApplication, Body, Environ, Error, Flavour, Purpose, Result, StartResponse,
+};
+
+/// What a call came to.
+#[derive(Debug)]
+pub enum Called {
+    /// The answer, or why there is none.
+    Answered(Result<Reply>),
+    /// It will answer later; owned.
+    Later(*mut object::Future),
+}
+
+/// One application as the table's functions see it.
+pub trait Entry: 'static {
+    /// What `init` makes.
+    type App: Send + std::marker::Sync + 'static;
+    /// One of [`flavour`].
+    const FLAVOUR: u32;
+
+    /// Makes the application from its config as JSON.
+    ///
+    /// # Errors
+    /// Whatever the author's `init` says.
+    fn init(config: &str, purpose: Purpose) -> Result<Self::App>;
+
+    /// Answers one request.
+    fn call(app: &Arc<Self::App>, handle: Handle) -> Called;
+
+    /// No new requests will come.
+    fn drain(_: &Self::App, _: Duration) {}
+
+    /// Requests will come again.
+    fn resume(_: &Self::App) {}
+
+    /// Nothing is at work any more.
+    fn shutdown(_: &Self::App) {}
+}
+
+/// A function that is an application. `M` says which form it has, and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a DSGI application",
+    label = "expected `fn(Environ, StartResponse) -> dsgi::Result<body>`, sync or async",
+    note = "the function must return `dsgi::Result<..>`: a bare iterable would swallow an `Err`",
+    note = "the body must be iterable, give blocks (`&'static str`, `String`, `Vec<u8>`, ..) and be `Send + 'static`"
+)]
+pub trait Function<M>: Send + std::marker::Sync + 'static {
+    /// One of [`flavour`].
+    const FLAVOUR: u32;
+
+    /// Answers one request.
+    fn call(&self, handle: Handle) -> Called;
+}
+
+/// Form of a sync function.
+#[derive(Debug)]
+pub struct Sync<I>(PhantomData<fn() -> I>);
+
+/// Form of an async function.
+#[derive(Debug)]
+pub struct Async<F, I>(PhantomData<fn() -> (F, I)>);
+
+impl<F, I> Function<Sync<I>> for F
+where
+    F: Fn(Environ, StartResponse) -> Result<I> + Send + std::marker::Sync + 'static,
+    I: IntoBody,
+{
+    const FLAVOUR: u32 = flavour::BLOCKING;
+
+    #[inline]
+    fn call(&self, handle: Handle) -> Called {
+        Called::Answered(answer(handle, self))
+    }
+}
+
+impl<F, P, I> Function<Async<P, I>> for F
+where
+    F: Fn(Environ, StartResponse) -> P + Send + std::marker::Sync + 'static,
+    P: Future<Output = Result<I>> + Send + 'static,
+    I: IntoBody + 'static,
+{
+    const FLAVOUR: u32 = flavour::ASYNC;
+
+    fn call(&self, handle: Handle) -> Called {
+        let started = Arc::new(Started::default());
+        let pending = self(Environ::new(handle), StartResponse::new(Arc::clone(&started)));
+        Called::Later(future::make(async move { reply(&started, pending.await?.begin()?) }))
+    }
+}
+
+/// Entry of a type that implements [`Application`].
+#[derive(Debug)]
+pub struct SyncType<A>(PhantomData<A>);
+
+impl<A: Application> Entry for SyncType<A> {
+    type App = A;
+    const FLAVOUR: u32 = match A::FLAVOUR {
+        Flavour::Blocking => flavour::BLOCKING,
+        Flavour::NonBlocking => flavour::NON_BLOCKING,
+    };
+
+    fn init(config: &str, purpose: Purpose) -> Result<A> {
+        A::init(read_config(config)?, purpose)
+    }
+
+    fn call(app: &Arc<A>, handle: Handle) -> Called {
+        Called::Answered(answer(handle, |environ, start_response| {
+            app.call(environ, start_response)
+        }))
+    }
+
+    fn drain(app: &A, deadline: Duration) {
+        app.drain(deadline);
+    }
+
+    fn resume(app: &A) {
+        app.resume();
+    }
+
+    fn shutdown(app: &A) {
+        app.shutdown();
+    }
+}
+
+/// Entry of a type that implements [`AsyncApplication`].
+#[derive(Debug)]
+pub struct AsyncType<A>(PhantomData<A>);
+
+impl<A: AsyncApplication> Entry for AsyncType<A> {
+    type App = A;
+    const FLAVOUR: u32 = flavour::ASYNC;
+
+    fn init(config: &str, purpose: Purpose) -> Result<A> {
+        A::init(read_config(config)?, purpose)
+    }
+
+    fn call(app: &Arc<A>, handle: Handle) -> Called {
+        let app = Arc::clone(app);
+        let started = Arc::new(Started::default());
+        let start_response = StartResponse::new(Arc::clone(&started));
+        Called::Later(future::make(async move {
+            let body = app.call(Environ::new(handle), start_response).await?;
+            reply(&started, body.begin()?)
+        }))
+    }
+
+    fn drain(app: &A, deadline: Duration) {
+        app.drain(deadline);
+    }
+
+    fn resume(app: &A) {
+        app.resume();
+    }
+
+    fn shutdown(app: &A) {
+        app.shutdown();
+    }
+}
+
+/// Entry of a function that is linked into a program.
+#[derive(Debug)]
+pub(super) struct Linkable<F, M>(PhantomData<(F, M)>);
+
+impl<F: Function<M>, M: 'static> Entry for Linkable<F, M> {
+    type App = F;
+    const FLAVOUR: u32 = F::FLAVOUR;
+
+    fn init(_: &str, _: Purpose) -> Result<F> {
+        Err(Error::new("a linked-in application is made by its program"))
+    }
+
+    fn call(app: &Arc<F>, handle: Handle) -> Called {
+        Function::call(&**app, handle)
+    }
+}
+
+/// Reads a config; an empty one is also the unit type's.
+pub(super) fn read_config<C: DeserializeOwned>(config: &str) -> Result<C> {
+    let empty = config.is_empty() || config == "{}";
+    let config = if config.is_empty() { "{}" } else { config };
+    match serde_json::from_str(config) {
+        Ok(read) => Ok(read),
+        Err(error) if empty => serde_json::from_str("null").map_err(|_| refused(&error)),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// Positions in the JSON mean nothing to an operator who wrote something else.
+fn refused(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    Error::new(format!("config: {text}"))
+}
+
+fn answer<I: IntoBody>(
+    handle: Handle,
+    app: impl FnOnce(Environ, StartResponse) -> Result<I>,
+) -> Result<Reply> {
+    let started = Arc::new(Started::default());
+    let iterable = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)))?;
+    reply(&started, iterable.begin()?)
+}
+
+fn reply(started: &Started, body: Body) -> Result<Reply> {
+    Ok(Reply { head: started.send()?, body: body.into_reply() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, Debug, PartialEq)]
+    struct Typed {
+        port: u16,
+    }
+
+    #[test]
+    fn configs_are_read_or_refused_with_the_key() {
+        assert_eq!(read_config::<Typed>(r#"{"port": 7}"#).unwrap(), Typed { port: 7 });
+        assert!(read_config::<()>("{}").is_ok());
+        assert!(read_config::<()>(r#"{"port": 7}"#).is_err(), "an unused config was taken");
+        let missing = read_config::<Typed>("{}").unwrap_err();
+        assert_eq!(missing.message(), "config: missing field `port`");
+    }
+}

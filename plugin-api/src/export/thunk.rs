@@ -1,0 +1,129 @@
+//! The functions of `dsgi_app_v1`, one instance for each exported application.
+
+use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::form::{Called, Entry};
+use super::log::{connect, disconnect, report};
+use crate::abi::app::{AppTable, Descriptor};
+use crate::abi::grown::{Init, Instance, Reply};
+use crate::abi::object::Exchange;
+use crate::abi::pointer::{Growable, In, Out};
+use crate::abi::{ABI, answer};
+use crate::bridge::bytes::fault;
+use crate::bridge::caught;
+use crate::bridge::exchange::Handle;
+use crate::bridge::reply::answer_of;
+use crate::{Error, Purpose};
+
+/// The table of an entry.
+#[must_use]
+pub const fn table<E: Entry>(descriptor: *const Descriptor) -> AppTable {
+    AppTable {
+        size: size_of::<AppTable>() as u32,
+        abi: ABI,
+        descriptor,
+        init: Some(init::<E>),
+        call: Some(call::<E>),
+        drop: Some(drop_app::<E>),
+        drain: Some(drain::<E>),
+        resume: Some(resume::<E>),
+        shutdown: Some(shutdown::<E>),
+        export_state: None,
+        import_state: None,
+    }
+}
+
+unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> u32 {
+    // SAFETY: lent for this call, with its size set.
+    let given = unsafe { init.read() };
+    let made = caught(|| {
+        connect(&given);
+        let purpose = Purpose::from_raw(given.purpose, given.previous);
+        purpose.remember();
+        // SAFETY: lent for this call.
+        let config = std::str::from_utf8(unsafe { given.config.bytes() })?;
+        E::init(config, purpose)
+    });
+    let mut filled = Instance::absent();
+    let answer = match made.unwrap_or_else(|panic| Err(Error::panic(&panic))) {
+        Ok(app) => {
+            filled.app = Arc::into_raw(Arc::new(app)).cast_mut().cast();
+            answer::READY
+        }
+        Err(error) => {
+            let (status, message) = error.into_parts();
+            filled.fault = fault(status, message);
+            answer::ERROR
+        }
+    };
+    // SAFETY: lent for this call, with its size set.
+    unsafe { instance.write(&filled) };
+    answer
+}
+
+unsafe extern "C" fn call<E: Entry>(
+    app: *mut c_void,
+    exchange: *mut Exchange,
+    reply: Out<Reply>,
+) -> u32 {
+    // SAFETY: the exchange passes to this call.
+    let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
+        return answer::UNSUPPORTED;
+    };
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    match caught(|| E::call(&app, handle)) {
+        // SAFETY: lent for this call.
+        Ok(Called::Answered(answered)) => unsafe { answer_of(answered, reply) },
+        Ok(Called::Later(future)) => {
+            let filled = Reply { future, ..Growable::absent() };
+            // SAFETY: lent for this call, with its size set.
+            unsafe { reply.write(&filled) };
+            answer::PENDING
+        }
+        // SAFETY: lent for this call.
+        Err(panic) => unsafe { answer_of(Err(Error::panic(&panic)), reply) },
+    }
+}
+
+unsafe extern "C" fn drain<E: Entry>(app: *mut c_void, deadline_ms: u64) {
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    told("drain", || E::drain(&app, Duration::from_millis(deadline_ms)));
+}
+
+unsafe extern "C" fn resume<E: Entry>(app: *mut c_void) {
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    told("resume", || E::resume(&app));
+}
+
+unsafe extern "C" fn shutdown<E: Entry>(app: *mut c_void) {
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    told("shutdown", || E::shutdown(&app));
+}
+
+unsafe extern "C" fn drop_app<E: Entry>(app: *mut c_void) {
+    // SAFETY: made by `init` or `link`, and given up by this call.
+    let app = unsafe { Arc::from_raw(app.cast_const().cast::<E::App>()) };
+    told("drop", || drop(app));
+    disconnect();
+}
+
+/// # Safety
+/// `app` was made by `init` or `link` for the same entry, and not dropped yet.
+#[inline]
+unsafe fn borrow<E: Entry>(app: *mut c_void) -> ManuallyDrop<Arc<E::App>> {
+    // SAFETY: the count stays with the caller, see above.
+    ManuallyDrop::new(unsafe { Arc::from_raw(app.cast_const().cast()) })
+}
+
+fn told(step: &str, code: impl FnOnce()) {
+    if let Err(panic) = caught(code) {
+        report(&format!("panicked in {step}: {panic}"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Write an application as one shared library, and serve it with any DSGI host.
+//!
+//! An application is a function, as in WSGI: it is given the request as an [`Environ`] and a
+//! [`StartResponse`] to call with status and header fields, and returns the body as anything that
+//! can be iterated.
+//!
+//! ```
+//! use dsgi::{Environ, StartResponse};
+//!
+//! fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+//!     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+//!     Ok(["I'm a DSGI application.\n"])
+//! }
+//! dsgi::app!(app);
+//! # fn main() {}
+//! ```
+//!
+//! In `Cargo.toml` stands `[lib] crate-type = ["cdylib"]`; `host --load .` builds the library and
+//! serves it. A type with config and a life of its own implements [`Application`], an async one
+//! [`AsyncApplication`].
+//!
+//! What crosses between host and library is plain C, in [`abi`]; everything else here is on one
+//! side of it.
+
+pub mod abi;
+mod application;
+mod body;
+pub mod bridge;
+mod chunk;
+mod environ;
+mod error;
+pub mod export;
+mod head;
+mod input;
+mod outcome;
+mod purpose;
+mod start_response;
+
+pub use self::application::{Application, AsyncApplication, Flavour};
+pub use self::body::{Body, IntoBody};
+pub use self::chunk::Chunk;
+pub use self::environ::Environ;
+pub use self::error::{Error, Result};
+pub use self::head::{Head, HeaderList};
+pub use self::input::{Errors, Input};
+pub use self::outcome::Outcome;
+pub use self::purpose::{Previous, Purpose, purpose};
+pub use self::start_response::StartResponse;
+
+/// The layout proof as a library exports it, under the name that abi_stable looks for; nothing
+/// without the feature.
+#[cfg(feature = "layout-proof")]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __layout_proof {
+    () => {
+        #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+        static LAYOUT_PROOF: $crate::__LibHeader = $crate::abi::proof::header();
+    };
+}
+
+#[cfg(feature = "layout-proof")]
+#[doc(hidden)]
+pub use abi_stable::library::LibHeader as __LibHeader;
+
+#[cfg(not(feature = "layout-proof"))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __layout_proof {
+    () => {};
+}

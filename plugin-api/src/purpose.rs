@@ -1,0 +1,58 @@
+//! Why the library was started.
+
+use std::sync::OnceLock;
+
+use crate::abi::grown::{previous, purpose};
+
+/// Why an application is made.
+///
+/// ```
+/// # fn migrate() {}
+/// if dsgi::purpose() != dsgi::Purpose::Probe {
+///     migrate();
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// In a short-lived child that only finds out whether the library works: leave migrations,
+    /// jobs and locks alone.
+    Probe,
+    /// To serve.
+    Serve(Previous),
+}
+
+/// Whether another generation of the same application is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Previous {
+    /// This one starts from nothing.
+    None,
+    /// This one will take over from a running one.
+    Running,
+}
+
+/// Why this library was started; `Serve(Previous::None)` before `init`.
+///
+/// ```
+/// assert_eq!(dsgi::purpose(), dsgi::Purpose::Serve(dsgi::Previous::None));
+/// ```
+#[must_use]
+pub fn purpose() -> Purpose {
+    PURPOSE.get().copied().unwrap_or(Purpose::Serve(Previous::None))
+}
+
+static PURPOSE: OnceLock<Purpose> = OnceLock::new();
+
+impl Purpose {
+    pub(crate) const fn from_raw(number: u32, before: u32) -> Self {
+        match (number, before) {
+            (purpose::PROBE, _) => Self::Probe,
+            (_, previous::RUNNING) => Self::Serve(Previous::Running),
+            _ => Self::Serve(Previous::None),
+        }
+    }
+
+    pub(crate) fn remember(self) {
+        // A library is started once for each time it is loaded; linked-in applications share this.
+        let _ = PURPOSE.set(self);
+    }
+}

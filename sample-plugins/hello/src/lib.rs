@@ -1,0 +1,10 @@
+//! The smallest application.
+
+use dsgi::{Environ, StartResponse};
+
+fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+    start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+    Ok(["I'm a DSGI application.\n"])
+}
+
+dsgi::app!(app, name = "hello");

@@ -1,0 +1,96 @@
+//! Builds what is measured through cargo, in the release profile, and finds the files.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+/// The host's binary and the two hello plugins.
+#[derive(Debug)]
+pub(crate) struct Artifacts {
+    pub(crate) host: PathBuf,
+    /// The non-blocking hello: called on the core's own thread.
+    pub(crate) inline: PathBuf,
+    /// The blocking hello: called on the pool.
+    pub(crate) pool: PathBuf,
+}
+
+impl Artifacts {
+    /// One cargo run per package, as a user would: a common run would unite their features.
+    pub(crate) fn build() -> Result<Self> {
+        Ok(Self {
+            host: build("dsgi-host", Kind::Binary)?,
+            inline: build("sample-hello-inline", Kind::Library)?,
+            pool: build("sample-hello", Kind::Library)?,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Binary,
+    Library,
+}
+
+fn build(package: &str, kind: Kind) -> Result<PathBuf> {
+    eprintln!("building {package}");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--package", package])
+        .arg("--message-format=json-render-diagnostics")
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo did not start")?;
+    ensure!(output.status.success(), "`{package}` does not build");
+    artifact(&String::from_utf8_lossy(&output.stdout), kind)
+        .with_context(|| format!("`{package}` has no {kind:?} target"))
+}
+
+/// The last file of this kind: cargo builds the package asked for after all it depends on.
+fn artifact(messages: &str, kind: Kind) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut files = messages.filter_map(|message| {
+        if message["reason"] != "compiler-artifact" {
+            return None;
+        }
+        let file = match kind {
+            Kind::Binary => message["executable"].as_str(),
+            Kind::Library => {
+                let kinds = message["target"]["kind"].as_array()?;
+                kinds.iter().find(|kind| *kind == "cdylib")?;
+                message["filenames"][0].as_str()
+            }
+        };
+        file.map(PathBuf::from)
+    });
+    files.next_back()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGES: &str = r#"
+{"reason":"compiler-artifact","target":{"kind":["lib"]},"filenames":["a.rlib"],"executable":null}
+not json
+{"reason":"compiler-artifact","target":{"kind":["cdylib"]},"filenames":["b.so"],"executable":null}
+{"reason":"compiler-artifact","target":{"kind":["bin"]},"filenames":["host"],"executable":"host"}
+{"reason":"build-finished","success":true}
+"#;
+
+    #[test]
+    fn artifacts_are_found_by_kind() {
+        assert_eq!(artifact(MESSAGES, Kind::Binary), Some(PathBuf::from("host")));
+        assert_eq!(artifact(MESSAGES, Kind::Library), Some(PathBuf::from("b.so")));
+    }
+
+    #[test]
+    fn a_crate_without_the_target_has_no_artifact() {
+        let rlib = MESSAGES.lines().nth(1).unwrap();
+        assert_eq!(artifact(rlib, Kind::Binary), None);
+        assert_eq!(artifact(rlib, Kind::Library), None);
+    }
+}

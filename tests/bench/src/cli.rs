@@ -1,0 +1,77 @@
+//! What can be typed, and which bench it starts.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::report::Report;
+use crate::{idle, instructions, static_server, throughput};
+
+/// Measures the host beside a plain hyper server, nginx and Apache.
+#[derive(Debug, Parser)]
+#[command(name = "dsgi-bench")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// User instructions per request, counted by callgrind
+    Instructions(Options),
+    /// CPU time per request under wrk, one core, interleaved rounds
+    Throughput(Options),
+    /// Memory of an idle keep-alive connection
+    Idle(Options),
+    /// The baseline: a plain hyper server with the same answer
+    #[command(hide = true)]
+    Static,
+}
+
+/// What every bench takes.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Write one JSON row per judged case to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// How often to measure (default: 3 for instructions and idle, 30 for throughput)
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<NonZeroUsize>,
+    /// Leave the host out: try the method on the static server and the peers alone
+    #[arg(long)]
+    pub(crate) baseline: bool,
+}
+
+impl Options {
+    /// The command as RESULTS.md quotes it; without FILE, which names somebody's machine.
+    fn command(&self, bench: &str) -> String {
+        let mut command = format!("cargo run --release -p dsgi-bench -- {bench}");
+        if let Some(rounds) = self.rounds {
+            command.push_str(&format!(" --rounds {rounds}"));
+        }
+        if self.baseline {
+            command.push_str(" --baseline");
+        }
+        command
+    }
+}
+
+/// Runs the bench asked for, prints its tables and writes its rows.
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let (name, options, measure): (_, _, fn(&Options, &mut Report) -> Result<()>) =
+        match arguments.bench {
+            Bench::Static => return static_server::run(),
+            Bench::Instructions(options) => ("instructions", options, instructions::run),
+            Bench::Throughput(options) => ("throughput", options, throughput::run),
+            Bench::Idle(options) => ("idle", options, idle::run),
+        };
+    let mut report = Report::begin(name, options.command(name))?;
+    measure(&options, &mut report)?;
+    report.print()?;
+    match &options.json {
+        Some(file) => report.write_rows(file),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,48 @@
+//! A private nginx that answers the hello by `return 200`: the server to be level with.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{Server, free_address, pinned};
+use crate::tools::NGINX;
+
+/// Starts one worker on one core; everything it writes lies in `folder`.
+pub(crate) fn start(core: usize, folder: &Path) -> Result<Server> {
+    let folder = folder.join("nginx");
+    fs::create_dir(&folder).context("no folder for nginx")?;
+    let address = free_address()?;
+    let file = folder.join("nginx.conf");
+    fs::write(&file, CONFIGURATION.replace("@ADDRESS@", &address.to_string()))?;
+    let mut command = pinned(core, NGINX.find()?)?;
+    command.arg("-p").arg(&folder).arg("-c").arg(&file).args(["-e", "stderr"]);
+    Server::listening(command, address, &folder.join("log")).context("`nginx`")
+}
+
+// A connection lives as long as the load wants it: by default it would end after 1000 requests,
+// and new connections would be part of the figure.
+const CONFIGURATION: &str = r#"
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+lock_file nginx.lock;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    error_log stderr crit;
+    keepalive_requests 1000000000;
+    keepalive_timeout 60s;
+    tcp_nodelay on;
+    default_type "text/plain; charset=utf-8";
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {
+        listen @ADDRESS@;
+        location / { return 200 "I'm a DSGI application.\n"; }
+    }
+}
+"#;

@@ -1,0 +1,65 @@
+//! The servers of ours under measurement, and how each is started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::artifacts::Artifacts;
+use crate::cli::Options;
+use crate::process::{Server, pinned};
+
+/// One program under measurement.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+/// The names of the rows; ratios are looked up by them.
+pub(crate) const STATIC: &str = "static";
+pub(crate) const STATIC_AGAIN: &str = "static again";
+pub(crate) const INLINE: &str = "plugin";
+pub(crate) const POOL: &str = "plugin, blocking pool";
+
+impl Subject {
+    /// The static server twice (the A/A control), then the host unless it is left out.
+    pub(crate) fn all(options: &Options) -> Result<Vec<Self>> {
+        let own = std::env::current_exe().context("this program does not know its own file")?;
+        let baseline = |name| Self { name, program: own.clone(), arguments: vec!["static".into()] };
+        let mut subjects = vec![baseline(STATIC), baseline(STATIC_AGAIN)];
+        if !options.baseline {
+            let Artifacts { host, inline, pool } = Artifacts::build()?;
+            subjects.push(Self::host(INLINE, &host, &inline));
+            subjects.push(Self::host(POOL, &host, &pool));
+        }
+        Ok(subjects)
+    }
+
+    fn host(name: &'static str, host: &Path, app: &Path) -> Self {
+        let arguments =
+            ["--load".as_ref(), app.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
+        let arguments = arguments.into_iter().map(OsString::from).collect();
+        Self { name, program: host.to_path_buf(), arguments }
+    }
+
+    /// Starts it on one core.
+    pub(crate) fn start(&self, core: usize, folder: &Path) -> Result<Server> {
+        let command = pinned(core, &self.program)?;
+        self.announce(command, folder)
+    }
+
+    /// Starts it on one core inside another program, such as valgrind.
+    pub(crate) fn start_inside(&self, mut wrapper: Command, folder: &Path) -> Result<Server> {
+        wrapper.arg(&self.program);
+        self.announce(wrapper, folder)
+    }
+
+    fn announce(&self, mut command: Command, folder: &Path) -> Result<Server> {
+        command.args(&self.arguments);
+        let log = folder.join(format!("{}.log", self.name.replace([' ', ','], "-")));
+        Server::announcing(command, &log).with_context(|| format!("`{}`", self.name))
+    }
+}

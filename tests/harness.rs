@@ -1,0 +1,25 @@
+//! What the tests share: the host as a child process, a client of raw bytes, libraries built on
+//! demand, and the way to say that a test cannot run here.
+//!
+//! Everything waits for a condition, never for a time; every wait has a deadline and shows what
+//! the host said when the deadline passes.
+#![allow(dead_code, reason = "a tool of the tests may be there before its first use")]
+
+pub(crate) mod client;
+pub(crate) mod host;
+pub(crate) mod libraries;
+pub(crate) mod output;
+pub(crate) mod skip;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a test waits for something that takes milliseconds on an idle machine. Generous: it
+/// only decides how late a broken host is reported.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The top folder of the project.
+pub(crate) fn project() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("the package lies in the project's folder").to_path_buf()
+}

@@ -1,0 +1,277 @@
+//! The real `host` binary as a child: started on a free port, watched, ended, and made to show
+//! its output when a test fails.
+
+use super::DEADLINE;
+use super::output::{Captured, Missed};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A host about to be started.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    command: Command,
+    arguments: Vec<OsString>,
+    deadline: Duration,
+    folder: TempDir,
+}
+
+/// A host that listens. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Host {
+    running: Running,
+    addresses: Vec<String>,
+}
+
+/// Runs a command of the host that ends by itself, as `check` does.
+pub(crate) fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    Launch::new().args(arguments).run()
+}
+
+impl Launch {
+    /// The binary that cargo built for these tests. Its temporary files lie in a folder of its
+    /// own, removed with it; variables of this process that would configure it are taken away.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("DSGI_") || name == "GATEWAY_INTERFACE" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("TMPDIR", folder.path())
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self { command, arguments: Vec::new(), deadline: DEADLINE, folder }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|one| one.as_ref().to_owned()));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// For a host that first builds a crate: it may take longer than the usual deadline.
+    pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Starts the host and returns once each listener has printed its line. Without `--listen`
+    /// among the arguments it listens on a free port of 127.0.0.1.
+    pub(crate) fn start(mut self) -> Host {
+        let is_listen =
+            |one: &OsString| one.to_string_lossy().split('=').next() == Some("--listen");
+        let listeners = match self.arguments.iter().filter(|one| is_listen(one)).count() {
+            0 => {
+                self.arguments.extend(["--listen", "127.0.0.1:0"].map(OsString::from));
+                1
+            }
+            given => given,
+        };
+        let running = self.spawn();
+        let addresses = running.stdout.wait_for(running.deadline, |lines| {
+            let said = lines.iter().filter_map(|line| line.strip_prefix("listening on "));
+            let said: Vec<String> = said.map(ToOwned::to_owned).collect();
+            (said.len() >= listeners).then_some(said)
+        });
+        match addresses {
+            Ok(addresses) => Host { running, addresses },
+            Err(missed) => running.fail(&format!("not listening: {missed:?}")),
+        }
+    }
+
+    /// Runs the host to its end and returns what it said.
+    pub(crate) fn run(self) -> Output {
+        let mut running = self.spawn();
+        let status = running.wait();
+        Output {
+            status,
+            stdout: running.stdout.text().into_bytes(),
+            stderr: running.stderr.text().into_bytes(),
+        }
+    }
+
+    fn spawn(mut self) -> Running {
+        self.command.args(&self.arguments);
+        let mut child = self.command.spawn().expect("the host binary starts");
+        Running {
+            stdout: Captured::from_pipe(child.stdout.take().expect("a pipe")),
+            stderr: Captured::from_pipe(child.stderr.take().expect("a pipe")),
+            exit: watch_exit(&child),
+            child,
+            deadline: self.deadline,
+            arguments: self.arguments,
+            _folder: self.folder,
+        }
+    }
+}
+
+impl Host {
+    /// Starts a host with these arguments: `Host::start(["--load", "app.so"])`.
+    pub(crate) fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Launch::new().args(arguments).start()
+    }
+
+    /// Where the first listener is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let said = &self.addresses[0];
+        let bare = said.split_once("://").map_or(said.as_str(), |(_, address)| address);
+        bare.parse().unwrap_or_else(|_| self.running.fail(&format!("`{said}` is no address")))
+    }
+
+    /// What each listener printed after `listening on `, in order.
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.id()
+    }
+
+    /// Everything on standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.running.stderr.text()
+    }
+
+    /// Everything on standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.running.stdout.text()
+    }
+
+    /// Waits until a line of standard error contains `text`, and returns that line.
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
+        self.wait_for_logs(text, 1).remove(0)
+    }
+
+    /// Waits until `count` lines of standard error contain `text`.
+    pub(crate) fn wait_for_logs(&self, text: &str, count: usize) -> Vec<String> {
+        let found = self.running.stderr.wait_for(self.running.deadline, |lines| {
+            let with_text = lines.iter().filter(|line| line.contains(text));
+            let with_text: Vec<String> = with_text.map(|&line| line.to_owned()).collect();
+            (with_text.len() >= count).then_some(with_text)
+        });
+        found.unwrap_or_else(|missed| {
+            self.running.fail(&format!("{count} log lines with `{text}`: {missed:?}"))
+        })
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGINT.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.running.pid(), signal).expect("the host is there to be signalled");
+    }
+
+    /// Waits until the host has ended and all of its output is read.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.running.wait()
+    }
+}
+
+/// A started host. It is reaped here only, so that its id is its own until then.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    stdout: Captured,
+    stderr: Captured,
+    exit: Captured,
+    deadline: Duration,
+    arguments: Vec<OsString>,
+    _folder: TempDir,
+}
+
+impl Running {
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        if self.exit.wait_for_end(self.deadline) == Err(Missed::TimedOut) {
+            self.fail("still running");
+        }
+        for pipe in [&self.stdout, &self.stderr] {
+            if pipe.wait_for_end(self.deadline).is_err() {
+                self.fail("ended, but a process that it left behind holds its output open");
+            }
+        }
+        self.child.wait().expect("a child that has ended")
+    }
+
+    fn fail(&self, what: &str) -> ! {
+        // The drop that follows shows what the host said.
+        panic!("host {:?}: {what}", self.arguments)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for a child that has been reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let (out, err) = (self.stdout.text(), self.stderr.text());
+            eprintln!("host {:?}\n--- stdout\n{out}\n--- stderr\n{err}\n---", self.arguments);
+        }
+    }
+}
+
+/// A pipe that ends with the child. The waiting thread leaves the child to be reaped by its owner.
+fn watch_exit(child: &Child) -> Captured {
+    let (read, write) = std::io::pipe().expect("a pipe");
+    let pid = Pid::from_child(child);
+    std::thread::spawn(move || {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), ended), Err(rustix::io::Errno::INTR)) {}
+        drop(write);
+    });
+    Captured::from_pipe(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_run_to_its_end() {
+        let output = run(["--help"]);
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("--load"));
+    }
+
+    #[test]
+    fn a_host_that_ends_instead_of_listening_fails_the_test() {
+        let failed = std::panic::catch_unwind(|| Host::start(["--no-such-option"]));
+        let said = failed.expect_err("it did not start").downcast::<String>();
+        assert!(said.expect("a formatted panic").contains("not listening: Ended"));
+    }
+}

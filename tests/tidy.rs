@@ -1,0 +1,133 @@
+//! Rules about the source that the compiler does not know. The tables stand here; the scanners,
+//! each tried on texts that it must refuse, stand in the files below.
+//!
+//! A failing test names file, line and what to do about it.
+
+mod budget;
+mod code;
+mod floors;
+mod rules;
+mod tree;
+
+use tree::{File, files};
+
+/// Which floor a module of `host/src` stands on, by its path without `.rs`; a folder counts for
+/// what lies in it unless a longer entry says otherwise. A file imports from its own floor and
+/// below, so that a request can be followed downwards and a codec be tested without a host.
+const FLOORS: &[(&str, u8)] = &[
+    // Bytes and values: no I/O, no libraries.
+    ("wire", 0),
+    ("message", 0),
+    ("data", 0),
+    ("limits", 0),
+    // Libraries, from file to unloaded.
+    ("plugin", 1),
+    // One call of an application.
+    ("invoke", 2),
+    // From a request to its application.
+    ("dispatch", 3),
+    ("site", 3),
+    ("mount", 3),
+    ("stack", 3),
+    // Protocols, sockets, threads.
+    ("gateway", 4),
+    ("listener", 4),
+    ("cores", 4),
+    // What sees everything.
+    ("server", 5),
+    ("cli", 5),
+    ("config", 5),
+    ("main", 5),
+    ("lib", 5),
+];
+
+/// Where unsafe code may stand, as the beginning of a path, and why it must.
+const UNSAFE: &[(&str, &str)] = &[
+    ("plugin-api/src/abi/", "the boundary's types: raw pointers and function tables"),
+    ("plugin-api/src/bridge", "the host's objects as seen by an app, through their tables"),
+    ("plugin-api/src/export", "the exported symbols and the functions that the host calls"),
+    ("host/src/plugin/library.rs", "open, look up, close"),
+    ("tests/apps/", "apps that break a rule on purpose"),
+];
+
+/// Functions that take a bool because somebody else's trait says so: file, function, whose.
+const BOOL_PARAMETERS: &[(&str, &str, &str)] = &[];
+
+/// Crates that a user builds, dependencies included.
+const BUDGETS: &[(&str, usize)] = &[("dsgi", 40), ("dsgi-host", 160)];
+
+/// A longer file wants to be two.
+const LINES_MAX: usize = 500;
+
+fn check(problems: Vec<String>) {
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+fn check_each(files: &[File], rule: impl Fn(&File) -> Vec<String>) {
+    assert!(!files.is_empty(), "no file to check: the rule has lost its files");
+    check(files.iter().flat_map(rule).collect());
+}
+
+#[test]
+fn imports_go_down() {
+    let host = files(&["host/src/"], &["rs"]);
+    check_each(&host, |file| floors::upward_imports(file, FLOORS));
+}
+
+#[test]
+fn the_tables_name_what_is_there() {
+    check(floors::empty_entries(&files(&["host/src/"], &["rs"]), FLOORS));
+    check(rules::unused_places(&files(&[""], &["rs"]), UNSAFE));
+}
+
+#[test]
+fn files_are_short() {
+    check_each(&files(&[""], &["rs"]), |file| rules::too_long(file, LINES_MAX));
+}
+
+#[test]
+fn text_is_ascii() {
+    check_each(&files(&[""], &["rs", "md", "toml", "txt", "c", "h", "sh", ""]), rules::not_ascii);
+}
+
+#[test]
+fn lines_of_code_fit() {
+    check_each(&files(&[""], &["rs", "c", "h", "sh", ""]), rules::too_wide);
+}
+
+#[test]
+fn modules_say_what_they_are() {
+    check_each(&files(&["host/src/", "plugin-api/src/"], &["rs"]), rules::undocumented_module);
+}
+
+#[test]
+fn nothing_is_left_to_be_done() {
+    let all = files(&[""], &["rs", "md", "toml", "txt", "c", "h", "sh", ""]);
+    check_each(&all, rules::left_to_be_done);
+}
+
+#[test]
+fn no_function_takes_a_bool() {
+    check_each(&files(&[""], &["rs"]), |file| rules::bool_parameters(file, BOOL_PARAMETERS));
+}
+
+#[test]
+fn unsafe_stands_where_it_is_allowed() {
+    check_each(&files(&[""], &["rs"]), |file| rules::stray_unsafe(file, UNSAFE));
+}
+
+#[test]
+fn types_are_named_for_what_they_are() {
+    check_each(&files(&[""], &["rs"]), rules::vague_type_names);
+}
+
+#[test]
+fn every_skip_has_a_reason() {
+    let text = std::fs::read_to_string(crate::harness::project().join("tests/skips.txt"));
+    check(rules::bad_skips(&text.expect("the list of skips")));
+}
+
+#[test]
+fn dependencies_stay_within_their_budget() {
+    check(BUDGETS.iter().filter_map(|(package, most)| budget::exceeded(package, *most)).collect());
+}
