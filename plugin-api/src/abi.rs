@@ -6,7 +6,10 @@
 //! |---|---|---|
 //! | leaf | frozen, by value, reserved fields are zero | [`leaf`] |
 //! | growable | by `In` or `Out` pointer only, `size` first, fields are appended | [`grown`] |
-//! | object and table | a thin pointer whose first word is its table; the maker of an object owns the table and frees the object through it; slots are appended | [`object`], [`app`] |
+//! | object and table | a thin pointer to its table, see below; slots are appended | [`object`], [`app`] |
+//!
+//! An object's first word is its table. Whoever makes an object owns the table and frees the
+//! object through it.
 //!
 //! Nothing unwinds across, no type of std crosses, and whoever made a thing frees it. Objects
 //! are *Send, not Sync*: one user at a time, on any thread.

@@ -87,7 +87,11 @@ pub trait Application: Send + Sync + Sized + 'static {
 ///         Ok(Self)
 ///     }
 ///
-///     async fn call(&self, mut environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
+///     async fn call(
+///         &self,
+///         mut environ: Environ,
+///         start_response: StartResponse,
+///     ) -> dsgi::Result<Body> {
 ///         let mut length = 0;
 ///         while let Some(block) = environ.input().next().await? {
 ///             length += block.bytes().len();

@@ -5,7 +5,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::bridge::body::{Failure, Frame, Pull, Pulled, Stream};
 use crate::bridge::bytes::SharedBytes;
+use crate::bridge::caught;
 use crate::bridge::reply::ReplyBody;
+use crate::export::report;
 use crate::{Chunk, Outcome, Result};
 
 /// A response body of any shape, for functions that return more than one kind.
@@ -139,7 +141,9 @@ impl Body {
     }
 
     /// Calls `closer` once at the end of the request, whatever the end is, with the number of
-    /// bytes that were handed to the transport. Several closers run in the order they were added.
+    /// bytes that were handed to the transport. Several closers run in the order they were added,
+    /// after the source of the blocks was dropped. A body that is dropped instead of returned ends
+    /// as failed.
     ///
     /// ```
     /// let body = dsgi::Body::from("hi").on_close(|outcome, sent| println!("{outcome:?} {sent}"));
@@ -174,11 +178,42 @@ impl Body {
         Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
     }
 
-    pub(crate) fn into_reply(self) -> ReplyBody {
-        match self.source {
-            Source::Empty if self.closers.is_empty() => ReplyBody::Empty,
-            Source::Whole(bytes) if self.closers.is_empty() => ReplyBody::Whole(bytes),
-            source => ReplyBody::Stream(Stream::of(Self { source, closers: self.closers })),
+    pub(crate) fn into_reply(mut self) -> ReplyBody {
+        let (source, closers) = self.take();
+        match source {
+            Source::Empty if closers.is_empty() => ReplyBody::Empty,
+            Source::Whole(bytes) if closers.is_empty() => ReplyBody::Whole(bytes),
+            source => ReplyBody::Stream(Stream::of(Self { source, closers })),
+        }
+    }
+
+    fn take(&mut self) -> (Source, Vec<Closer>) {
+        let source = std::mem::replace(&mut self.source, Source::Empty);
+        (source, std::mem::take(&mut self.closers))
+    }
+
+    /// Ends the body. Each step is the author's code, and a panic in one keeps none of the others
+    /// from running.
+    fn end(&mut self, outcome: Outcome, bytes_sent: u64) {
+        let (source, closers) = self.take();
+        guarded(|| drop(source));
+        for closer in closers {
+            guarded(|| closer(outcome, bytes_sent));
+        }
+    }
+}
+
+fn guarded(step: impl FnOnce()) {
+    if let Err(panic) = caught(step) {
+        report(&format!("panicked at the end of a body: {panic}"));
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // Without closers there is nobody to tell, and the source drops as any value does.
+        if !self.closers.is_empty() {
+            self.end(Outcome::Failed, 0);
         }
     }
 }
@@ -203,12 +238,8 @@ impl Pull for Body {
         }
     }
 
-    fn close(self: Box<Self>, outcome: Outcome, bytes_sent: u64) {
-        let Self { source, closers } = *self;
-        drop(source);
-        for closer in closers {
-            closer(outcome, bytes_sent);
-        }
+    fn close(mut self: Box<Self>, outcome: Outcome, bytes_sent: u64) {
+        self.end(outcome, bytes_sent);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::bridge::bytes::SharedBytes;
 ///
 /// ```
 /// use dsgi::Chunk;
-/// let chunks: Vec<Chunk> = vec!["text".into(), vec![0xff, 0xfe].into(), String::from("more").into()];
+/// let chunks: [Chunk; 3] = ["text".into(), vec![0xff, 0xfe].into(), String::from("more").into()];
 /// assert_eq!(chunks[1].bytes(), [0xff, 0xfe]);
 /// ```
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The request as an application sees it.
 
-use std::cell::OnceCell;
 use std::ops::Index;
+use std::sync::OnceLock;
 
 use crate::abi::grown::head_flag;
 use crate::bridge::body::Stream;
@@ -18,7 +18,8 @@ use crate::{Body, Error, Result};
 /// |---|---|
 /// | `REQUEST_METHOD`, `REQUEST_URI`, `QUERY_STRING` | as received; the target is not decoded |
 /// | `SCRIPT_NAME`, `PATH_INFO` | the mount and the rest of the path, percent-decoded |
-/// | `SERVER_NAME`, `SERVER_PORT`, `SERVER_PROTOCOL`, `SERVER_SOFTWARE` | name and port never empty |
+/// | `SERVER_NAME`, `SERVER_PORT` | never empty |
+/// | `SERVER_PROTOCOL`, `SERVER_SOFTWARE` | |
 /// | `REMOTE_ADDR`, `REMOTE_PORT`, `REQUEST_SCHEME`, `GATEWAY_INTERFACE` | |
 /// | `CONTENT_TYPE`, `CONTENT_LENGTH` | absent when the request has none |
 /// | `HTTP_*` | header fields; repeated ones joined by a comma, cookies by a semicolon |
@@ -39,14 +40,14 @@ pub struct Environ {
     handle: Handle,
     unread: Unread,
     changes: Vec<(String, Vec<u8>)>,
-    all: OnceCell<Vec<(String, Vec<u8>)>>,
+    all: OnceLock<Vec<(String, Vec<u8>)>>,
 }
 
 impl Environ {
     /// Wraps a handle of an exchange.
     #[must_use]
     pub fn new(handle: Handle) -> Self {
-        let (unread, changes, all) = (Unread::default(), Vec::new(), OnceCell::new());
+        let (unread, changes, all) = (Unread::default(), Vec::new(), OnceLock::new());
         Self { handle, unread, changes, all }
     }
 

@@ -17,7 +17,7 @@ pub use self::form::{Async, AsyncType, Called, Entry, Function, Sync, SyncType};
 pub use self::log::report;
 pub use self::options::Options;
 pub use self::thunk::table;
-use crate::abi::app::{AppTable, Descriptor};
+use crate::abi::app::{AppTable, Descriptor, panic_mode};
 
 /// Exports the application of this library.
 ///
@@ -106,6 +106,29 @@ macro_rules! __export {
     };
 }
 
+/// The layout proof as a library exports it, under the name that abi_stable looks for; nothing
+/// without the feature.
+#[cfg(feature = "layout-proof")]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __layout_proof {
+    () => {
+        #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+        static LAYOUT_PROOF: $crate::export::LibHeader = $crate::abi::proof::header();
+    };
+}
+
+#[cfg(feature = "layout-proof")]
+#[doc(hidden)]
+pub use abi_stable::library::LibHeader;
+
+#[cfg(not(feature = "layout-proof"))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __layout_proof {
+    () => {};
+}
+
 /// An application that is linked into a program instead of loaded.
 pub struct Linked {
     /// Its functions.
@@ -131,7 +154,8 @@ unsafe impl Send for Linked {}
 /// # let _ = linked;
 /// ```
 pub fn link<F: Function<M>, M: 'static>(function: F) -> Linked {
-    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), 1);
+    let panic = if cfg!(panic = "unwind") { panic_mode::UNWIND } else { panic_mode::ABORT };
+    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), panic);
     Linked {
         table: table::<form::Linkable<F, M>>(std::ptr::null()),
         descriptor: options.descriptor(),

@@ -60,7 +60,7 @@ impl Head {
     }
 
     /// Number of header fields.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
@@ -111,7 +111,8 @@ fn parse_status(status: &str) -> Result<(u16, &str)> {
 #[cold]
 fn bad_status(status: &str) -> Error {
     Error::new(format!(
-        "the status `{status}` given to start_response is not three digits from 200 to 999 and a reason"
+        "the status `{status}` given to start_response is not three digits from 200 to 999 \
+         and a reason"
     ))
 }
 

@@ -14,9 +14,9 @@ use crate::{Chunk, Error, Result};
 /// The body of a request, pulled from the client as it is read.
 ///
 /// It implements [`Read`] and [`BufRead`], and gives whole blocks without copying them:
-/// [`Input::block`] waits, [`Input::next`] is for async applications. The end of input is the end of
-/// the body, whatever the connection does. A body that is too large for the host ends with an error
-/// that `?` turns into a 413.
+/// [`Input::block`] waits, [`Input::next`] is for async applications. The end of input is the end
+/// of the body, whatever the connection does. A body that is too large for the host ends with an
+/// error that `?` turns into a 413.
 ///
 /// ```
 /// use dsgi::{Environ, StartResponse};

@@ -46,26 +46,3 @@ pub use self::input::{Errors, Input};
 pub use self::outcome::Outcome;
 pub use self::purpose::{Previous, Purpose, purpose};
 pub use self::start_response::StartResponse;
-
-/// The layout proof as a library exports it, under the name that abi_stable looks for; nothing
-/// without the feature.
-#[cfg(feature = "layout-proof")]
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __layout_proof {
-    () => {
-        #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
-        static LAYOUT_PROOF: $crate::__LibHeader = $crate::abi::proof::header();
-    };
-}
-
-#[cfg(feature = "layout-proof")]
-#[doc(hidden)]
-pub use abi_stable::library::LibHeader as __LibHeader;
-
-#[cfg(not(feature = "layout-proof"))]
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __layout_proof {
-    () => {};
-}

@@ -24,8 +24,10 @@ use crate::{Error, Result};
 /// ```
 pub struct StartResponse {
     started: Arc<Started>,
-    call: Box<dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send>,
+    call: Box<Call>,
 }
+
+type Call = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
 
 /// What the application has said so far; shared with whoever pulls its body.
 #[derive(Debug, Default)]
@@ -79,7 +81,7 @@ impl StartResponse {
 }
 
 impl Deref for StartResponse {
-    type Target = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send;
+    type Target = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
 
     fn deref(&self) -> &Self::Target {
         &*self.call
@@ -113,7 +115,8 @@ impl Started {
                 Ok(())
             }
             State::Held(_) => Err(Error::new(
-                "start_response was called a second time; `start_response.replace(&error, ..)` changes a head",
+                "start_response was called a second time; \
+                 `start_response.replace(&error, ..)` changes a head",
             )),
             State::Sent => Err(Error::new("start_response was called after the head was sent")),
         }

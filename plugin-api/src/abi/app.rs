@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::grown::{Init, Instance, Reply, State};
 use super::object::Exchange;
-use super::pointer::{Growable, In, Out};
+use super::pointer::{In, Out, growable};
 
 /// What a library exports under [`SYMBOL`](super::SYMBOL): the only way in.
 ///
@@ -44,8 +44,7 @@ pub struct AppTable {
     pub import_state: Option<unsafe extern "C" fn(app: *mut c_void, state: In<State>) -> u32>,
 }
 
-// SAFETY: `repr(C)`, `size: u32` first, integers and nullable pointers only.
-unsafe impl Growable for AppTable {}
+growable!(AppTable);
 
 // SAFETY: a constant table of function pointers, and a pointer to a constant.
 unsafe impl Sync for AppTable {}
@@ -86,8 +85,7 @@ pub struct Descriptor {
     pub probe_path: [u8; 128],
 }
 
-// SAFETY: `repr(C)`, `size: u32` first, integers and bytes only.
-unsafe impl Growable for Descriptor {}
+growable!(Descriptor);
 
 /// How calls behave.
 pub mod flavour {

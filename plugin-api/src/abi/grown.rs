@@ -7,7 +7,7 @@ use std::ffi::c_void;
 
 use super::leaf::{Bytes, Fault, Header, Keep, Str};
 use super::object::{Body, Future, Upgrade};
-use super::pointer::{Growable, In};
+use super::pointer::{In, growable};
 
 /// What is known of a request before its body. Valid until its exchange handle is released.
 #[repr(C)]
@@ -95,7 +95,8 @@ pub struct Changes {
     /// Rows of environ names and values: `PATH_INFO`, `HTTP_X_USER`, `my.key`. A null value
     /// pointer removes a header.
     pub variables: *const Header,
-    /// A request body that replaces the client's; ownership passes to the host. Null = keep.
+    /// A request body that replaces the client's. It passes to the host, even when the host
+    /// refuses the changes. Null keeps the client's.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub input: *mut Body,
 }
@@ -175,9 +176,10 @@ pub struct Reply {
     pub header_count: u32,
     /// Bytes from one header row to the next.
     pub header_stride: u32,
-    /// First header row; valid until `keep` is released.
+    /// First header row; valid until `keep` is released. Rows and texts may lie in `scratch`, so
+    /// they are also gone when the caller gives that up.
     pub headers: *const Header,
-    /// Reason phrase; empty for the usual one. Valid until `keep` is released.
+    /// Reason phrase; empty for the usual one. Valid as long as `headers`.
     pub reason: Str,
     /// Storage of `headers` and `reason`.
     pub keep: Keep,
@@ -201,7 +203,8 @@ pub struct Reply {
     pub future: *mut Future,
     /// Why it failed, on `ERROR`.
     pub fault: Fault,
-    /// Lent by the caller for the length of the call: room for the header table.
+    /// Lent by the caller, who sets it anew before each poll: room for the header table, aligned
+    /// to 8 bytes. Null lends none.
     pub scratch: *mut u8,
     /// Bytes of room at `scratch`.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
@@ -292,15 +295,6 @@ pub struct State {
     /// Why it failed, on `ERROR`.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub fault: Fault,
-}
-
-macro_rules! growable {
-    ($($name:ident),*) => {
-        $(
-            // SAFETY: `repr(C)`, `size: u32` first, integers and nullable pointers only.
-            unsafe impl Growable for $name {}
-        )*
-    };
 }
 
 growable!(Head, Changes, Init, Instance, Reply, Frame, Value, State);

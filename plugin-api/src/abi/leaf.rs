@@ -150,7 +150,8 @@ impl Fault {
     pub const NONE: Self = Self { status: 0, reserved: 0, message: Bytes::EMPTY };
 }
 
-/// Rows of a table whose maker may be of a release with larger rows.
+/// Rows of a table whose maker may be of a release with larger rows. A stride that cannot be one
+/// gives no rows.
 ///
 /// # Safety
 /// `first` is null or points to `count` rows, `stride` bytes apart, valid for `'a`, each
@@ -160,10 +161,12 @@ pub unsafe fn rows<'a>(
     count: u32,
     stride: u32,
 ) -> impl Iterator<Item = &'a Header> + Clone {
-    let count = if first.is_null() { 0 } else { count as usize };
+    let stride = stride as usize;
+    let fits = stride >= size_of::<Header>() && stride % align_of::<Header>() == 0;
+    let count = if first.is_null() || !fits { 0 } else { count as usize };
     (0..count).map(move |row| {
-        // SAFETY: within the table by the caller's promise.
-        unsafe { &*first.cast::<u8>().add(row * stride as usize).cast::<Header>() }
+        // SAFETY: within the table by the caller's promise, and aligned like the first row.
+        unsafe { &*first.byte_add(row * stride) }
     })
 }
 

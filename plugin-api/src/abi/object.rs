@@ -1,15 +1,16 @@
 //! Objects: thin pointers whose first word is the table of their maker.
 //!
 //! A table belongs to whoever implements it. `size` says how many bytes of it the maker's
-//! release has; [`slot!`](crate::slot) reads a slot only within it, and an absent slot means the maker
-//! does not do this. Every `waker` is borrowed for the call; a maker that keeps it clones it.
+//! release has; [`slot!`](crate::slot) reads a slot only within it, and an absent slot means the
+//! maker does not do this. Every `waker` is borrowed for the call; a maker that keeps it clones it.
 
 use super::grown::{Changes, Frame, Head, Reply, Value};
 use super::leaf::{Fault, Header, Str};
-use super::pointer::{Growable, In, Out};
+use super::pointer::{In, Out, growable};
 
 /// One request and what may be done with it, made by a host. A handle is owned: whoever
-/// receives one in a call passes it on or releases it, once.
+/// receives one in a call passes it on or releases it, once. Handles of one exchange are
+/// independent: different threads may use them at the same time.
 #[repr(C)]
 #[derive(Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
@@ -95,7 +96,8 @@ pub struct ExchangeTable {
             frame: Out<Frame>,
         ) -> u32,
     >,
-    /// A new handle with changes; null when a change is refused, and `fault` says why.
+    /// A new handle with changes; null when a change is refused, and `fault` says why. Takes
+    /// `changes.input` in either case.
     pub derive: Option<
         unsafe extern "C" fn(
             exchange: *const Exchange,
@@ -203,14 +205,11 @@ pub struct UpgradeTable {
     pub size: u32,
     /// Reserved, zero.
     pub reserved: u32,
-    /// Runs the connection: takes the upgrade and the duplex, answers `PENDING` with a future
-    /// that ends with the connection, or `ERROR`.
+    /// Runs the connection: takes the upgrade and the duplex, and answers as `AppTable::call`.
+    /// `READY`, at once or from the future, says that the connection has ended; nothing else of
+    /// `reply` is read then.
     pub start: Option<
-        unsafe extern "C" fn(
-            upgrade: *mut Upgrade,
-            duplex: *mut Duplex,
-            future: *mut *mut Future,
-        ) -> u32,
+        unsafe extern "C" fn(upgrade: *mut Upgrade, duplex: *mut Duplex, reply: Out<Reply>) -> u32,
     >,
     /// Frees an upgrade that was not started.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
@@ -278,28 +277,26 @@ pub mod level {
     pub const DEBUG: u32 = 4;
 }
 
-macro_rules! tables {
-    ($($name:ident),*) => {
-        $(
-            // SAFETY: `repr(C)`, `size: u32` first, integers and nullable functions only.
-            unsafe impl Growable for $name {}
-        )*
-    };
-}
-
-tables!(ExchangeTable, BodyTable, FutureTable, WakerTable, UpgradeTable, DuplexTable, HostTable);
+growable!(ExchangeTable, BodyTable, FutureTable, WakerTable, UpgradeTable, DuplexTable, HostTable);
 
 /// Reads one slot of an object's table: `slot!(BodyTable, body, poll)` is `None` when the maker's
-/// release has no such slot, or leaves it empty.
+/// release has no such slot, or leaves it empty. Neither does a null object have any, nor one
+/// without a table.
 ///
-/// The expansion dereferences the object, so it stands in an `unsafe` block: the object is alive
-/// and its first word points to a table that starts with its size.
+/// The expansion dereferences the object, so it stands in an `unsafe` block: the object is null,
+/// or it is alive and its first word is null or points to a table that starts with its size.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! slot {
     ($table:ty, $object:expr, $slot:ident) => {{
-        let table: *const $table = (*$object).table;
+        let object = $object;
+        let table: *const $table =
+            if object.is_null() { ::core::ptr::null() } else { (*object).table };
         let end = ::core::mem::offset_of!($table, $slot) + ::core::mem::size_of::<usize>();
-        if (*table.cast::<u32>()) as usize >= end { (*table).$slot } else { None }
+        if !table.is_null() && (*table.cast::<u32>()) as usize >= end {
+            (*table).$slot
+        } else {
+            None
+        }
     }};
 }

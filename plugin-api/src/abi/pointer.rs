@@ -8,11 +8,18 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
+#[cfg(feature = "layout-proof")]
+use abi_stable::std_types::RStr;
+
 /// A struct that later releases may append fields to.
 ///
 /// # Safety
 /// The type is `repr(C)`, its first field is `size: u32`, and all-zero bytes are a valid value.
 pub unsafe trait Growable: Copy {
+    /// Name of the type. Part of the layout proof: a slot that takes an `Out<Frame>` does not
+    /// pass for one that takes an `Out<Reply>`.
+    const NAME: &'static str = "";
+
     /// A value with every field absent and `size` set.
     #[must_use]
     fn absent() -> Self {
@@ -30,7 +37,9 @@ pub unsafe trait Growable: Copy {
 /// A growable struct lent for reading during one call.
 #[repr(transparent)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
-#[cfg_attr(feature = "layout-proof", sabi(unsafe_unconstrained(T)))]
+#[cfg_attr(feature = "layout-proof", sabi(not_stableabi(T)))]
+#[cfg_attr(feature = "layout-proof", sabi(bound(T: Growable)))]
+#[cfg_attr(feature = "layout-proof", sabi(phantom_const_param = RStr::from_str(T::NAME)))]
 pub struct In<T> {
     #[cfg_attr(feature = "layout-proof", sabi(unsafe_opaque_field))]
     pointer: *const T,
@@ -39,11 +48,32 @@ pub struct In<T> {
 /// A growable struct lent for writing during one call; the borrower fills it.
 #[repr(transparent)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
-#[cfg_attr(feature = "layout-proof", sabi(unsafe_unconstrained(T)))]
+#[cfg_attr(feature = "layout-proof", sabi(not_stableabi(T)))]
+#[cfg_attr(feature = "layout-proof", sabi(bound(T: Growable)))]
+#[cfg_attr(feature = "layout-proof", sabi(phantom_const_param = RStr::from_str(T::NAME)))]
 pub struct Out<T> {
     #[cfg_attr(feature = "layout-proof", sabi(unsafe_opaque_field))]
     pointer: *mut T,
 }
+
+/// Declares that types keep the promise of [`Growable`].
+macro_rules! growable {
+    ($($name:ident),* $(,)?) => {
+        $(
+            // SAFETY: `repr(C)`, `size: u32` first, integers, bytes and nullable pointers only.
+            unsafe impl $crate::abi::pointer::Growable for $name {
+                const NAME: &'static str = stringify!($name);
+            }
+
+            // SAFETY: the type stands for itself. The proof needs it to tell pointers apart.
+            #[cfg(feature = "layout-proof")]
+            unsafe impl abi_stable::abi_stability::GetStaticEquivalent_ for $name {
+                type StaticEquivalent = $name;
+            }
+        )*
+    };
+}
+pub(super) use growable;
 
 impl<T: Growable> In<T> {
     /// Lends `value`; the pointer is valid as long as the borrow.
@@ -87,9 +117,12 @@ impl<T: Growable> Out<T> {
     /// Writes what the lender's release has room for, and keeps the lender's `size`.
     ///
     /// # Safety
-    /// The pointer points to a struct of the lender's release with `size` set.
+    /// The pointer is null, or points to a struct of the lender's release with `size` set.
     #[inline]
     pub unsafe fn write(self, value: &T) {
+        if self.pointer.is_null() {
+            return;
+        }
         // SAFETY: `size` is the first field in every release; only the smaller of both sizes is
         // copied, starting behind `size`.
         unsafe {

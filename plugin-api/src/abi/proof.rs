@@ -9,14 +9,17 @@
     reason = "the types that the derive makes have none, and no value of them ever exists"
 )]
 
+mod difference;
+
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::abi_checking::{
-    CheckingGlobals, check_layout_compatibility_with_globals,
+    AbiInstabilityErrors, CheckingGlobals, check_layout_compatibility_with_globals,
 };
-use abi_stable::library::{LibHeader, RootModule};
+use abi_stable::library::{AbiHeader, LibHeader, RootModule};
 use abi_stable::sabi_types::VersionStrings;
 use abi_stable::type_layout::TypeLayout;
 
+use self::difference::View;
 use super::app::{AppTableRef, DescriptorRef};
 use super::grown::{
     ChangesRef, FrameRef, HeadRef, InitRef, InstanceRef, ReplyRef, StateRef, ValueRef,
@@ -107,13 +110,72 @@ extern "C" fn constructor() -> abi_stable::library::RootModuleResult {
 /// Compares two descriptions in both directions.
 ///
 /// # Errors
-/// The report of the comparison, many lines long, as text of this side.
+/// A report of many kilobytes, as text of this side. It begins with its [`summary`].
 pub fn compare(ours: &'static TypeLayout, theirs: &'static TypeLayout) -> Result<(), String> {
-    let check = |interface, implementation| {
-        check_layout_compatibility_with_globals(interface, implementation, &CheckingGlobals::new())
-            .map_err(|error| error.to_string())
+    let Err(forward) = one_way(ours, theirs) else { return Ok(()) };
+    let forward_lines = difference::lines(&forward, View::Interface);
+    let Err(backward) = one_way(theirs, ours) else { return Ok(()) };
+    let backward_lines = difference::lines(&backward, View::Implementation);
+    if forward_lines.is_empty() || backward_lines.is_empty() {
+        return Ok(());
+    }
+    // Against the grain of history everything that was merely appended is a difference, too.
+    let with_the_grain = match backward_lines.len() < forward_lines.len() {
+        true => backward_lines,
+        false => forward_lines,
     };
-    check(ours, theirs).or_else(|report| check(theirs, ours).map_err(|_| report))
+    Err(format!("{}\n\n{forward}", difference::shorten(with_the_grain)))
+}
+
+/// The one to three lines at the head of a report of [`compare`]: each names a type and a field,
+/// with what was expected there and what was found.
+///
+/// ```
+/// let report = "`Header.value`: expected `Str`, found `RString`\n\nCompared <this>: ...";
+/// let summary = dsgi::abi::proof::summary(report);
+/// assert_eq!(summary, "`Header.value`: expected `Str`, found `RString`");
+/// ```
+#[must_use]
+pub fn summary(report: &str) -> String {
+    let head = report.trim_start().split("\n\n").next().unwrap_or_default();
+    head.lines().take(3).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether `implementation` may stand where `interface` is expected. Nothing of the comparison is
+/// kept: abi_stable's own globals would point into a library after it was closed.
+fn one_way(
+    interface: &'static TypeLayout,
+    implementation: &'static TypeLayout,
+) -> Result<(), AbiInstabilityErrors> {
+    check_layout_compatibility_with_globals(interface, implementation, &CheckingGlobals::new())
+}
+
+/// Why a library's description was not accepted.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// It was made by another abi_stable.
+    Header(String),
+    /// A type differs; the text names type and field.
+    Layout(String),
+}
+
+/// Checks the header that a library exports under [`SYMBOL`].
+///
+/// # Errors
+/// See [`Refusal`]. The text is this side's own: nothing of it points into the library.
+///
+/// # Safety
+/// `header` points to what an open library exports under [`SYMBOL`].
+pub unsafe fn check(header: *const AbiHeader) -> Result<(), Refusal> {
+    // SAFETY: the first part of the header is the same in all releases.
+    let compatible = unsafe { (*header).is_valid() };
+    if !compatible {
+        return Err(Refusal::Header(String::from("it was made by another release of abi_stable")));
+    }
+    // SAFETY: of this release, as just checked, so the whole header may be read.
+    let theirs = unsafe { (*header.cast::<LibHeader>()).layout() };
+    let theirs = theirs.ok_or_else(|| Refusal::Header(String::from("it holds no layout")))?;
+    compare(layout(), theirs).map_err(Refusal::Layout)
 }
 
 /// Name of the symbol that [`header`] is exported under.
@@ -124,7 +186,7 @@ mod tests {
     #[test]
     fn the_export_macro_uses_the_name_abi_stable_looks_for() {
         assert!(
-            include_str!("../lib.rs").contains(&format!("export_name = \"{}\"", super::SYMBOL)),
+            include_str!("../export.rs").contains(&format!("export_name = \"{}\"", super::SYMBOL)),
             "abi_stable looks for {}",
             super::SYMBOL
         );

@@ -279,9 +279,10 @@ pub unsafe fn read_frame(answer: u32, frame: &abi::grown::Frame) -> Pulled {
             };
             Poll::Ready(Some(Ok(Frame::Trailers(fields))))
         }
-        // SAFETY: ownership of the bytes came with the answer.
         answer::READY => {
-            Poll::Ready(Some(Ok(Frame::Data(unsafe { SharedBytes::from_raw(frame.data) }))))
+            // SAFETY: ownership of the bytes came with the answer.
+            let data = unsafe { SharedBytes::from_raw(frame.data) };
+            Poll::Ready(Some(Ok(Frame::Data(data))))
         }
         answer::PENDING => Poll::Pending,
         answer::END => Poll::Ready(None),

@@ -25,11 +25,11 @@ impl SharedBytes {
     /// Hands over anything that derefs to bytes at a stable address.
     #[must_use]
     pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Self {
-        let owner = Box::new(owner);
-        let bytes = (*owner).as_ref();
+        let owner = Box::into_raw(Box::new(owner));
+        // SAFETY: just made. It is not moved any more, so bytes inside of it stay where they are.
+        let bytes = unsafe { (*owner).as_ref() };
         let (ptr, len) = (bytes.as_ptr(), bytes.len());
-        let owner = Box::into_raw(owner).cast::<c_void>();
-        Self(Bytes { ptr, len, owner, release: Some(release::<T>) })
+        Self(Bytes { ptr, len, owner: owner.cast(), release: Some(release::<T>) })
     }
 
     /// Takes what the other side handed over.
@@ -115,18 +115,23 @@ mod tests {
 
     use super::*;
 
-    struct Counted(Arc<()>);
+    /// Its bytes lie in itself, so that they would move with it.
+    struct Counted {
+        bytes: [u8; 7],
+        _count: Arc<()>,
+    }
 
     impl AsRef<[u8]> for Counted {
         fn as_ref(&self) -> &[u8] {
-            b"counted"
+            &self.bytes
         }
     }
 
     #[test]
     fn an_owner_is_freed_once_after_a_round_trip() {
         let owners = Arc::new(());
-        let bytes = SharedBytes::from_owner(Counted(Arc::clone(&owners)));
+        let counted = Counted { bytes: *b"counted", _count: Arc::clone(&owners) };
+        let bytes = SharedBytes::from_owner(counted);
         // SAFETY: just made here.
         let bytes = unsafe { SharedBytes::from_raw(bytes.into_raw()) };
         assert_eq!((&*bytes, Arc::strong_count(&owners)), (b"counted".as_slice(), 2));

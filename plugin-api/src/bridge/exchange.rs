@@ -1,8 +1,12 @@
 //! The handle of an exchange, as an application or a layer holds it.
+//!
+//! The boundary allows one user of a handle at a time. The handle itself keeps that rule, with a
+//! lock around every call that only borrows it, so that it is `Sync` here: an async application
+//! may hold a borrowed value of its environ while it waits for something else.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::ptr::{self, NonNull};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::body::{Failure, Pulled, Stream, read_frame};
@@ -18,11 +22,15 @@ use crate::slot;
 /// One handle of an exchange, owned. Dropping it releases it.
 pub struct Handle {
     exchange: NonNull<Exchange>,
-    head: OnceCell<Head>,
+    head: OnceLock<Head>,
+    turn: Mutex<()>,
 }
 
 // SAFETY: the boundary's rule: exchanges are Send, used by one side at a time.
 unsafe impl Send for Handle {}
+// SAFETY: whatever borrows the handle and calls the host takes its turn first; what the head
+// points to never changes.
+unsafe impl Sync for Handle {}
 
 /// The texts of a head, see [`Head`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +75,11 @@ impl Handle {
     /// `exchange` is owned by the caller and follows the boundary's rules.
     #[must_use]
     pub unsafe fn from_raw(exchange: *mut Exchange) -> Option<Self> {
-        NonNull::new(exchange).map(|exchange| Self { exchange, head: OnceCell::new() })
+        NonNull::new(exchange).map(|exchange| Self {
+            exchange,
+            head: OnceLock::new(),
+            turn: Mutex::new(()),
+        })
     }
 
     /// Hands the handle over.
@@ -82,13 +94,19 @@ impl Handle {
     /// What is known of the request before its body; asked for once.
     fn head(&self) -> &Head {
         self.head.get_or_init(|| {
-            let exchange = self.exchange.as_ptr();
+            let (exchange, _turn) = self.borrow();
             // SAFETY: owned and alive; the host's struct carries its size.
             unsafe {
                 slot!(ExchangeTable, exchange, head)
                     .map_or_else(Head::absent, |head| head(exchange).read())
             }
         })
+    }
+
+    /// The exchange, for as long as nobody else uses it through this handle.
+    fn borrow(&self) -> (*mut Exchange, MutexGuard<'_, ()>) {
+        // Nothing unwinds while the lock is held: the calls of the boundary never do.
+        (self.exchange.as_ptr(), self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One text of the head.
@@ -169,7 +187,7 @@ impl Handle {
     /// A second handle; `None` when the host gives none.
     #[must_use]
     pub fn duplicate(&self) -> Option<Self> {
-        let exchange = self.exchange.as_ptr();
+        let (exchange, _turn) = self.borrow();
         // SAFETY: owned and alive; the result is owned by the caller.
         unsafe { Self::from_raw(slot!(ExchangeTable, exchange, clone)?(exchange)) }
     }
@@ -198,6 +216,11 @@ impl Handle {
     /// # Errors
     /// The host's reason when it refuses a change.
     pub fn derive(&self, derivation: Derivation<'_>) -> Result<Self, Failure> {
+        let (exchange, _turn) = self.borrow();
+        // SAFETY: owned and alive.
+        let Some(derive) = (unsafe { slot!(ExchangeTable, exchange, derive) }) else {
+            return Err(refused(String::from("this host changes no requests")));
+        };
         let variables: Vec<Header> = derivation.variables.iter().map(variable).collect();
         let changes = Changes {
             variables: variables.as_ptr(),
@@ -207,15 +230,13 @@ impl Handle {
             ..Growable::absent()
         };
         let mut fault = Fault::NONE;
-        let exchange = self.exchange.as_ptr();
         // SAFETY: owned and alive; everything in `changes` is lent, but `input`, which passes.
+        let made = unsafe { derive(exchange, In::lend(&changes), &raw mut fault) };
+        // SAFETY: the new handle is owned; without one, the fault is.
         unsafe {
-            let made = slot!(ExchangeTable, exchange, derive).map_or(ptr::null_mut(), |derive| {
-                derive(exchange, In::lend(&changes), &raw mut fault)
-            });
             Self::from_raw(made).ok_or_else(|| {
                 let (status, message) = bytes::read_fault(fault);
-                Failure { status, message }
+                Failure { status, ..refused(message) }
             })
         }
     }
@@ -233,7 +254,7 @@ impl Handle {
 
     /// Writes one entry of the error log, with one of [`level`](abi::object::level).
     pub fn log(&self, level: u32, text: &str) {
-        let exchange = self.exchange.as_ptr();
+        let (exchange, _turn) = self.borrow();
         // SAFETY: owned and alive; the text is lent.
         unsafe {
             if let Some(log) = slot!(ExchangeTable, exchange, log) {
@@ -245,12 +266,18 @@ impl Handle {
     /// Whether the exchange was given up.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        let exchange = self.exchange.as_ptr();
+        let (exchange, _turn) = self.borrow();
         // SAFETY: owned and alive.
         unsafe {
             slot!(ExchangeTable, exchange, cancelled).is_some_and(|asked| asked(exchange) != 0)
         }
     }
+}
+
+fn refused(message: String) -> Failure {
+    let unsaid = message.is_empty();
+    let message = if unsaid { String::from("the host refused a change") } else { message };
+    Failure { status: 0, message }
 }
 
 fn variable((name, value): &(&str, Option<&[u8]>)) -> Header {

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::abi::answer;
 use crate::abi::grown::{self, body_kind};
 use crate::abi::leaf::{Header, Keep, Str};
+use crate::abi::object::Future;
 use crate::abi::pointer::{Growable, Out};
 use crate::head::Head;
 
@@ -38,7 +39,7 @@ pub enum ReplyBody {
 pub unsafe fn answer_of(answered: Result<Reply, Error>, reply: Out<grown::Reply>) -> u32 {
     // SAFETY: lent, with its size set.
     let lent = unsafe { reply.read() };
-    let mut filled = grown::Reply::absent();
+    let mut filled = empty(&lent);
     let answer = match answered {
         Ok(answered) => {
             // SAFETY: the scratch is lent with the reply.
@@ -55,6 +56,27 @@ pub unsafe fn answer_of(answered: Result<Reply, Error>, reply: Out<grown::Reply>
     // SAFETY: lent, with its size set.
     unsafe { reply.write(&filled) };
     answer
+}
+
+/// Fills the out-struct of a call that will answer later, and says the answer that goes with it.
+///
+/// # Safety
+/// `reply` is lent for this call, with its size set.
+pub(crate) unsafe fn answer_later(future: *mut Future, reply: Out<grown::Reply>) -> u32 {
+    // SAFETY: lent, with its size set.
+    let lent = unsafe { reply.read() };
+    // SAFETY: as above.
+    unsafe { reply.write(&grown::Reply { future, ..empty(&lent) }) };
+    answer::PENDING
+}
+
+/// A reply without an answer, that leaves the caller's own fields as they are.
+fn empty(lent: &grown::Reply) -> grown::Reply {
+    grown::Reply {
+        scratch: lent.scratch,
+        scratch_length: lent.scratch_length,
+        ..Growable::absent()
+    }
 }
 
 fn fill_body(filled: &mut grown::Reply, body: ReplyBody) {

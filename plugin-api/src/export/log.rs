@@ -1,6 +1,7 @@
 //! The library's way to the host's log, and panics told there with their place.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::OnceLock;
 
@@ -33,7 +34,8 @@ pub fn report(text: &str) {
         Some((log, generation)) => unsafe {
             log(generation, level::ERROR, Str::lend(b"dsgi"), Str::lend(text.as_bytes()));
         },
-        None => eprintln!("{text}"),
+        // Not `eprintln!`, which panics when nobody listens: this runs where nothing may unwind.
+        None => drop(writeln!(io::stderr(), "{text}")),
     }
 }
 

@@ -43,8 +43,12 @@ impl Options {
     }
 
     /// `name = "shop"`: the default name of the application in a host, instead of the package's.
+    ///
+    /// # Panics
+    /// At compile time, for a name that is empty or longer than 64 bytes.
     #[must_use]
     pub const fn name(mut self, name: &str) -> Self {
+        assert!(!name.is_empty() && name.len() <= 64, "a name has 1 to 64 bytes");
         self.descriptor.name = text(name);
         self
     }
@@ -68,18 +72,29 @@ impl Options {
         self
     }
 
-    /// `exclusive`: two generations must not run at the same time. A probe then stops before `init`.
+    /// `exclusive`: two generations must not run at the same time. A probe then stops before
+    /// `init`, unless `probe` names a path.
     #[must_use]
     pub const fn exclusive(mut self) -> Self {
         self.descriptor.flags |= trait_flag::EXCLUSIVE;
-        self.descriptor.probe = probe::LAYOUT;
+        if self.descriptor.probe != probe::REQUEST {
+            self.descriptor.probe = probe::LAYOUT;
+        }
         self
     }
 
     /// `probe = "/health"`: before a file is taken into service, a child process asks for this path
     /// and expects a status below 500.
+    ///
+    /// # Panics
+    /// At compile time, for a path that does not begin with a slash or is longer than 128 bytes.
     #[must_use]
     pub const fn probe(mut self, path: &str) -> Self {
+        let slash = matches!(path.as_bytes(), [b'/', ..]);
+        assert!(
+            slash && path.len() <= 128,
+            "a path to probe begins with `/` and has at most 128 bytes"
+        );
         self.descriptor.probe = probe::REQUEST;
         self.descriptor.probe_path = text(path);
         self
@@ -89,5 +104,18 @@ impl Options {
     #[must_use]
     pub const fn descriptor(self) -> Descriptor {
         self.descriptor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_path_is_probed_even_where_two_generations_may_not_meet() {
+        let options = Options::new(flavour::BLOCKING, "shop", "1", 1).exclusive();
+        assert_eq!(options.descriptor().probe, probe::LAYOUT);
+        assert_eq!(options.probe("/health").descriptor().probe, probe::REQUEST);
+        assert_eq!(options.probe("/health").exclusive().descriptor().probe, probe::REQUEST);
     }
 }

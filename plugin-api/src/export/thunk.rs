@@ -15,7 +15,7 @@ use crate::abi::{ABI, answer};
 use crate::bridge::bytes::fault;
 use crate::bridge::caught;
 use crate::bridge::exchange::Handle;
-use crate::bridge::reply::answer_of;
+use crate::bridge::reply::{answer_later, answer_of};
 use crate::{Error, Purpose};
 
 /// The table of an entry.
@@ -54,6 +54,7 @@ unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> 
             answer::READY
         }
         Err(error) => {
+            disconnect();
             let (status, message) = error.into_parts();
             filled.fault = fault(status, message);
             answer::ERROR
@@ -76,15 +77,11 @@ unsafe extern "C" fn call<E: Entry>(
     // SAFETY: made by `init`, and alive until `drop_app`.
     let app = unsafe { borrow::<E>(app) };
     match caught(|| E::call(&app, handle)) {
-        // SAFETY: lent for this call.
+        // SAFETY: lent for this call, with its size set.
         Ok(Called::Answered(answered)) => unsafe { answer_of(answered, reply) },
-        Ok(Called::Later(future)) => {
-            let filled = Reply { future, ..Growable::absent() };
-            // SAFETY: lent for this call, with its size set.
-            unsafe { reply.write(&filled) };
-            answer::PENDING
-        }
-        // SAFETY: lent for this call.
+        // SAFETY: as above.
+        Ok(Called::Later(future)) => unsafe { answer_later(future, reply) },
+        // SAFETY: as above.
         Err(panic) => unsafe { answer_of(Err(Error::panic(&panic)), reply) },
     }
 }

@@ -116,11 +116,12 @@ fn plain(name: &str) -> String {
             _ => {}
         }
     }
-    plain
+    plain.replace("::::", "::")
 }
 
 fn is_ours(function: &str) -> bool {
-    ["dsgi", "sample_hello"].iter().any(|mark| function.contains(mark))
+    let main = function.trim_start_matches('<').starts_with("host::");
+    main || ["dsgi", "sample_hello"].iter().any(|mark| function.contains(mark))
 }
 
 /// The name in code quotes, cut so that the table stays readable.
@@ -160,6 +161,7 @@ mod tests {
         assert_eq!(plain("core::ptr::drop_in_place<a::B<c::D>>"), "core::ptr::drop_in_place");
         assert_eq!(plain("<a::B<C> as d::E<F>>::g"), "<a::B as d::E>::g");
         assert_eq!(plain("poll'2"), "poll");
+        assert_eq!(plain("core::slice::<impl [T]>::iter"), "core::slice::iter");
         assert_ne!(plain("<a::B<C> as d::E>::g"), plain("<a::X<C> as d::E>::g"));
         assert_eq!(plain("a<fn(u8) -> u8>::b"), "a::b");
     }
@@ -167,6 +169,8 @@ mod tests {
     #[test]
     fn only_our_names_are_ours() {
         assert!(is_ours("dsgi_host::dispatch::call"));
+        assert!(is_ours("host::main"));
+        assert!(!is_ours("http::uri::host::parse"));
         assert!(is_ours("<sample_hello_inline::app as dsgi::Application>::call"));
         assert!(!is_ours("hyper::proto::h1::dispatch::Dispatcher::poll_write"));
     }

@@ -97,7 +97,7 @@ fn profile(
 
 fn callgrind(cores: Cores, folder: &Path) -> Result<Command> {
     let mut command = pinned(cores.server, VALGRIND.find()?)?;
-    command.args(["--tool=callgrind", "--trace-children=no", "--error-exitcode=0"]);
+    command.args(["--quiet", "--tool=callgrind", "--trace-children=no"]);
     let mut file = std::ffi::OsString::from("--callgrind-out-file=");
     file.push(folder.join("callgrind.%p"));
     command.arg(file);

@@ -124,11 +124,14 @@ impl Running {
         anyhow::anyhow!("no server listens: {}", self.complaint())
     }
 
-    /// The last line of its stderr, which is where programs say what went wrong.
+    /// The line of its stderr that says most: the last that speaks of an error, or else the last.
     fn complaint(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
-        text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned()
+        let said = |line: &&str| !line.trim().is_empty();
+        let error = |line: &&str| ["error", "panicked"].iter().any(|word| line.contains(word));
+        let line = text.lines().rfind(error).or_else(|| text.lines().rfind(said));
+        line.unwrap_or("it said nothing").to_owned()
     }
 }
 
@@ -214,7 +217,8 @@ mod tests {
             output(command, Duration::from_millis(500))
         };
         assert_eq!(shell("echo fine").unwrap(), "fine\n");
-        assert!(shell("echo oh no >&2; exit 3").unwrap_err().to_string().contains("oh no"));
+        let failed = shell("echo an error >&2; echo a note >&2; exit 3").unwrap_err().to_string();
+        assert!(failed.ends_with(": an error"), "{failed}");
         assert!(shell("sleep 60").unwrap_err().to_string().contains("did not end"));
     }
 }

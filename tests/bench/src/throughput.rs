@@ -33,19 +33,40 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     ));
     for round in 0..=rounds {
         eprintln!("round {round}/{rounds}");
-        // Each round begins with another server, so that none always follows the same neighbour.
-        let count = contenders.len();
-        contenders.rotate_left(1.min(count));
-        for contender in &mut contenders {
-            let sample = contender.measure(cores)?;
-            // The first round warms caches and heaps up and is not kept.
-            if round > 0 {
-                contender.samples.push(sample);
-            }
+        if let Some(reason) = load_in_turn(&mut contenders, cores, round)? {
+            skip(&reason, report);
+            contenders.retain(|contender| contender.name != APACHE_ROW);
+        }
+        if round == 0 {
+            // The first round warms caches and heaps up.
+            contenders.iter_mut().for_each(|contender| contender.samples.clear());
         }
     }
     tabulate(&contenders, report);
     Ok(())
+}
+
+/// One round: a burst for every server. Each round starts with another one and runs the other way
+/// round, so that none always follows the same neighbour. Only Apache, which carries no goal, may
+/// fail; then the reason is returned.
+fn load_in_turn(
+    contenders: &mut [Contender],
+    cores: Cores,
+    round: usize,
+) -> Result<Option<anyhow::Error>> {
+    let count = contenders.len();
+    let mut reason = None;
+    for step in 0..count {
+        let place = (step + round) % count;
+        let place = if round.is_multiple_of(2) { place } else { count - 1 - place };
+        let contender = &mut contenders[place];
+        match contender.measure(cores) {
+            Ok(sample) => contender.samples.push(sample),
+            Err(error) if contender.name == APACHE_ROW => reason = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(reason)
 }
 
 /// A running server and what was measured of it.
@@ -103,12 +124,15 @@ fn start(
     add(NGINX_ROW, nginx::start(cores.server, folder)?)?;
     match apache::start(cores.server, folder) {
         Ok(server) => add(APACHE_ROW, server)?,
-        Err(reason) => {
-            eprintln!("skipped: {APACHE_ROW}: {reason:#}");
-            report.note(format!("Skipped: {APACHE_ROW}: {reason:#}"));
-        }
+        Err(reason) => skip(&reason, report),
     }
     Ok(contenders)
+}
+
+fn skip(reason: &anyhow::Error, report: &mut Report) {
+    let line = format!("Skipped: {APACHE_ROW}: {reason:#}");
+    eprintln!("{line}");
+    report.note(line);
 }
 
 fn tabulate(contenders: &[Contender], report: &mut Report) {

@@ -1,0 +1,137 @@
+//! The threads that serve connections: one for each core, each with its own runtime.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::gateway::http::{Duties, TICK, Verdict};
+use crate::invoke::place::{self, Pulse};
+use crate::limits::Limits;
+use crate::site::{Plan, Site};
+
+/// One core: a thread with a runtime and its own copy of the site.
+pub(crate) struct Core {
+    runtime: Handle,
+    site: Arc<Site>,
+    duties: Arc<Duties>,
+    load: Arc<AtomicUsize>,
+    pulse: &'static Pulse,
+}
+
+/// All cores.
+#[derive(Debug)]
+pub(crate) struct Cores {
+    cores: Vec<Core>,
+    ended: Arc<Notify>,
+}
+
+/// A connection that a core serves.
+pub(crate) struct Served {
+    load: Arc<AtomicUsize>,
+    ended: Arc<Notify>,
+}
+
+impl Cores {
+    /// Starts a thread for each core this process may run on.
+    pub(crate) fn start(plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
+        let count = thread::available_parallelism()?.get();
+        let cores: io::Result<Vec<Core>> =
+            (0..count).map(|number| Core::start(number, plan, limits)).collect();
+        Ok(Self { cores: cores?, ended: Arc::default() })
+    }
+
+    /// The core with the fewest connections, counted as one more.
+    pub(crate) fn least_loaded(&self) -> Option<(&Core, Served)> {
+        let core = self.cores.iter().min_by_key(|core| core.load.load(Ordering::Relaxed))?;
+        core.load.fetch_add(1, Ordering::Relaxed);
+        let (load, ended) = (Arc::clone(&core.load), Arc::clone(&self.ended));
+        Some((core, Served { load, ended }))
+    }
+
+    /// Connections of all cores.
+    pub(crate) fn connections(&self) -> usize {
+        self.cores.iter().map(|core| core.load.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Tells every connection, those to come included, what to do.
+    pub(crate) fn judge_all(&self, verdict: Verdict) {
+        for core in &self.cores {
+            core.duties.judge_all(verdict);
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) async fn empty(&self) {
+        while self.connections() > 0 {
+            self.ended.notified().await;
+        }
+    }
+
+    pub(crate) fn pulses(&self) -> Vec<&'static Pulse> {
+        self.cores.iter().map(|core| core.pulse).collect()
+    }
+}
+
+impl Core {
+    fn start(number: usize, plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
+        let duties = Arc::new(Duties::new(Arc::clone(limits)));
+        let ticking = Arc::clone(&duties);
+        let (send, receive) = mpsc::sync_channel(1);
+        thread::Builder::new().name(format!("core {number}")).spawn(move || {
+            let pulse = place::become_core();
+            let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(send.send(Err(error))),
+            };
+            // The receiver waits until it has this.
+            let _ = send.send(Ok((runtime.handle().clone(), pulse)));
+            runtime.block_on(tick(&ticking));
+        })?;
+        let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;
+        let (site, load) = (Arc::new(plan.for_core()), Arc::default());
+        Ok(Self { runtime, site, duties, load, pulse })
+    }
+
+    /// Runs a connection's future on this core.
+    pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(connection);
+    }
+
+    pub(crate) const fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    pub(crate) const fn duties(&self) -> &Arc<Duties> {
+        &self.duties
+    }
+}
+
+async fn tick(duties: &Duties) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        duties.tick();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        // Remembered when nobody waits yet, so the last connection is never missed.
+        self.ended.notify_one();
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Core({} connections)", self.load.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,3 @@
+//! Gateways: from a protocol to dispatch and back.
+
+pub(crate) mod http;

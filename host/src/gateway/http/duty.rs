@@ -1,0 +1,211 @@
+//! What a connection owes us, watched without a timer of its own.
+//!
+//! Request and socket bump counters; once in a while the core looks at all its connections and ends
+//! those that have made no progress for too long. A limit is therefore kept to a quarter of itself,
+//! never shortened, and a request costs a few plain stores instead of a timer.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::limits::Limits;
+
+/// How often a core looks at its connections.
+pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// One connection's counters. Written by its core only, but for `verdict`.
+#[derive(Debug, Default)]
+pub(crate) struct Duty {
+    requests: AtomicU32,
+    in_hand: AtomicU32,
+    reads: AtomicU32,
+    /// `reads` when the last response was done: whatever came since belongs to a new head.
+    reads_settled: AtomicU32,
+    writes: AtomicU32,
+    blocked: AtomicU32,
+    verdict: AtomicU32,
+}
+
+/// What a connection is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Go on.
+    Serve,
+    /// Finish what is in hand, take no more.
+    Finish,
+    /// End now.
+    End,
+}
+
+/// One request, from its head to the end of its response.
+#[derive(Debug)]
+pub(crate) struct InHand(Arc<Duty>);
+
+impl Duty {
+    /// A request head has arrived.
+    #[inline]
+    pub(super) fn begin(self: &Arc<Self>) -> InHand {
+        bump(&self.requests);
+        bump(&self.in_hand);
+        InHand(Arc::clone(self))
+    }
+
+    /// The client has sent something.
+    #[inline]
+    pub(super) fn read(&self) {
+        bump(&self.reads);
+    }
+
+    /// The client has taken something.
+    #[inline]
+    pub(super) fn wrote(&self) {
+        bump(&self.writes);
+        self.blocked.store(0, Ordering::Relaxed);
+    }
+
+    /// The client takes nothing.
+    #[inline]
+    pub(super) fn blocked(&self) {
+        self.blocked.store(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.verdict.load(Ordering::Relaxed) {
+            0 => Verdict::Serve,
+            1 => Verdict::Finish,
+            _ => Verdict::End,
+        }
+    }
+
+    fn judge(&self, verdict: Verdict) {
+        let number = match verdict {
+            Verdict::Serve => 0,
+            Verdict::Finish => 1,
+            Verdict::End => 2,
+        };
+        self.verdict.fetch_max(number, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        let reads = self.reads.load(Ordering::Relaxed);
+        let writes = self.writes.load(Ordering::Relaxed);
+        if self.blocked.load(Ordering::Relaxed) != 0 {
+            return Phase::Writing(writes);
+        }
+        let requests = self.requests.load(Ordering::Relaxed);
+        if self.in_hand.load(Ordering::Relaxed) != 0 {
+            return Phase::Working { requests, reads, writes };
+        }
+        let settled = self.reads_settled.load(Ordering::Relaxed);
+        if requests == 0 || reads != settled { Phase::Head(requests) } else { Phase::Idle(requests) }
+    }
+}
+
+impl Drop for InHand {
+    #[inline]
+    fn drop(&mut self) {
+        let Duty { in_hand, reads, reads_settled, .. } = &*self.0;
+        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+        reads_settled.store(reads.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Only the connection's core writes, so a load and a store are enough. A request that is given up
+/// on another thread may be lost here, and only makes a limit later.
+#[inline]
+fn bump(counter: &AtomicU32) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+/// What a connection is at; equal phases at two ticks mean no progress in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Head(u32),
+    Idle(u32),
+    Writing(u32),
+    Working { requests: u32, reads: u32, writes: u32 },
+}
+
+/// All connections of one core.
+pub(crate) struct Duties {
+    watched: Mutex<Connections>,
+    limits: Arc<Limits>,
+}
+
+struct Connections {
+    watched: Vec<Watched>,
+    /// What every connection is to do, also one that comes later.
+    verdict: Verdict,
+}
+
+struct Watched {
+    duty: Arc<Duty>,
+    waker: Waker,
+    phase: Phase,
+    ticks: u32,
+}
+
+impl Duties {
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        let watched = Connections { watched: Vec::new(), verdict: Verdict::Serve };
+        Self { watched: Mutex::new(watched), limits }
+    }
+
+    /// Watches a connection until its task drops its duty.
+    pub(super) fn watch(&self, duty: &Arc<Duty>, waker: Waker) {
+        let phase = duty.phase();
+        let watched = Watched { duty: Arc::clone(duty), waker, phase, ticks: 0 };
+        let mut connections = self.lock();
+        duty.judge(connections.verdict);
+        connections.watched.push(watched);
+    }
+
+    /// Looks at every connection once.
+    pub(crate) fn tick(&self) {
+        let mut connections = self.lock();
+        connections.watched.retain(|watched| Arc::strong_count(&watched.duty) > 1);
+        for watched in &mut connections.watched {
+            let phase = watched.duty.phase();
+            watched.ticks = if phase == watched.phase { watched.ticks + 1 } else { 0 };
+            watched.phase = phase;
+            if let Some(verdict) = self.verdict(watched) {
+                watched.duty.judge(verdict);
+                watched.waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Lets every connection finish what it has in hand, or ends them all.
+    pub(crate) fn judge_all(&self, verdict: Verdict) {
+        let mut connections = self.lock();
+        connections.verdict = verdict;
+        for watched in &connections.watched {
+            watched.duty.judge(verdict);
+            watched.waker.wake_by_ref();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verdict(&self, watched: &Watched) -> Option<Verdict> {
+        let spent = TICK * watched.ticks;
+        let limits = &*self.limits;
+        match watched.phase {
+            Phase::Head(_) => (spent >= limits.header_timeout).then_some(Verdict::End),
+            Phase::Idle(_) => (spent >= limits.keep_alive_timeout).then_some(Verdict::Finish),
+            Phase::Writing(_) => (spent >= limits.write_timeout).then_some(Verdict::End),
+            Phase::Working { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for Duties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Duties({} connections)", self.lock().watched.len())
+    }
+}

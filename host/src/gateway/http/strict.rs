@@ -1,0 +1,155 @@
+//! What HTTP requires of a request and hyper lets pass.
+//!
+//! hyper parses strictly where it parses at all; this is the rest: Host count and form, transfer
+//! codings, and the form of the target. Bare line feeds between fields never reach us: hyper takes
+//! them as line ends.
+
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, Method, StatusCode, Version};
+
+use crate::dispatch::page;
+use crate::message::Response;
+
+/// Why a request is not dispatched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum Refusal {
+    /// RFC 9112 3.2: HTTP/1.1 has exactly one Host.
+    #[error("an HTTP/1.1 request has exactly one Host")]
+    HostCount,
+    /// RFC 9110 7.2.
+    #[error("the Host is not a host and a port")]
+    HostForm,
+    /// RFC 9112 6.1: we know no other coding.
+    #[error("the only transfer coding known here is chunked, once")]
+    TransferCoding,
+    /// RFC 9112 3.2.
+    #[error("the target does not fit the method")]
+    TargetForm,
+    /// Longer than the limit.
+    #[error("the target is too long")]
+    TargetLength,
+    /// RFC 9110 9.3.6: this is not a proxy.
+    #[error("CONNECT is for proxies")]
+    Connect,
+}
+
+impl Refusal {
+    #[cold]
+    pub(super) fn into_response(self) -> Response {
+        let status = match self {
+            Self::TargetLength => StatusCode::URI_TOO_LONG,
+            Self::Connect => StatusCode::NOT_IMPLEMENTED,
+            Self::HostCount | Self::HostForm | Self::TransferCoding | Self::TargetForm => {
+                StatusCode::BAD_REQUEST
+            }
+        };
+        let mut response = page(status, &self.to_string());
+        // What follows on this connection cannot be trusted to begin where we think it does.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(http::header::CONNECTION, close);
+        response
+    }
+}
+
+/// Checks what hyper has parsed.
+#[inline]
+pub(super) fn check(head: &Parts, target_bytes: usize) -> Result<(), Refusal> {
+    if head.method == Method::CONNECT {
+        return Err(Refusal::Connect);
+    }
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > target_bytes {
+        return Err(Refusal::TargetLength);
+    }
+    let origin = target.as_bytes().first() == Some(&b'/');
+    let asterisk = target == "*" && head.method == Method::OPTIONS;
+    if !origin && !asterisk {
+        return Err(Refusal::TargetForm);
+    }
+    host(head)?;
+    if let Some(coding) = head.headers.get(TRANSFER_ENCODING) {
+        chunked(head, coding)?;
+    }
+    Ok(())
+}
+
+fn host(head: &Parts) -> Result<(), Refusal> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(_), None) => Err(Refusal::HostForm),
+        (None, _) if head.version != Version::HTTP_11 => Ok(()),
+        _ => Err(Refusal::HostCount),
+    }
+}
+
+/// `host` or `host:port` without user information; empty is allowed by RFC 9112.
+fn is_host(host: &HeaderValue) -> bool {
+    let host = host.as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let name = host.iter().take_while(|byte| plain(byte)).count();
+    match &host[name..] {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit) && port.len() <= 5,
+        _ => !host.contains(&b'@') && Authority::try_from(host).is_ok(),
+    }
+}
+
+#[cold]
+fn chunked(head: &Parts, coding: &HeaderValue) -> Result<(), Refusal> {
+    let once = head.headers.get_all(TRANSFER_ENCODING).iter().count() == 1;
+    if once && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        Ok(())
+    } else {
+        Err(Refusal::TransferCoding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(version: Version, method: &str, target: &str, fields: &[(&str, &str)]) -> Option<Refusal> {
+        let mut request = http::Request::builder().version(version).method(method).uri(target);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(()).unwrap().into_parts().0, 16).err()
+    }
+
+    #[test]
+    fn hosts_are_counted_and_read() {
+        let get = |fields: &[(&str, &str)]| checked(Version::HTTP_11, "GET", "/", fields);
+        for fine in ["a", "a.example:80", "[::1]:8080", "127.0.0.1", "", "a_b"] {
+            assert_eq!(get(&[("host", fine)]), None, "{fine}");
+        }
+        for wrong in ["a b", "a@b", "a:port", "a/b", "a:123456"] {
+            assert_eq!(get(&[("host", wrong)]), Some(Refusal::HostForm), "{wrong}");
+        }
+        assert_eq!(get(&[]), Some(Refusal::HostCount));
+        assert_eq!(get(&[("host", "a"), ("host", "a")]), Some(Refusal::HostCount));
+        assert_eq!(checked(Version::HTTP_10, "GET", "/", &[]), None);
+    }
+
+    #[test]
+    fn codings_and_targets_are_checked() {
+        let post = |coding: &[(&str, &str)]| {
+            let fields: Vec<_> = [("host", "a")].iter().chain(coding).copied().collect();
+            checked(Version::HTTP_11, "POST", "/", &fields)
+        };
+        assert_eq!(post(&[("transfer-encoding", "Chunked")]), None);
+        for wrong in ["chunked, chunked", "gzip, chunked", "identity", "xchunked"] {
+            let refused = post(&[("transfer-encoding", wrong)]);
+            assert_eq!(refused, Some(Refusal::TransferCoding), "{wrong}");
+        }
+        let host = [("host", "a")];
+        let target = |method, target| checked(Version::HTTP_11, method, target, &host);
+        assert_eq!(target("OPTIONS", "*"), None);
+        assert_eq!(target("GET", "*"), Some(Refusal::TargetForm));
+        assert_eq!(target("CONNECT", "a:1"), Some(Refusal::Connect));
+        assert_eq!(target("GET", "/0123456789abcdef"), Some(Refusal::TargetLength));
+    }
+}

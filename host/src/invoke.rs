@@ -1,0 +1,15 @@
+//! One call of an application: the exchange it is given, the answer it gives, the body it sends.
+//!
+//! `exchange` is the request as the boundary sees it; `call` calls; `answer` turns what came back
+//! into a response; `body` sends it; `blocking` does the same on a thread of a pool.
+
+pub(crate) mod answer;
+pub(crate) mod blocking;
+pub(crate) mod body;
+pub(crate) mod call;
+pub(crate) mod data;
+pub(crate) mod exchange;
+pub(crate) mod fields;
+pub(crate) mod later;
+pub(crate) mod pipe;
+pub(crate) mod place;

@@ -1,0 +1,148 @@
+//! From what an application filled in to a response that may go on the wire.
+//!
+//! Every rule that protects the client from a wrong application is kept here or in the body, for
+//! all gateways: names and values are checked, hop-by-hop fields are dropped, and a response that
+//! must not have a body gets none.
+#![allow(unsafe_code, reason = "reads what an application filled in")]
+
+use dsgi::abi::grown::Reply;
+use dsgi::abi::leaf::rows;
+use dsgi::bridge::reply::take_body;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::body::ReplyBody;
+use super::fields::{self, Class};
+use crate::lease::Lease;
+use crate::message::Response;
+
+/// A response, or why there is none.
+pub(crate) type Answered = Result<Response, Failed>;
+
+/// Why an application gave no response that can be sent.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// What the client is told.
+    pub(crate) status: StatusCode,
+    /// What the log is told.
+    pub(crate) message: String,
+}
+
+/// Whether the client wants the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Head and body.
+    All,
+    /// The head only, as for HEAD.
+    Head,
+}
+
+impl Wanted {
+    #[inline]
+    pub(crate) fn by(method: &Method) -> Self {
+        if method == Method::HEAD { Self::Head } else { Self::All }
+    }
+}
+
+impl Failed {
+    /// A 500.
+    #[cold]
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
+    }
+
+    /// A status that the application chose; anything but an error is a 500.
+    #[cold]
+    pub(crate) fn status(status: u16, message: String) -> Self {
+        let error = (400..=599).contains(&status).then(|| StatusCode::from_u16(status).ok());
+        let status = error.flatten().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, message }
+    }
+
+    /// An answer that must not reach the client.
+    #[cold]
+    fn refused(message: String) -> Self {
+        Self { status: StatusCode::BAD_GATEWAY, message }
+    }
+}
+
+/// Makes a response of a filled reply.
+///
+/// # Safety
+/// `reply` was filled for the answer `READY` by a member of the lease's stack, and nothing was
+/// taken from it yet.
+#[inline]
+pub(super) unsafe fn response(reply: &Reply, lease: Lease, wanted: Wanted) -> Answered {
+    // SAFETY: the rows live until `keep` is released, which is after they were copied; the body
+    // is taken once.
+    let (head, body) = unsafe {
+        let head = head(reply);
+        reply.keep.free();
+        (head, take_body(reply))
+    };
+    // A refused head must still close the body, so the body is taken first.
+    let body = body.ok_or_else(|| {
+        Failed::refused(String::from("its body is of a kind that this host does not take yet"))
+    })?;
+    let (mut head, length) = head?;
+    let body = match (wanted, head.status()) {
+        (Wanted::Head, _) | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+            ReplyBody::unwanted(body, &mut head, wanted)
+        }
+        _ => ReplyBody::new(body, length, lease),
+    };
+    Ok(head.map(|()| body))
+}
+
+/// Status and fields, and the length that the application declares.
+///
+/// # Safety
+/// The rows of `reply` are valid.
+#[inline]
+unsafe fn head(reply: &Reply) -> Result<(http::Response<()>, Option<u64>), Failed> {
+    let mut response = http::Response::new(());
+    *response.status_mut() = u16::try_from(reply.status)
+        .ok()
+        .filter(|status| (200..=999).contains(status))
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| {
+            Failed::refused(format!("the status {} is not 200 to 999", reply.status))
+        })?;
+    let headers = response.headers_mut();
+    headers.reserve(reply.header_count.min(64) as usize);
+    let mut rest = Class::Plain;
+    // SAFETY: the caller's promise.
+    for row in unsafe { rows(reply.headers, reply.header_count, reply.header_stride) } {
+        // SAFETY: as above.
+        let (name, value) = unsafe { (row.name.bytes(), row.value.bytes()) };
+        rest = rest.max(fields::append(headers, name, value).map_err(Failed::refused)?);
+    }
+    // SAFETY: lives as long as the rows.
+    let reason = unsafe { reply.reason.bytes() };
+    let length = if rest == Class::Plain { None } else { settle(headers)? };
+    if !reason.is_empty() && response.status().canonical_reason().map(str::as_bytes) != Some(reason) {
+        let reason = hyper::ext::ReasonPhrase::try_from(reason)
+            .map_err(|_| Failed::refused(String::from("the reason phrase has control characters")))?;
+        response.extensions_mut().insert(reason);
+    }
+    Ok((response, length))
+}
+
+/// Drops hop-by-hop fields and reads the declared length.
+#[cold]
+fn settle(headers: &mut HeaderMap) -> Result<Option<u64>, Failed> {
+    fields::strip_hop_by_hop(headers);
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let Some(first) = lengths.next() else {
+        return Ok(None);
+    };
+    let conflict = lengths.any(|length| length != first);
+    let length = std::str::from_utf8(first)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .filter(|_| !conflict)
+        .ok_or_else(|| Failed::refused(String::from("its Content-Length is not one number")))?;
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(Some(length))
+}

@@ -1,0 +1,257 @@
+//! The body of a response on its way to a gateway.
+//!
+//! One rule for all kinds: nothing beyond the declared length leaves, a body that ends short of it
+//! aborts the response, and the application's `close` is called once with how it ended, whether the
+//! body was sent, failed, or was dropped because the client left.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use dsgi::Outcome;
+use dsgi::bridge::body::{Frame as Piece, Stream};
+use dsgi::bridge::reply::ReplyBody as Given;
+use http_body::{Body, Frame, SizeHint};
+
+use super::answer::Wanted;
+use super::data::Data;
+use super::pipe::Pipe;
+use super::place;
+use crate::lease::Lease;
+use crate::plugin::generation::Generation;
+
+/// A response body.
+#[derive(Debug)]
+pub struct ReplyBody {
+    source: Source,
+    /// Bytes that may still be sent, where the length is declared or known.
+    left: Option<u64>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Over,
+    Whole(Data),
+    // Drop order is by `finish`: the stream is closed before its lease is dropped.
+    Stream(Stream, Lease),
+    Pipe(Arc<Pipe>),
+}
+
+/// Why a response is aborted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The application failed within its body.
+    #[error("the application failed within its body")]
+    Application,
+    /// The body ended before its declared length.
+    #[error("the body ended {0} bytes short of its declared length")]
+    Short(u64),
+}
+
+impl ReplyBody {
+    /// A body that an application gave.
+    #[inline]
+    pub(super) fn new(given: Given, declared: Option<u64>, lease: Lease) -> Self {
+        let sent = 0;
+        match given {
+            Given::Empty => Self { source: Source::Over, left: declared, sent }.checked_empty(),
+            Given::Whole(bytes) => {
+                let length = bytes.len() as u64;
+                let left = Some(declared.unwrap_or(length));
+                let limit = usize::try_from(left.unwrap_or(length)).unwrap_or(usize::MAX);
+                if limit < bytes.len() {
+                    excess(&lease);
+                }
+                Self { source: Source::Whole(Data::library(bytes, limit, lease)), left, sent }
+            }
+            Given::Stream(stream) => {
+                let exact = stream.size_hint().filter(|(least, most)| least == most);
+                let left = declared.or(exact.map(|(least, _)| least));
+                Self { source: Source::Stream(stream, lease), left, sent }
+            }
+        }
+    }
+
+    /// A response that has no body although the application gave one: it is closed at once. To a
+    /// HEAD the length is still told where it is known.
+    pub(super) fn unwanted(given: Given, head: &mut http::Response<()>, wanted: Wanted) -> Self {
+        let length = match given {
+            Given::Empty => None,
+            Given::Whole(bytes) => Some(bytes.len() as u64),
+            Given::Stream(stream) => {
+                let hint = stream.size_hint();
+                stream.close(Outcome::Completed, 0);
+                hint.filter(|(least, most)| least == most).map(|(least, _)| least)
+            }
+        };
+        let headers = head.headers_mut();
+        if wanted == Wanted::Head && let Some(length) = length {
+            headers.entry(http::header::CONTENT_LENGTH).or_insert(length.into());
+        }
+        Self { source: Source::Over, left: None, sent: 0 }
+    }
+
+    /// Bytes of the host.
+    pub(crate) const fn host(bytes: Bytes) -> Self {
+        let left = Some(bytes.len() as u64);
+        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0 }
+    }
+
+    /// Splits a stream off, to be pulled on a pool's thread and read through a pipe.
+    pub(super) fn into_pipe(mut self) -> (Self, Option<Arc<Pipe>>) {
+        match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Stream(stream, lease) => {
+                let pipe = Pipe::new(stream, lease);
+                self.source = Source::Pipe(Arc::clone(&pipe));
+                (self, Some(pipe))
+            }
+            other => {
+                self.source = other;
+                (self, None)
+            }
+        }
+    }
+
+    /// An empty body with a declared length is short from the start; hyper is told to abort.
+    fn checked_empty(mut self) -> Self {
+        if self.left == Some(0) {
+            self.left = None;
+        }
+        self
+    }
+
+    fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Data, BodyError>>> {
+        match &mut self.source {
+            Source::Over => Poll::Ready(None),
+            Source::Whole(_) => match std::mem::replace(&mut self.source, Source::Over) {
+                Source::Whole(data) => Poll::Ready(Some(Ok(data))),
+                _ => Poll::Ready(None),
+            },
+            Source::Pipe(pipe) => pipe.poll(context.waker()),
+            Source::Stream(stream, lease) => {
+                let generation = lease.member(0).map_or(0, Generation::number);
+                let pulled = place::inside(generation, || stream.pull(Some(context.waker())));
+                pulled.map(|pulled| pulled.and_then(|piece| read(piece, lease)))
+            }
+        }
+    }
+
+    /// Accounts for a piece: cuts what is too much.
+    fn count(&mut self, data: Data) -> Data {
+        let length = data.remaining() as u64;
+        let data = match self.left {
+            Some(left) if length > left => {
+                if let Source::Stream(_, lease) = &self.source {
+                    excess(lease);
+                }
+                data.cut(left)
+            }
+            _ => data,
+        };
+        let length = data.remaining() as u64;
+        self.left = self.left.map(|left| left - length);
+        self.sent += length;
+        data
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Stream(stream, lease) => {
+                stream.close(outcome, self.sent);
+                drop(lease);
+            }
+            Source::Pipe(pipe) => pipe.finish(outcome, self.sent),
+            Source::Over | Source::Whole(_) => {}
+        }
+    }
+}
+
+/// A piece as data; trailers have no way out yet and are left out.
+pub(super) fn read(
+    piece: Result<Piece, dsgi::bridge::body::Failure>,
+    lease: &Lease,
+) -> Option<Result<Data, BodyError>> {
+    match piece {
+        Ok(Piece::Data(bytes)) => Some(Ok(Data::library(bytes, usize::MAX, lease.clone()))),
+        Ok(Piece::Trailers(_)) => {
+            let app = lease.name();
+            tracing::warn!(app, "trailers are not supported yet and were left out");
+            None
+        }
+        Err(failure) => {
+            let app = lease.name();
+            tracing::error!(app, "failed within its body: {}", failure.message);
+            Some(Err(BodyError::Application))
+        }
+    }
+}
+
+#[cold]
+fn excess(lease: &Lease) {
+    let app = lease.name();
+    tracing::warn!(app, "gave more bytes than its Content-Length; the rest was cut");
+}
+
+impl Body for ReplyBody {
+    type Data = Data;
+    type Error = BodyError;
+
+    #[inline]
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+        loop {
+            let polled = match self.pull(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(polled) => polled,
+            };
+            match polled {
+                Some(Ok(data)) => {
+                    let data = self.count(data);
+                    if data.has_remaining() {
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                    if self.left == Some(0) {
+                        self.finish(Outcome::Completed);
+                        return Poll::Ready(None);
+                    }
+                }
+                Some(Err(error)) => {
+                    self.finish(Outcome::Failed);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    let short = self.left.take().filter(|left| *left > 0);
+                    self.finish(short.map_or(Outcome::Completed, |_| Outcome::Failed));
+                    return Poll::Ready(short.map(|left| Err(BodyError::Short(left))));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        matches!(self.source, Source::Over) && self.left.is_none_or(|left| left == 0)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(
+            || if self.is_end_stream() { SizeHint::with_exact(0) } else { SizeHint::new() },
+            SizeHint::with_exact,
+        )
+    }
+}
+
+impl Drop for ReplyBody {
+    #[inline]
+    fn drop(&mut self) {
+        // hyper does not ask again once a declared length was sent.
+        let complete = self.left == Some(0);
+        self.finish(if complete { Outcome::Completed } else { Outcome::ClientGone });
+    }
+}

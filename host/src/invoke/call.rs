@@ -1,0 +1,100 @@
+//! Calls an application and takes what it answers.
+#![allow(unsafe_code, reason = "passes exchanges and out-structs to applications")]
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use dsgi::abi::answer as code;
+use dsgi::abi::grown::Reply;
+use dsgi::abi::object;
+use dsgi::abi::pointer::Out;
+use dsgi::bridge::bytes::read_fault;
+use dsgi::bridge::future::Pending;
+use dsgi::bridge::reply::{Scratch, answer_text};
+
+use super::answer::{self, Answered, Failed, Wanted};
+use super::exchange::Exchange;
+use super::place;
+use crate::lease::Lease;
+use crate::plugin::generation::Generation;
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) enum Called {
+    /// The response, or why there is none.
+    Answered(Answered),
+    /// It will answer later.
+    Later(Pending),
+}
+
+/// Calls the outermost member of the exchange's stack.
+#[inline]
+pub(crate) fn outermost(exchange: Arc<Exchange>, wanted: Wanted) -> Called {
+    let lease = exchange.mounted.lease.clone();
+    let Some(member_of) = lease.member(0) else {
+        return Called::Answered(Err(Failed::new("the stack is empty")));
+    };
+    let mut scratch = Scratch::new();
+    let mut reply = scratch.reply();
+    let handle = exchange.into_handle();
+    // SAFETY: the handle is owned and passes; the reply is lent.
+    let answer = unsafe { member(member_of, handle, Out::lend(&mut reply)) };
+    // SAFETY: filled by a member of the stack, which the lease keeps loaded.
+    unsafe { conclude(answer, &reply, lease, wanted) }
+}
+
+/// Calls one member of a stack.
+///
+/// # Safety
+/// `exchange` is an owned handle, and `reply` is lent for the call.
+#[inline]
+pub(super) unsafe fn member(
+    member: &Generation,
+    exchange: *mut object::Exchange,
+    reply: Out<Reply>,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    place::inside(member.number(), || unsafe { member.application().call(exchange, reply) })
+}
+
+/// Polls a call that answers later.
+pub(crate) fn poll(
+    pending: &mut Pending,
+    waker: &Waker,
+    lease: &Lease,
+    wanted: Wanted,
+) -> Option<Answered> {
+    let mut scratch = Scratch::new();
+    let mut reply = scratch.reply();
+    let generation = lease.member(0).map_or(0, Generation::number);
+    let answer =
+        place::inside(generation, || pending.poll(waker, Out::lend(&mut reply)));
+    if answer == code::PENDING {
+        return None;
+    }
+    // SAFETY: filled by a member of the stack, which the lease keeps loaded.
+    match unsafe { conclude(answer, &reply, lease.clone(), wanted) } {
+        Called::Answered(answered) => Some(answered),
+        Called::Later(_) => None,
+    }
+}
+
+/// # Safety
+/// `reply` was filled for `answer` by a member of the lease's stack, and nothing was taken yet.
+#[inline]
+unsafe fn conclude(answer: u32, reply: &Reply, lease: Lease, wanted: Wanted) -> Called {
+    match answer {
+        // SAFETY: the caller's promise.
+        code::READY => Called::Answered(unsafe { answer::response(reply, lease, wanted) }),
+        code::PENDING if !reply.future.is_null() => {
+            // SAFETY: ownership of the future came with the answer.
+            Called::Later(unsafe { Pending::from_raw(reply.future) })
+        }
+        code::ERROR => {
+            // SAFETY: ownership of the fault came with the answer.
+            let (status, message) = unsafe { read_fault(reply.fault) };
+            Called::Answered(Err(Failed::status(status, message)))
+        }
+        other => Called::Answered(Err(Failed::new(answer_text(other)))),
+    }
+}

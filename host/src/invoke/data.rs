@@ -1,0 +1,69 @@
+//! Bytes of a response on their way to the transport.
+
+use bytes::{Buf, Bytes};
+use dsgi::bridge::bytes::SharedBytes;
+
+use crate::lease::Lease;
+
+/// One piece of a body. Bytes of a library hold a lease on it until the transport has taken them.
+#[derive(Debug)]
+pub struct Data(Piece);
+
+#[derive(Debug)]
+enum Piece {
+    Host(Bytes),
+    // Drop order: the bytes go back to their library before the lease on it does.
+    Library { bytes: SharedBytes, from: usize, to: usize, _lease: Lease },
+}
+
+impl Data {
+    /// Bytes of the host.
+    pub(crate) const fn host(bytes: Bytes) -> Self {
+        Self(Piece::Host(bytes))
+    }
+
+    /// Bytes of a library, cut to `limit`.
+    pub(crate) fn library(bytes: SharedBytes, limit: usize, lease: Lease) -> Self {
+        let to = bytes.len().min(limit);
+        Self(Piece::Library { bytes, from: 0, to, _lease: lease })
+    }
+
+    /// At most so many bytes of it.
+    pub(crate) fn cut(mut self, length: u64) -> Self {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        match &mut self.0 {
+            Piece::Host(bytes) => bytes.truncate(length),
+            Piece::Library { from, to, .. } => *to = (*to).min(from.saturating_add(length)),
+        }
+        self
+    }
+}
+
+impl Buf for Data {
+    #[inline]
+    fn remaining(&self) -> usize {
+        match &self.0 {
+            Piece::Host(bytes) => bytes.remaining(),
+            Piece::Library { from, to, .. } => to - from,
+        }
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        match &self.0 {
+            Piece::Host(bytes) => bytes,
+            Piece::Library { bytes, from, to, .. } => &bytes[*from..*to],
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        match &mut self.0 {
+            Piece::Host(bytes) => bytes.advance(count),
+            Piece::Library { from, to, .. } => {
+                assert!(count <= *to - *from, "advanced past the end");
+                *from += count;
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A request as the boundary sees it: an object with a table, shared by counted handles.
+//!
+//! The first handle is the exchange itself, so that the usual request costs one allocation; further
+//! handles are small objects beside it. A handle knows how deep in the stack it stands; passing it
+//! inwards moves it one member down, and an inner call never looks at the site again, so one
+//! exchange meets one generation of each member.
+#![allow(unsafe_code, reason = "implements the boundary's exchange table")]
+
+mod changes;
+pub(crate) mod input;
+mod tables;
+mod view;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use dsgi::abi::object::{Exchange as Object, ExchangeTable};
+use http::request::Parts;
+
+use self::input::Input;
+use self::view::View;
+use crate::lease::Lease;
+use crate::message::{Origin, Request};
+
+/// What dispatch has found out about a request.
+#[derive(Debug)]
+pub(crate) struct Mounted {
+    /// The stack that answers.
+    pub(crate) lease: Lease,
+    /// Decoded path of the mount, without a trailing slash.
+    pub(crate) script_name: Arc<str>,
+    /// How many bytes of the path, as received, stand for it.
+    pub(crate) script_length: usize,
+}
+
+/// One request, alive until its last handle is released.
+#[repr(C)]
+pub(crate) struct Exchange {
+    /// First word of the object: the table of the first handle.
+    table: &'static ExchangeTable,
+    /// Where the first handle stands in the stack.
+    depth: AtomicU32,
+    state: AtomicU32,
+    pub(crate) mounted: Mounted,
+    head: Parts,
+    origin: Arc<Origin>,
+    input: Input,
+    /// Of a derived exchange: whose request body it reads, when it has none of its own.
+    parent: Option<Arc<Self>>,
+    /// Variables that layers have set.
+    variables: Vec<(String, Vec<u8>)>,
+    view: OnceLock<Box<View>>,
+}
+
+/// The exchange is over, whatever its application still does.
+const CANCELLED: u32 = 1;
+
+// SAFETY: the only fields that are not Sync by themselves are the raw pointers in `view`, which
+// point into this very exchange and are only read.
+unsafe impl Send for Exchange {}
+// SAFETY: as above.
+unsafe impl Sync for Exchange {}
+
+impl Exchange {
+    /// A request that was dispatched.
+    #[inline]
+    pub(crate) fn new(request: Request, mounted: Mounted, origin: Arc<Origin>) -> Arc<Self> {
+        Arc::new(Self {
+            table: &tables::FIRST,
+            depth: AtomicU32::new(0),
+            state: AtomicU32::new(0),
+            mounted,
+            head: request.head,
+            origin,
+            input: request.input,
+            parent: None,
+            variables: Vec::new(),
+            view: OnceLock::new(),
+        })
+    }
+
+    /// The first handle, as an object of the boundary; owned.
+    #[inline]
+    pub(crate) fn into_handle(self: Arc<Self>) -> *mut Object {
+        Arc::into_raw(self).cast_mut().cast()
+    }
+
+    /// Gives the exchange up: whoever still works on it may find out.
+    pub(crate) fn cancel(&self) {
+        self.state.store(CANCELLED, Ordering::Release);
+        self.input().end();
+    }
+
+    fn cancelled(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CANCELLED
+    }
+
+    fn input(&self) -> &Input {
+        match &self.parent {
+            Some(parent) if self.input.is_inherited() => parent.input(),
+            _ => &self.input,
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange({} {})", self.head.method, self.head.uri)
+    }
+}

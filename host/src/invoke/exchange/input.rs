@@ -1,0 +1,254 @@
+//! The body of a request, with one reader at a time.
+//!
+//! The first handle that reads owns the input until it is released; others are told that it is
+//! taken. A body is pulled from the client only as somebody reads it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dsgi::abi::answer;
+use dsgi::abi::grown::{Frame, frame_kind};
+use dsgi::abi::object::Exchange as Object;
+use dsgi::abi::pointer::{Growable, Out};
+use dsgi::bridge::body::{self, Failure, Pulled, Stream};
+use dsgi::bridge::bytes::{SharedBytes, fault};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::invoke::later::Deadline;
+use crate::invoke::place::{self, Place, Unpark};
+use crate::lease::Lease;
+
+/// Where a request body comes from.
+pub(crate) struct Input {
+    owner: AtomicPtr<Object>,
+    source: Mutex<Source>,
+}
+
+enum Source {
+    Client { incoming: Incoming, received: u64, pause: Deadline },
+    Supplied(Stream),
+    Inherited,
+    Ended,
+}
+
+impl Input {
+    /// From a client.
+    #[inline]
+    pub(crate) fn client(incoming: Incoming, pause: Duration) -> Self {
+        if incoming.is_end_stream() {
+            return Self::ended();
+        }
+        let pause = Deadline::new(pause);
+        Self::from(Source::Client { incoming, received: 0, pause })
+    }
+
+    /// No body.
+    pub(crate) fn ended() -> Self {
+        Self::from(Source::Ended)
+    }
+
+    /// From a layer.
+    pub(super) fn supplied(stream: Stream) -> Self {
+        Self::from(Source::Supplied(stream))
+    }
+
+    /// From the exchange that this one was derived from.
+    pub(super) fn inherited() -> Self {
+        Self::from(Source::Inherited)
+    }
+
+    pub(super) fn is_inherited(&self) -> bool {
+        matches!(*self.lock(), Source::Inherited)
+    }
+
+    /// Drops whatever was not read, and every waker that waits for it.
+    pub(super) fn end(&self) {
+        // A reader that is inside right now ends by the flag of its exchange.
+        if let Ok(mut source) = self.source.try_lock() {
+            *source = Source::Ended;
+        }
+    }
+
+    /// Lets others read when the owner's handle is released.
+    #[inline]
+    pub(super) fn give_up(&self, handle: *mut Object) {
+        if self.owner.load(Ordering::Relaxed) == handle {
+            self.owner.store(std::ptr::null_mut(), Ordering::Release);
+        }
+    }
+
+    /// The next frame for the owner of `handle`, waiting when no waker is lent.
+    pub(super) fn read(
+        &self,
+        handle: *mut Object,
+        waker: Option<&Waker>,
+        lease: &Lease,
+        frame: Out<Frame>,
+    ) -> u32 {
+        let nobody = std::ptr::null_mut();
+        let order = (Ordering::Acquire, Ordering::Acquire);
+        if let Err(owner) = self.owner.compare_exchange(nobody, handle, order.0, order.1)
+            && owner != handle
+        {
+            return answer::TAKEN;
+        }
+        let mut source = self.lock();
+        let pulled = match waker {
+            Some(waker) => {
+                // Whoever stores this waker may outlive the library that made it.
+                let waker = Arc::new(Leased { waker: waker.clone(), _lease: lease.clone() });
+                source.pull(&waker.into(), lease.limits.body_bytes)
+            }
+            None => match source.wait(lease.limits.body_bytes) {
+                Some(pulled) => pulled,
+                None => return answer::WOULD_BLOCK,
+            },
+        };
+        if matches!(pulled, Poll::Ready(None | Some(Err(_)))) {
+            *source = Source::Ended;
+        }
+        drop(source);
+        fill(pulled, frame)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// Waits for the next frame; `None` on a core, where nothing may wait.
+    fn wait(&mut self, limit: u64) -> Option<Pulled> {
+        let waker = match place::current() {
+            Place::Core => Waker::noop().clone(),
+            Place::Elsewhere => Unpark::this_thread(),
+        };
+        let since = Instant::now();
+        loop {
+            match self.pull(&waker, limit) {
+                Poll::Pending if place::current() == Place::Core => return None,
+                Poll::Pending => thread::park_timeout(self.pause()),
+                ready => return Some(ready),
+            }
+            if since.elapsed() >= self.pause() {
+                return Some(paused());
+            }
+        }
+    }
+
+    /// How long the client may pause.
+    fn pause(&self) -> Duration {
+        match self {
+            Self::Client { pause, .. } => pause.after(),
+            Self::Supplied(_) | Self::Inherited | Self::Ended => Duration::MAX,
+        }
+    }
+
+    fn pull(&mut self, waker: &Waker, limit: u64) -> Pulled {
+        match self {
+            Self::Client { incoming, received, pause } => loop {
+                let mut context = Context::from_waker(waker);
+                let frame = match Pin::new(&mut *incoming).poll_frame(&mut context) {
+                    Poll::Pending if place::current() == Place::Core => {
+                        return pause.poll(&mut context).map(|()| Some(Err(too_slow())));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Ready(Some(Err(error))) => return failed(0, &client_text(&error)),
+                    Poll::Ready(Some(Ok(frame))) => frame,
+                };
+                // Trailers of a request have no slot in the environ yet.
+                let Ok(data) = frame.into_data() else { continue };
+                *pause = Deadline::new(pause.after());
+                *received += data.len() as u64;
+                if *received > limit {
+                    return failed(413, "the request body is larger than this host takes");
+                }
+                return Poll::Ready(Some(Ok(body::Frame::Data(SharedBytes::from_owner(data)))));
+            },
+            Self::Supplied(stream) => stream.pull(Some(waker)),
+            Self::Inherited | Self::Ended => Poll::Ready(None),
+        }
+    }
+}
+
+fn client_text(error: &hyper::Error) -> String {
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return String::from("the client left within its request body");
+    }
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("the request body failed: {error}{}", cause.unwrap_or_default())
+}
+
+fn paused() -> Pulled {
+    Poll::Ready(Some(Err(too_slow())))
+}
+
+fn too_slow() -> Failure {
+    Failure { status: 408, message: String::from("the client paused too long within its body") }
+}
+
+fn failed(status: u16, message: &str) -> Pulled {
+    Poll::Ready(Some(Err(Failure { status, message: message.to_owned() })))
+}
+
+fn fill(pulled: Pulled, frame: Out<Frame>) -> u32 {
+    let mut filled = Frame::absent();
+    let answer = match pulled {
+        Poll::Pending => return answer::PENDING,
+        Poll::Ready(None) => return answer::END,
+        Poll::Ready(Some(Ok(body::Frame::Data(data)))) => {
+            (filled.kind, filled.data) = (frame_kind::DATA, data.into_raw());
+            answer::READY
+        }
+        Poll::Ready(Some(Ok(body::Frame::Trailers(_)))) => return answer::END,
+        Poll::Ready(Some(Err(failure))) => {
+            filled.fault = fault(failure.status, failure.message);
+            answer::ERROR
+        }
+    };
+    // SAFETY: lent for this call with its size set.
+    unsafe { frame.write(&filled) };
+    answer
+}
+
+/// A waker that entered from a library, with a lease on its maker.
+struct Leased {
+    // Drop order: the waker's code before the lease on it.
+    waker: Waker,
+    _lease: Lease,
+}
+
+impl Wake for Leased {
+    fn wake(self: Arc<Self>) {
+        self.waker.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.waker.wake_by_ref();
+    }
+}
+
+impl From<Source> for Input {
+    fn from(source: Source) -> Self {
+        Self { owner: AtomicPtr::default(), source: Mutex::new(source) }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match &*self.lock() {
+            Source::Client { received, .. } => format!("client, {received} bytes received"),
+            Source::Supplied(_) => String::from("supplied"),
+            Source::Inherited => String::from("inherited"),
+            Source::Ended => String::from("ended"),
+        };
+        write!(f, "Input({source})")
+    }
+}

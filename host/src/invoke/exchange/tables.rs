@@ -1,0 +1,213 @@
+//! The functions of an exchange, for its first handle and for further ones.
+
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dsgi::abi::answer;
+use dsgi::abi::grown::{Changes, Frame, Head, Reply, Value};
+use dsgi::abi::leaf::{Fault, Header, Str};
+use dsgi::abi::object::{self, ExchangeTable, level};
+use dsgi::abi::pointer::{In, Out};
+use dsgi::bridge::bytes::fault;
+use dsgi::bridge::{caught, waker};
+
+use super::Exchange;
+use crate::invoke::call;
+
+/// Functions of the first handle: the object is the exchange itself.
+pub(super) static FIRST: ExchangeTable = table::<Exchange>();
+
+/// Functions of a further handle.
+static FURTHER: ExchangeTable = table::<Further>();
+
+/// A handle beside the first one.
+#[repr(C)]
+struct Further {
+    table: &'static ExchangeTable,
+    depth: AtomicU32,
+    exchange: Arc<Exchange>,
+}
+
+/// What the functions need to know of either kind of handle.
+trait Handle: Sized {
+    /// The exchange, still owned by the handle.
+    ///
+    /// # Safety
+    /// `object` is a handle of this kind that was not released.
+    unsafe fn exchange(object: *const object::Exchange) -> ManuallyDrop<Arc<Exchange>>;
+
+    fn depth(&self) -> &AtomicU32;
+
+    /// # Safety
+    /// As for `exchange`; the handle is gone afterwards.
+    unsafe fn release(object: *mut object::Exchange);
+
+    /// # Safety
+    /// As for `exchange`.
+    unsafe fn borrow<'a>(object: *const object::Exchange) -> &'a Self {
+        // SAFETY: the caller's promise.
+        unsafe { &*object.cast::<Self>() }
+    }
+}
+
+impl Handle for Exchange {
+    unsafe fn exchange(object: *const object::Exchange) -> ManuallyDrop<Arc<Exchange>> {
+        // SAFETY: the first handle is the exchange, as `into_handle` made it.
+        ManuallyDrop::new(unsafe { Arc::from_raw(object.cast()) })
+    }
+
+    fn depth(&self) -> &AtomicU32 {
+        &self.depth
+    }
+
+    unsafe fn release(object: *mut object::Exchange) {
+        // SAFETY: as `into_handle` made it, and given up here.
+        drop(unsafe { Arc::from_raw(object.cast_const().cast::<Exchange>()) });
+    }
+}
+
+impl Handle for Further {
+    unsafe fn exchange(object: *const object::Exchange) -> ManuallyDrop<Arc<Exchange>> {
+        // SAFETY: a `Further`; the copy of its `Arc` is not dropped.
+        ManuallyDrop::new(unsafe { ptr::read(&raw const (*object.cast::<Self>()).exchange) })
+    }
+
+    fn depth(&self) -> &AtomicU32 {
+        &self.depth
+    }
+
+    unsafe fn release(object: *mut object::Exchange) {
+        // SAFETY: made by `further`, and given up here.
+        drop(unsafe { Box::from_raw(object.cast::<Self>()) });
+    }
+}
+
+const fn table<H: Handle>() -> ExchangeTable {
+    ExchangeTable {
+        size: size_of::<ExchangeTable>() as u32,
+        reserved: 0,
+        head: Some(head::<H>),
+        clone: Some(clone::<H>),
+        release: Some(release::<H>),
+        read: Some(read::<H>),
+        derive: Some(derive::<H>),
+        inner: Some(inner::<H>),
+        log: Some(log::<H>),
+        cancelled: Some(cancelled::<H>),
+        inform: Some(inform),
+        value: Some(value),
+        set_value: Some(set_value),
+    }
+}
+
+fn further(exchange: Arc<Exchange>, depth: u32) -> *mut object::Exchange {
+    let further = Further { table: &FURTHER, depth: AtomicU32::new(depth), exchange };
+    Box::into_raw(Box::new(further)).cast()
+}
+
+unsafe extern "C" fn head<H: Handle>(object: *const object::Exchange) -> In<Head> {
+    // SAFETY: the boundary's rule: an alive handle.
+    let exchange = unsafe { H::exchange(object) };
+    exchange.view().head()
+}
+
+unsafe extern "C" fn clone<H: Handle>(object: *const object::Exchange) -> *mut object::Exchange {
+    // SAFETY: the boundary's rule: an alive handle.
+    let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
+    further(Arc::clone(&exchange), handle.depth().load(Ordering::Relaxed))
+}
+
+unsafe extern "C" fn release<H: Handle>(object: *mut object::Exchange) {
+    // SAFETY: the boundary's rule: an alive handle, given up by this call.
+    unsafe {
+        H::exchange(object).input().give_up(object);
+        H::release(object);
+    }
+}
+
+unsafe extern "C" fn read<H: Handle>(
+    object: *mut object::Exchange,
+    lent: *const object::Waker,
+    frame: Out<Frame>,
+) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle, and a waker lent for this call.
+    let (exchange, waker) = unsafe { (H::exchange(object), waker::borrow(lent)) };
+    if exchange.cancelled() {
+        return answer::CANCELLED;
+    }
+    let lease = &exchange.mounted.lease;
+    caught(|| exchange.input().read(object, waker.as_deref(), lease, frame))
+        .unwrap_or(answer::ERROR)
+}
+
+unsafe extern "C" fn derive<H: Handle>(
+    object: *const object::Exchange,
+    changes: In<Changes>,
+    refusal: *mut Fault,
+) -> *mut object::Exchange {
+    // SAFETY: the boundary's rule: an alive handle, and changes lent for this call.
+    let (handle, exchange, changes) =
+        unsafe { (H::borrow(object), H::exchange(object), changes.read()) };
+    // SAFETY: everything in `changes` is lent for this call, but the input, which passes.
+    match unsafe { exchange.derive(&changes, handle.depth().load(Ordering::Relaxed)) } {
+        Ok(derived) => derived.into_handle(),
+        Err(text) => {
+            if !refusal.is_null() {
+                // SAFETY: lent for this call.
+                unsafe { refusal.write(fault(500, text)) };
+            }
+            ptr::null_mut()
+        }
+    }
+}
+
+unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<Reply>) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle.
+    let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
+    let depth = handle.depth().fetch_add(1, Ordering::Relaxed) + 1;
+    match exchange.mounted.lease.member(depth as usize) {
+        // SAFETY: the handle passes on, and the reply is lent by whoever called.
+        Some(member) => unsafe { call::member(member, object, reply) },
+        None => {
+            // SAFETY: the handle was given to this call.
+            unsafe { release::<H>(object) };
+            answer::UNSUPPORTED
+        }
+    }
+}
+
+unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u32, text: Str) {
+    // SAFETY: the boundary's rule: an alive handle, and a lent text.
+    let (handle, exchange, text) =
+        unsafe { (H::borrow(object), H::exchange(object), text.bytes()) };
+    let depth = handle.depth().load(Ordering::Relaxed) as usize;
+    let Some(member) = exchange.mounted.lease.member(depth) else { return };
+    let severity = if severity == 0 { level::ERROR } else { severity };
+    let text = String::from_utf8_lossy(text);
+    crate::log::from_library(member.number(), severity, "errors", &text);
+}
+
+unsafe extern "C" fn cancelled<H: Handle>(object: *const object::Exchange) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle.
+    u32::from(unsafe { H::exchange(object) }.cancelled())
+}
+
+const unsafe extern "C" fn inform(
+    _: *mut object::Exchange,
+    _: u32,
+    _: *const Header,
+    _: u32,
+    _: u32,
+) -> u32 {
+    answer::UNSUPPORTED
+}
+
+const unsafe extern "C" fn value(_: *const object::Exchange, _: Str, _: Out<Value>) -> u32 {
+    answer::UNSUPPORTED
+}
+
+const unsafe extern "C" fn set_value(_: *mut object::Exchange, _: In<Value>) -> u32 {
+    answer::UNSUPPORTED
+}

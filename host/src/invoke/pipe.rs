@@ -1,0 +1,184 @@
+//! The body of a blocking application, between a thread that makes it and a core that sends it.
+//!
+//! A block is handed over the moment it is made, and the next one is asked for while at most a
+//! window of bytes is untaken; then the thread lets the body lie and does other work, so that
+//! clients that never read hold no thread. Who is to go on is decided under one lock: exactly one
+//! side has the body at any time.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread;
+
+use bytes::Buf;
+use dsgi::Outcome;
+use dsgi::bridge::body::Stream;
+
+use super::body::{BodyError, read};
+use super::data::Data;
+use super::place::Unpark;
+use crate::lease::Lease;
+use crate::pool::Job;
+
+/// One body, shared by the thread and the core.
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    lease: Lease,
+}
+
+struct State {
+    stream: Holder,
+    made: VecDeque<Data>,
+    untaken: usize,
+    end: Option<Result<(), BodyError>>,
+    reader: Option<Waker>,
+}
+
+/// Who has the application's body.
+enum Holder {
+    /// Nobody: it lies here until the reader has taken enough.
+    Lying(Stream),
+    /// A thread pulls it.
+    Pulled,
+    /// A thread pulls it, and will close it with this.
+    Ending(Outcome, u64),
+    /// It was closed.
+    Closed,
+}
+
+impl Pipe {
+    pub(super) fn new(stream: Stream, lease: Lease) -> Arc<Self> {
+        let state = State {
+            stream: Holder::Lying(stream),
+            made: VecDeque::new(),
+            untaken: 0,
+            end: None,
+            reader: None,
+        };
+        Arc::new(Self { state: Mutex::new(state), lease })
+    }
+
+    /// Pulls on this thread until the window is full or the body is over.
+    pub(super) fn pump(&self) {
+        let mut state = self.lock();
+        let Holder::Lying(mut stream) = std::mem::replace(&mut state.stream, Holder::Pulled) else {
+            return;
+        };
+        drop(state);
+        let waker = Unpark::this_thread();
+        loop {
+            let pulled = match stream.pull(Some(&waker)) {
+                Poll::Ready(pulled) => pulled.and_then(|piece| read(piece, &self.lease)),
+                Poll::Pending => {
+                    thread::park();
+                    continue;
+                }
+            };
+            let mut state = self.lock();
+            if let Holder::Ending(outcome, sent) = state.stream {
+                state.stream = Holder::Closed;
+                drop(state);
+                return stream.close(outcome, sent);
+            }
+            let over = state.take_in(pulled);
+            let full = state.untaken >= self.lease.limits.pool_window;
+            if over || full {
+                state.stream = Holder::Lying(stream);
+                return state.wake();
+            }
+            state.wake();
+        }
+    }
+
+    /// The next piece for the reader; lets a thread go on when there is room again.
+    pub(super) fn poll(self: &Arc<Self>, waker: &Waker) -> Poll<Option<Result<Data, BodyError>>> {
+        let mut state = self.lock();
+        let Some(data) = state.made.pop_front() else {
+            if let Some(end) = state.end.take() {
+                return Poll::Ready(end.err().map(Err));
+            }
+            state.reader = Some(waker.clone());
+            return Poll::Pending;
+        };
+        state.untaken -= data.remaining();
+        let room = state.untaken < self.lease.limits.pool_window;
+        let go_on = room && state.end.is_none() && matches!(state.stream, Holder::Lying(_));
+        drop(state);
+        if go_on && let Some(pool) = self.lease.pool() {
+            pool.go_on(Box::new(Pump(Arc::clone(self))));
+        }
+        Poll::Ready(Some(Ok(data)))
+    }
+
+    /// The reader is done: the body is closed on a thread of the pool, where it may wait.
+    pub(super) fn finish(self: Arc<Self>, outcome: Outcome, sent: u64) {
+        let mut state = self.lock();
+        state.made.clear();
+        match std::mem::replace(&mut state.stream, Holder::Closed) {
+            Holder::Lying(stream) => {
+                drop(state);
+                let close = Close { stream, outcome, sent };
+                match self.lease.pool() {
+                    Some(pool) => pool.go_on(Box::new(close)),
+                    None => Box::new(close).run(),
+                }
+            }
+            Holder::Pulled => state.stream = Holder::Ending(outcome, sent),
+            Holder::Ending(..) | Holder::Closed => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes a pulled piece in; true when it was the last.
+    fn take_in(&mut self, pulled: Option<Result<Data, BodyError>>) -> bool {
+        match pulled {
+            Some(Ok(data)) => {
+                self.untaken += data.remaining();
+                self.made.push_back(data);
+                return false;
+            }
+            Some(Err(error)) => self.end = Some(Err(error)),
+            None => self.end = Some(Ok(())),
+        }
+        true
+    }
+
+    fn wake(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+struct Pump(Arc<Pipe>);
+
+impl Job for Pump {
+    fn run(self: Box<Self>) {
+        self.0.pump();
+    }
+}
+
+struct Close {
+    stream: Stream,
+    outcome: Outcome,
+    sent: u64,
+}
+
+impl Job for Close {
+    fn run(self: Box<Self>) {
+        self.stream.close(self.outcome, self.sent);
+    }
+}
+
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        write!(f, "Pipe({} blocks, {} bytes untaken)", state.made.len(), state.untaken)
+    }
+}

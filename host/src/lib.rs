@@ -1,0 +1,37 @@
+//! Serves DSGI applications over HTTP: loaded from shared libraries by the program `host`, or linked
+//! into a program of one's own by [`make_server`].
+//!
+//! The modules, from the ground up; a file uses only its own floor and those above it in this list:
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 0 | `limits`, `path`, `log`, `platform` |
+//! | 1 | `plugin`: a library's life, from file to started |
+//! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
+//! | 3 | `message`, `invoke`: one call of an application |
+//! | 4 | `site`, `dispatch`: from a request to its application |
+//! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: protocols, sockets, threads |
+//! | 6 | `server`, `config`, `cli`, `crate_dir`: the whole |
+
+mod cores;
+mod dispatch;
+mod gateway;
+mod invoke;
+mod lease;
+mod limits;
+mod listener;
+mod log;
+mod message;
+mod path;
+mod platform;
+mod plugin;
+mod pool;
+mod server;
+mod shutdown;
+mod site;
+mod watchdog;
+
+pub use self::limits::Limits;
+pub use self::listener::ListenError;
+pub use self::server::{ServeError, Server, make_server, make_server_with};
+pub use self::site::MountError;

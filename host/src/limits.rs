@@ -1,0 +1,74 @@
+//! Every limit of the host, with its default and the reason for it.
+//!
+//! A limit that is reached is an answer to the client or a line in the log, never a surprise.
+
+use std::time::Duration;
+
+/// What clients and applications may use.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request head, fields and start line together; more is answered 431.
+    /// Browsers with many cookies stay below 16 KiB.
+    pub header_bytes: usize,
+    /// Header fields of a request; more is answered 431.
+    pub header_count: usize,
+    /// Bytes of a request target; more is answered 414. What every front server takes.
+    pub target_bytes: usize,
+    /// Bytes of a request body; more is answered 413.
+    pub body_bytes: u64,
+    /// From the first moment of a connection, or the first byte of a further request, to the end
+    /// of the head. Slow heads hold a connection for nothing.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open without a request.
+    pub keep_alive_timeout: Duration,
+    /// How long a client may pause within a request body that somebody waits for.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of a response that is ready.
+    pub write_timeout: Duration,
+    /// From the end of the request head to the first byte of the response; then 504.
+    pub request_timeout: Duration,
+    /// How long a shutdown waits for what is in hand.
+    pub drain_timeout: Duration,
+    /// Connections at once, of all listeners; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Streams at once on one HTTP/2 connection.
+    pub streams: u32,
+    /// Threads of each blocking application.
+    pub pool_threads: usize,
+    /// Requests that wait for a thread of one application; more are answered 503.
+    pub pool_queue: usize,
+    /// Bytes of a blocking application's body that are made but not taken by the client.
+    pub pool_window: usize,
+    /// How long a probe of a library may take.
+    pub probe_timeout: Duration,
+    /// How long `init` of an application may take in the serving process.
+    pub init_timeout: Duration,
+    /// Bytes of a library file: far above any real one, far below the memory of a machine.
+    pub library_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_bytes: 64 * 1024,
+            header_count: 100,
+            target_bytes: 8 * 1024,
+            body_bytes: 16 * 1024 * 1024,
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            connections: 16 * 1024,
+            streams: 128,
+            pool_threads: 16,
+            pool_queue: 1024,
+            pool_window: 64 * 1024,
+            probe_timeout: Duration::from_secs(30),
+            init_timeout: Duration::from_secs(60),
+            library_bytes: 1024 * 1024 * 1024,
+        }
+    }
+}

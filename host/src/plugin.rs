@@ -1,0 +1,12 @@
+//! A library's life, from file to served, in the order of the files below.
+//!
+//! `artifact` copies the file, `inspect` reads it without running it, `probe` tries it in a child,
+//! `library` opens it, and a `generation` is the started application. `load` is the whole way.
+
+pub(crate) mod application;
+//MOD pub(crate) mod artifact;
+pub(crate) mod generation;
+//MOD pub(crate) mod inspect;
+pub(crate) mod library;
+//MOD pub(crate) mod load;
+//MOD pub(crate) mod probe;

@@ -1,0 +1,143 @@
+//! Reading a library's file once, whatever the path turns out to be.
+//!
+//! Called for every file that a user names. Invariant: everything is asked of the one descriptor
+//! that was opened; opening neither waits nor becomes a terminal's owner.
+
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::ArtifactError;
+
+/// Larger files are refused: the whole file is in memory while it is checked, and the largest
+/// debug builds of large applications reach some 300 MB.
+const SIZE_MAX: u64 = 1 << 30;
+
+/// What a folder is called in errors.
+pub(super) const FOLDER: &str = "a folder";
+
+/// The bytes of a regular file.
+///
+/// # Errors
+/// It is missing, something else, unreadable, too large, or being written.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+    read_at_most(path, SIZE_MAX)
+}
+
+pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactError> {
+    let file = || path.to_path_buf();
+    let unreadable = |source| ArtifactError::Read { file: path.to_path_buf(), source };
+    let mut opened = open(path)?;
+    let before = opened.metadata().map_err(unreadable)?;
+    if let Some(found) = other_kind(before.file_type()) {
+        return Err(ArtifactError::NotAFile { file: file(), found });
+    }
+    let size = before.len();
+    if size > most {
+        return Err(ArtifactError::TooLarge { file: file(), size, most });
+    }
+    let mut bytes = Vec::new();
+    // One byte more than was promised shows a file that grows.
+    (&mut opened).take(size + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let after = opened.metadata().map_err(unreadable)?;
+    if bytes.len() as u64 != size || stamp(&before) != stamp(&after) {
+        return Err(ArtifactError::Changed { file: file() });
+    }
+    Ok(bytes)
+}
+
+/// A FIFO without a writer would make a plain open wait for one.
+fn open(path: &Path) -> Result<File, ArtifactError> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = path.to_path_buf();
+    opened.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            ArtifactError::NotFound { file, nearest: nearest(path) }
+        }
+        io::ErrorKind::PermissionDenied => ArtifactError::Permission { file, source },
+        // A socket or a device without a driver cannot be opened, so its path is asked.
+        _ => match fs::metadata(path).ok().and_then(|it| other_kind(it.file_type())) {
+            Some(found) => ArtifactError::NotAFile { file, found },
+            None => ArtifactError::Read { file, source },
+        },
+    })
+}
+
+fn other_kind(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some(FOLDER)
+    } else if kind.is_fifo() {
+        Some("a FIFO")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else if kind.is_block_device() || kind.is_char_device() {
+        Some("a device")
+    } else {
+        Some("something else")
+    }
+}
+
+/// What changes when somebody writes.
+fn stamp(metadata: &Metadata) -> (u64, i64, i64) {
+    (metadata.len(), metadata.mtime(), metadata.mtime_nsec())
+}
+
+/// The file nearby that was probably meant: one with few letters changed, or with the `lib` and
+/// `.so` that compilers add.
+fn nearest(path: &Path) -> Option<PathBuf> {
+    const FILES_MAX: usize = 1000;
+    let wanted = path.file_name()?;
+    let parent = path.parent()?;
+    let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let best = fs::read_dir(folder)
+        .ok()?
+        .take(FILES_MAX)
+        .filter_map(|entry| Some(entry.ok()?.file_name()))
+        .map(|name| (distance(bare(wanted.as_bytes()), bare(name.as_bytes())), name))
+        .min()?;
+    let most = bare(wanted.as_bytes()).len() / 3;
+    (best.0 <= most).then(|| parent.join(best.1))
+}
+
+fn bare(name: &[u8]) -> &[u8] {
+    let name = name.strip_prefix(b"lib").unwrap_or(name);
+    name.strip_suffix(b".so").unwrap_or(name)
+}
+
+/// How many letters have to be changed, left out or put in.
+fn distance(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, left) in one.iter().enumerate() {
+        let mut diagonal = line;
+        row[0] = line + 1;
+        for (column, right) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_letters() {
+        let cases =
+            [("", "", 0), ("abc", "abc", 0), ("abc", "abd", 1), ("abc", "ab", 1), ("", "ab", 2)];
+        for (one, other, expected) in cases {
+            assert_eq!(distance(one.as_bytes(), other.as_bytes()), expected, "{one} {other}");
+            assert_eq!(distance(other.as_bytes(), one.as_bytes()), expected, "{other} {one}");
+        }
+        assert_eq!(distance(b"kitten", b"sitting"), 3);
+    }
+}

@@ -1,0 +1,98 @@
+//! An open library: the only place that knows the dynamic linker.
+#![allow(unsafe_code, reason = "opens libraries and reads their symbols")]
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::path::Path;
+
+use dsgi::abi::app::AppTable;
+use dsgi::abi::pointer::In;
+use dsgi::abi::{self, proof};
+use libloading::os::unix;
+
+/// An open library. It stays mapped until the process ends: what it left in the host's threads
+/// would otherwise be called after it is gone.
+pub(crate) struct Library {
+    handle: ManuallyDrop<unix::Library>,
+}
+
+/// How sure we are that both sides mean the same layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Layout {
+    /// Compared type by type.
+    Proved,
+    /// The library carries no proof; its ABI version was taken as its word.
+    Declared,
+}
+
+/// Why a library did not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The dynamic linker refused it.
+    #[error("the dynamic linker refused it: {0}")]
+    Linker(String),
+    /// The symbol disappeared between inspection and opening.
+    #[error("it exports no `{}`", abi::SYMBOL)]
+    Symbol,
+    /// Its proof was made by an incompatible abi_stable.
+    #[error("its layout proof cannot be read: {0}")]
+    Proof(String),
+    /// A type of the boundary differs.
+    #[error("its layout differs from this host's: {0}")]
+    Layout(String),
+}
+
+impl Library {
+    /// Maps the file and runs its constructors. All symbols are bound now, so that a missing one is
+    /// an error here and not the end of the process at the first call.
+    pub(crate) fn open(file: &Path) -> Result<Self, OpenError> {
+        let flags = unix::RTLD_NOW | unix::RTLD_LOCAL;
+        // SAFETY: constructors are foreign code; a probe has run them in a child before.
+        let opened = unsafe { unix::Library::open(Some(file), flags) };
+        match opened {
+            Ok(handle) => Ok(Self { handle: ManuallyDrop::new(handle) }),
+            Err(error) => Err(OpenError::Linker(linker_text(&error, file))),
+        }
+    }
+
+    /// The table of functions, lent as long as the library is open.
+    pub(crate) fn table(&self) -> Result<In<AppTable>, OpenError> {
+        // SAFETY: the symbol is a table by the boundary's rules; only its address is taken.
+        let symbol = unsafe { self.handle.get::<*const AppTable>(abi::SYMBOL) };
+        let table = symbol.map_err(|_| OpenError::Symbol)?.into_raw().cast::<AppTable>();
+        Ok(In::from_raw(table))
+    }
+
+    /// Compares the library's description of the boundary with this host's. Nothing of the
+    /// library's description is kept, and no code of the library runs.
+    pub(crate) fn prove(&self) -> Result<Layout, OpenError> {
+        // SAFETY: abi_stable's header; only its address is taken.
+        let symbol = unsafe { self.handle.get::<*const u8>(proof::SYMBOL) };
+        let Ok(symbol) = symbol else {
+            return Ok(Layout::Declared);
+        };
+        // SAFETY: exported under abi_stable's name, so it is its header, whose first part is
+        // the same in all its releases and says whether the rest may be read.
+        unsafe { proof::check(symbol.into_raw().cast()) }.map(|()| Layout::Proved).map_err(
+            |refusal| match refusal {
+                proof::Refusal::Header(text) => OpenError::Proof(text),
+                proof::Refusal::Layout(text) => OpenError::Layout(text),
+            },
+        )
+    }
+}
+
+/// The linker names the private copy; the reader knows the library by its own name.
+fn linker_text(error: &libloading::Error, file: &Path) -> String {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    let text = source.unwrap_or_else(|| error.to_string());
+    let file = format!("{}: ", file.display());
+    text.strip_prefix(&file).unwrap_or(&text).trim_end().to_owned()
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Library({:?})", *self.handle)
+    }
+}

@@ -1,0 +1,165 @@
+//! The whole: sockets, cores and applications, from the first connection to the last.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dsgi::export::{Function, link};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::cores::Cores;
+use crate::gateway::http::Verdict;
+use crate::lease::Stack;
+use crate::limits::Limits;
+use crate::listener::{ListenError, Listener};
+use crate::plugin::generation::Generation;
+use crate::shutdown::{self, Asked};
+use crate::site::{MountError, Place, Plan};
+use crate::watchdog;
+
+/// A server that has its sockets and its applications, and accepts connections once it is told to
+/// serve.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    listeners: Vec<Listener>,
+    plan: Plan,
+    limits: Arc<Limits>,
+}
+
+/// Why a server could not be made or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A listener could not be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Two applications at one place.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// The system refused threads or descriptors.
+    #[error("the system refused what a server needs")]
+    System(#[from] io::Error),
+    /// A table without mandatory functions.
+    #[error("the linked-in application has no functions to call")]
+    Application,
+}
+
+/// A server for an application of this program, as in `wsgiref.simple_server`.
+///
+/// The application goes through the same table of functions as one in a library.
+///
+/// # Errors
+/// When the address cannot be had, or the system refuses threads.
+///
+/// ```no_run
+/// use dsgi::{Environ, StartResponse};
+///
+/// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+///     Ok(["linked in\n"])
+/// }
+///
+/// fn main() -> Result<(), dsgi_host::ServeError> {
+///     dsgi_host::make_server("localhost", 8000, app)?.serve_forever()
+/// }
+/// ```
+pub fn make_server<F, M>(host: &str, port: u16, app: F) -> Result<Server, ServeError>
+where
+    F: Function<M>,
+    M: 'static,
+{
+    make_server_with(Limits::default(), host, port, app)
+}
+
+/// [`make_server`] with limits of one's own.
+///
+/// # Errors
+/// As [`make_server`].
+pub fn make_server_with<F, M>(
+    limits: Limits,
+    host: &str,
+    port: u16,
+    app: F,
+) -> Result<Server, ServeError>
+where
+    F: Function<M>,
+    M: 'static,
+{
+    let limits = Arc::new(limits);
+    let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
+    let mut plan = Plan::default();
+    let stack = Stack::new(vec![Arc::new(generation)], &limits)?;
+    plan.mount("/", Place::Serving(stack))?;
+    let listener = Listener::bind(&format!("{host}:{port}"))?;
+    Server::new(vec![listener], plan, limits)
+}
+
+impl Server {
+    /// From parts that were made before.
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        plan: Plan,
+        limits: Arc<Limits>,
+    ) -> Result<Self, ServeError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { runtime, listeners, plan, limits })
+    }
+
+    /// The addresses it listens on, with the real port where 0 was asked for.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners.iter().map(Listener::address)
+    }
+
+    /// Serves until the process is told to end by TERM or INT, and finishes what is in hand.
+    ///
+    /// # Errors
+    /// When the system refuses threads or sockets.
+    pub fn serve_forever(self) -> Result<(), ServeError> {
+        self.serve_until(shutdown::signal())
+    }
+
+    /// Serves until `shutdown` is ready, and finishes what is in hand within the drain timeout.
+    ///
+    /// # Errors
+    /// When the system refuses threads or sockets.
+    pub fn serve_until<T>(
+        self,
+        shutdown: impl Future<Output = io::Result<T>>,
+    ) -> Result<(), ServeError> {
+        let Self { runtime, listeners, plan, limits } = self;
+        let cores = Arc::new(Cores::start(&plan, &limits)?);
+        watchdog::start(cores.pulses())?;
+        runtime.block_on(async {
+            let mut accepting = JoinSet::new();
+            for listener in listeners {
+                accepting.spawn(listener.accept(Arc::clone(&cores), Arc::clone(&limits)));
+            }
+            let ended = tokio::select! {
+                asked = shutdown => asked.map(drop),
+                Some(failed) = accepting.join_next() => failed.map_err(io::Error::other).flatten(),
+            };
+            accepting.shutdown().await;
+            let until = Instant::now() + limits.drain_timeout;
+            drain(&cores, &plan, until).await;
+            ended
+        })?;
+        Ok(())
+    }
+}
+
+/// Finishes what is in hand: connections first, then applications.
+async fn drain(cores: &Cores, plan: &Plan, until: Instant) {
+    let left = || until.saturating_duration_since(Instant::now());
+    let stacks: Vec<Arc<Stack>> = plan.stacks().into_iter().cloned().collect();
+    shutdown::apps(&stacks, Asked::Drain, until).await;
+    cores.judge_all(Verdict::Finish);
+    if timeout(left(), cores.empty()).await.is_err() {
+        tracing::warn!("{} connections were cut: the drain timeout is over", cores.connections());
+        cores.judge_all(Verdict::End);
+    }
+    shutdown::apps(&stacks, Asked::Shutdown, until).await;
+}

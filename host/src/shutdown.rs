@@ -1,0 +1,97 @@
+//! The end: who asks for it, and what applications are told.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use crate::lease::Stack;
+
+/// What applications are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// No new requests will come.
+    Drain,
+    /// Nothing is at work any more.
+    Shutdown,
+}
+
+/// Ready when the process is asked to end, by TERM or INT. A second signal ends it at once.
+pub(crate) async fn signal() -> io::Result<()> {
+    let first = next_signal().await?;
+    tracing::info!("{} received: finishing what is in hand", first.name);
+    tokio::spawn(async {
+        if let Ok(second) = next_signal().await {
+            tracing::warn!("{} received again: ending now", second.name);
+            crate::platform::end(128 + second.number);
+        }
+    });
+    Ok(())
+}
+
+struct Signal {
+    name: &'static str,
+    number: i32,
+}
+
+#[cfg(unix)]
+async fn next_signal() -> io::Result<Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = term.recv() => Signal { name: "TERM", number: 15 },
+        _ = int.recv() => Signal { name: "INT", number: 2 },
+    })
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> io::Result<Signal> {
+    tokio::signal::ctrl_c().await?;
+    Ok(Signal { name: "INT", number: 2 })
+}
+
+/// Tells every application, each on a thread of its own, so that one that hangs keeps nobody else
+/// from ending. Waits until all are done or the time is over.
+pub(crate) async fn apps(stacks: &[Arc<Stack>], asked: Asked, until: Instant) {
+    let told: Vec<_> = stacks.iter().map(|stack| tell(stack, asked, until)).collect();
+    for (stack, done) in stacks.iter().zip(told) {
+        let done = async {
+            match done {
+                Ok(done) => drop(done.await),
+                Err(_) => pending().await,
+            }
+        };
+        if timeout_at(until.into(), done).await.is_err() {
+            let app = stack.name();
+            tracing::warn!(app, "did not finish its {asked:?} within the drain timeout");
+        }
+    }
+}
+
+fn tell(stack: &Arc<Stack>, asked: Asked, until: Instant) -> io::Result<oneshot::Receiver<()>> {
+    let (done, receive) = oneshot::channel();
+    let stack = Arc::clone(stack);
+    let tell = move || {
+        match asked {
+            Asked::Drain => {
+                let left = until.saturating_duration_since(Instant::now());
+                stack.members().iter().for_each(|member| member.drain(left));
+            }
+            Asked::Shutdown => {
+                // A close that a pool still has to do comes before the application's end.
+                if stack.pool().is_none_or(|pool| pool.quiet(until).is_ok()) {
+                    stack.members().iter().for_each(|member| member.shutdown());
+                }
+            }
+        }
+        // The receiver may have given up.
+        let _ = done.send(());
+    };
+    thread::Builder::new().name(String::from("shutdown")).spawn(tell)?;
+    Ok(receive)
+}

@@ -1,0 +1,202 @@
+//! All mounts: which stack answers a path.
+//!
+//! A site is immutable and replaced whole. Each core has its own copy with its own shares of the
+//! stacks, so that dispatch writes to no memory of another core.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::invoke::exchange::Mounted;
+use crate::lease::{Lease, Stack};
+use crate::path;
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A stack that answers.
+    Mount(Mounted),
+    /// A mount whose application is not in service, and why.
+    Unavailable(&'a str),
+    /// No mount.
+    Nothing,
+}
+
+/// What stands at a mount.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A stack in service.
+    Serving(Arc<Stack>),
+    /// An application that could not be taken into service, and why.
+    Failed(Arc<str>),
+}
+
+/// Mounts by their decoded path without a trailing slash; the root is the empty path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    mounts: Vec<(Arc<str>, Place)>,
+}
+
+/// Two mounts on one path.
+#[derive(Debug, thiserror::Error)]
+#[error("two applications are mounted at `{0}/`")]
+pub struct MountError(String);
+
+impl Plan {
+    /// Adds a mount.
+    pub(crate) fn mount(&mut self, path: &str, place: Place) -> Result<(), MountError> {
+        let path = path.trim_end_matches('/');
+        if self.mounts.iter().any(|(taken, _)| **taken == *path) {
+            return Err(MountError(path.to_owned()));
+        }
+        self.mounts.push((path.into(), place));
+        Ok(())
+    }
+
+    /// Every stack once.
+    pub(crate) fn stacks(&self) -> Vec<&Arc<Stack>> {
+        let mut stacks: Vec<&Arc<Stack>> = Vec::new();
+        for (_, place) in &self.mounts {
+            if let Place::Serving(stack) = place
+                && !stacks.iter().any(|known| Arc::ptr_eq(known, stack))
+            {
+                stacks.push(stack);
+            }
+        }
+        stacks
+    }
+
+    /// One core's copy. Mounts of one stack share one lease.
+    pub(crate) fn for_core(&self) -> Site {
+        let mut shares: Vec<(Arc<Stack>, Lease)> = Vec::new();
+        let mut root = None;
+        let mut mounts = HashMap::new();
+        let mut depth_max = 0;
+        for (path, place) in &self.mounts {
+            let place = match place {
+                Place::Serving(stack) => Served::Stack(share(&mut shares, stack)),
+                Place::Failed(why) => Served::Failed(Arc::clone(why)),
+            };
+            if path.is_empty() {
+                root = Some(place);
+            } else {
+                depth_max = depth_max.max(path.matches('/').count());
+                mounts.insert(Arc::clone(path), place);
+            }
+        }
+        Site { root, mounts, depth_max, empty: Arc::from("") }
+    }
+}
+
+fn share(shares: &mut Vec<(Arc<Stack>, Lease)>, stack: &Arc<Stack>) -> Lease {
+    if let Some((_, lease)) = shares.iter().find(|(known, _)| Arc::ptr_eq(known, stack)) {
+        return lease.clone();
+    }
+    let lease = Lease::share(stack);
+    shares.push((Arc::clone(stack), lease.clone()));
+    lease
+}
+
+/// One core's mounts.
+pub(crate) struct Site {
+    root: Option<Served>,
+    mounts: HashMap<Arc<str>, Served>,
+    depth_max: usize,
+    empty: Arc<str>,
+}
+
+#[derive(Debug)]
+enum Served {
+    Stack(Lease),
+    Failed(Arc<str>),
+}
+
+impl Site {
+    /// What a checked path leads to: the mount with the longest path.
+    #[inline]
+    pub(crate) fn find(&self, path: &str) -> Found<'_> {
+        if !self.mounts.is_empty()
+            && let Some((mount, served)) = self.longest(path)
+            && let Some(length) = path::mount_length(path, mount)
+        {
+            return served.found(mount, length);
+        }
+        self.root.as_ref().map_or(Found::Nothing, |served| served.found(&self.empty, 0))
+    }
+
+    /// Looks the path up with one segment less each time, so that ten thousand mounts cost as much
+    /// as one.
+    fn longest(&self, path: &str) -> Option<(&Arc<str>, &Served)> {
+        let segments = path.split('/').skip(1).take(self.depth_max);
+        let mut decoded = String::with_capacity(path.len());
+        let mut ends = Vec::with_capacity(self.depth_max);
+        for segment in segments {
+            let segment = path::decode(segment);
+            // An encoded slash cannot be part of a mount's segment.
+            let segment = std::str::from_utf8(&segment).ok().filter(|text| !text.contains('/'));
+            let Some(segment) = segment else { break };
+            decoded.push('/');
+            decoded.push_str(segment);
+            ends.push(decoded.len());
+        }
+        ends.iter().rev().find_map(|end| self.mounts.get_key_value(&decoded[..*end]))
+    }
+}
+
+impl Served {
+    #[inline]
+    fn found(&self, mount: &Arc<str>, script_length: usize) -> Found<'_> {
+        match self {
+            Self::Stack(lease) => Found::Mount(Mounted {
+                lease: lease.clone(),
+                script_name: Arc::clone(mount),
+                script_length,
+            }),
+            Self::Failed(why) => Found::Unavailable(why),
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.mounts).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(found: Found<'_>) -> String {
+        match found {
+            Found::Mount(mounted) => format!("{}:{}", mounted.script_name, mounted.script_length),
+            Found::Unavailable(why) => why.to_owned(),
+            Found::Nothing => String::from("nothing"),
+        }
+    }
+
+    #[test]
+    fn the_longest_mount_answers() {
+        let mut plan = Plan::default();
+        for path in ["/shop", "/shop/admin", "/a b"] {
+            plan.mount(path, Place::Failed(path.into())).unwrap();
+        }
+        assert!(plan.mount("/shop/", Place::Failed("twice".into())).is_err());
+        let site = plan.for_core();
+        for (path, mount) in [
+            ("/shop", "/shop"),
+            ("/shop/", "/shop"),
+            ("/shop/admin/users", "/shop/admin"),
+            ("/shop/administrator", "/shop"),
+            ("/sh%6Fp/x", "/shop"),
+            ("/a%20b/c", "/a b"),
+            ("/shop%2Fadmin", "nothing"),
+            ("/shopping", "nothing"),
+            ("/", "nothing"),
+        ] {
+            assert_eq!(names(site.find(path)), mount, "{path}");
+        }
+        plan.mount("/", Place::Failed("root".into())).unwrap();
+        assert_eq!(names(plan.for_core().find("/elsewhere")), "root");
+    }
+}
