@@ -11,10 +11,15 @@
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `site`, `dispatch`: from a request to its application |
 //! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: protocols, sockets, threads |
-//! | 6 | `server`, `config`, `cli`, `crate_dir`: the whole |
+//! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: the whole |
 
+mod apps;
+mod cli;
+mod config;
 mod cores;
+mod crate_dir;
 mod dispatch;
+mod failure;
 mod gateway;
 mod invoke;
 mod lease;
@@ -26,6 +31,8 @@ mod path;
 mod platform;
 mod plugin;
 mod pool;
+mod probe_child;
+mod run;
 mod server;
 mod shutdown;
 mod site;
@@ -33,5 +40,6 @@ mod watchdog;
 
 pub use self::limits::Limits;
 pub use self::listener::ListenError;
+pub use self::run::run;
 pub use self::server::{ServeError, Server, make_server, make_server_with};
 pub use self::site::MountError;

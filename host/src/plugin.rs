@@ -4,9 +4,9 @@
 //! `library` opens it, and a `generation` is the started application. `load` is the whole way.
 
 pub(crate) mod application;
-//MOD pub(crate) mod artifact;
+pub(crate) mod artifact;
 pub(crate) mod generation;
-//MOD pub(crate) mod inspect;
+pub(crate) mod inspect;
 pub(crate) mod library;
-//MOD pub(crate) mod load;
-//MOD pub(crate) mod probe;
+pub(crate) mod load;
+pub(crate) mod probe;

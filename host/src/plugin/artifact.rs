@@ -21,7 +21,7 @@ use thiserror::Error;
 pub(crate) use self::source::read;
 pub(crate) use self::staging::{Staging, StagingError};
 
-use self::copy::Copy;
+use self::copy::PrivateCopy;
 use super::inspect::{Facts, InspectError, inspect};
 
 /// A library file, checked and copied.
@@ -35,7 +35,7 @@ pub(crate) struct Artifact {
     pub(crate) digest: String,
     /// What it says of itself.
     pub(crate) facts: Facts,
-    _copy: Copy,
+    _copy: PrivateCopy,
 }
 
 /// Why a file is no artifact.
@@ -184,10 +184,9 @@ fn check_origin(file: &Path, source: &Path, facts: &Facts) -> Result<(), Artifac
         None => folders.iter().any(|folder| folder.join(library).exists()),
     };
     match facts.needed.iter().find(lies_there) {
-        Some(library) => Err(ArtifactError::Origin {
-            file: file.to_path_buf(),
-            library: library.clone(),
-        }),
+        Some(library) => {
+            Err(ArtifactError::Origin { file: file.to_path_buf(), library: library.clone() })
+        }
         None => Ok(()),
     }
 }

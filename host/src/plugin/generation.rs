@@ -8,7 +8,8 @@ use dsgi::abi::app::{self, untext};
 use dsgi::export::Linked;
 
 use super::application::Application;
-struct Artifact;
+use super::artifact::Artifact;
+use super::inspect;
 use super::library::Library;
 
 /// A started application with everything it needs to stay callable.
@@ -35,6 +36,15 @@ pub(crate) enum Flavour {
 }
 
 impl Flavour {
+    /// What a descriptor says.
+    pub(crate) const fn of(flavour: inspect::Flavour) -> Self {
+        match flavour {
+            inspect::Flavour::NonBlocking => Self::NonBlocking,
+            inspect::Flavour::Async => Self::Async,
+            inspect::Flavour::Blocking => Self::Blocking,
+        }
+    }
+
     /// From the number in a descriptor; an unknown one is the one that is always safe.
     pub(crate) const fn from_raw(flavour: u32) -> Self {
         match flavour {
@@ -63,6 +73,13 @@ impl Generation {
         crate::log::name(number, &name);
         let (_library, _artifact) = (Some(library), Some(artifact));
         Self { number, name, flavour, application, _library, _artifact }
+    }
+
+    /// Of a library in the child of a probe: its calls run on the calling thread.
+    pub(crate) fn probed(name: String, application: Application) -> Self {
+        let (number, flavour) = (1, Flavour::NonBlocking);
+        crate::log::name(number, &name);
+        Self { number, name, flavour, application, _library: None, _artifact: None }
     }
 
     /// Of an application that is linked into this program.

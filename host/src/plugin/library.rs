@@ -10,6 +10,8 @@ use dsgi::abi::pointer::In;
 use dsgi::abi::{self, proof};
 use libloading::os::unix;
 
+use super::application::{Application, Start, StartError};
+
 /// An open library. It stays mapped until the process ends: what it left in the host's threads
 /// would otherwise be called after it is gone.
 pub(crate) struct Library {
@@ -23,6 +25,15 @@ pub(crate) enum Layout {
     Proved,
     /// The library carries no proof; its ABI version was taken as its word.
     Declared,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proved => "proved",
+            Self::Declared => "declared",
+        })
+    }
 }
 
 /// Why a library did not open.
@@ -64,6 +75,13 @@ impl Library {
         Ok(In::from_raw(table))
     }
 
+    /// Starts the application.
+    pub(crate) fn start(&self, start: Start<'_>) -> Result<Application, StartError> {
+        let table = self.table().map_err(|_| StartError::Slot("table"))?;
+        // SAFETY: the library is never unmapped, so the table outlives the application.
+        unsafe { Application::start(table, start) }
+    }
+
     /// Compares the library's description of the boundary with this host's. Nothing of the
     /// library's description is kept, and no code of the library runs.
     pub(crate) fn prove(&self) -> Result<Layout, OpenError> {
@@ -77,7 +95,7 @@ impl Library {
         unsafe { proof::check(symbol.into_raw().cast()) }.map(|()| Layout::Proved).map_err(
             |refusal| match refusal {
                 proof::Refusal::Header(text) => OpenError::Proof(text),
-                proof::Refusal::Layout(text) => OpenError::Layout(text),
+                proof::Refusal::Layout(text) => OpenError::Layout(proof::summary(&text)),
             },
         )
     }

@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 
+use rustix::fs::StatVfsMountFlags;
+
 use super::staging::Folder;
 
 /// A copy; its file goes with it.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct PrivateCopy {
     place: Place,
     // The folder stays while a copy is in it.
     _folder: Arc<Folder>,
@@ -38,7 +40,14 @@ enum Place {
     Memory(OwnedFd),
 }
 
-impl Copy {
+impl Medium {
+    /// The one that suits a mount.
+    pub(super) fn of(flags: StatVfsMountFlags) -> Self {
+        if flags.contains(StatVfsMountFlags::NOEXEC) { Self::Memory } else { Self::Disk }
+    }
+}
+
+impl PrivateCopy {
     /// Writes a copy; what there is of it goes when that fails.
     pub(super) fn write(
         folder: &Arc<Folder>,
@@ -72,7 +81,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for PrivateCopy {
     fn drop(&mut self) {
         if let Place::File(path) = &self.place {
             // A copy that cannot be removed goes with its folder, at the latest.
@@ -95,7 +104,10 @@ fn sealed(name: &OsStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     };
     let mut file = File::from(fd);
     file.write_all(bytes)?;
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+    )?;
     Ok(file.into())
 }
 

@@ -53,9 +53,14 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactEr
 /// A FIFO without a writer would make a plain open wait for one.
 fn open(path: &Path) -> Result<File, ArtifactError> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    options.open(path).map_err(|error| not_opened(path, error))
+}
+
+fn not_opened(path: &Path, source: io::Error) -> ArtifactError {
     let file = path.to_path_buf();
-    opened.map_err(|source| match source.kind() {
+    match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             ArtifactError::NotFound { file, nearest: nearest(path) }
         }
@@ -65,7 +70,7 @@ fn open(path: &Path) -> Result<File, ArtifactError> {
             Some(found) => ArtifactError::NotAFile { file, found },
             None => ArtifactError::Read { file, source },
         },
-    })
+    }
 }
 
 fn other_kind(kind: FileType) -> Option<&'static str> {
@@ -139,5 +144,13 @@ mod tests {
             assert_eq!(distance(other.as_bytes(), one.as_bytes()), expected, "{other} {one}");
         }
         assert_eq!(distance(b"kitten", b"sitting"), 3);
+    }
+
+    #[test]
+    fn the_system_s_refusals_are_told_apart() {
+        let error = |kind: io::ErrorKind| not_opened(Path::new("/x/y.so"), kind.into()).to_string();
+        assert_eq!(error(io::ErrorKind::PermissionDenied), "may not read `/x/y.so`");
+        assert_eq!(error(io::ErrorKind::NotADirectory), "no such file: `/x/y.so`");
+        assert_eq!(error(io::ErrorKind::Other), "cannot read `/x/y.so`");
     }
 }

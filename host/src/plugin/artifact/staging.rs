@@ -18,10 +18,9 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::StatVfsMountFlags;
 use thiserror::Error;
 
-use super::copy::{Copy, Medium};
+use super::copy::{Medium, PrivateCopy};
 use super::lock::{is_taken, lock_new, remove_abandoned};
 
 /// The private folder; clones are the same one, which goes with the last of them and of its copies.
@@ -125,14 +124,14 @@ impl Staging {
     }
 
     /// Writes a copy that no earlier one had the path of.
-    pub(super) fn copy(&self, source: &Path, bytes: &[u8]) -> io::Result<Copy> {
+    pub(super) fn copy(&self, source: &Path, bytes: &[u8]) -> io::Result<PrivateCopy> {
         let number = self.0.copies.fetch_add(1, Ordering::Relaxed);
         let name = source.file_name().unwrap_or_default().as_bytes();
         // The original's name, for those who read backtraces; 255 bytes is a name's limit.
         let name = OsStr::from_bytes(&name[..name.len().min(200)]);
         let mut unique = OsStr::new(&format!("{number}-")).to_owned();
         unique.push(name);
-        Copy::write(&self.0, self.0.medium, &unique, bytes)
+        PrivateCopy::write(&self.0, self.0.medium, &unique, bytes)
     }
 }
 
@@ -181,8 +180,7 @@ fn environment() -> (Option<PathBuf>, PathBuf) {
 pub(super) fn base(runtime: Option<PathBuf>, temporary: &Path) -> PathBuf {
     let user = user();
     let is_ours = |folder: &PathBuf| {
-        folder.is_absolute()
-            && fs::metadata(folder).is_ok_and(|it| it.is_dir() && it.uid() == user)
+        folder.is_absolute() && fs::metadata(folder).is_ok_and(|it| it.is_dir() && it.uid() == user)
     };
     match runtime.filter(is_ours) {
         Some(runtime) => runtime.join("dsgi"),
@@ -201,7 +199,7 @@ fn private() -> DirBuilder {
 }
 
 /// Anybody may make a folder of this name in the temporary folder first, or a symlink.
-fn make_private(path: &Path) -> Result<(), StagingError> {
+pub(super) fn make_private(path: &Path) -> Result<(), StagingError> {
     let failed = |source| StagingError::Create { folder: path.to_path_buf(), source };
     match private().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
@@ -226,8 +224,6 @@ fn check_private(path: &Path, found: &Metadata) -> Result<(), StagingError> {
     Ok(())
 }
 
-fn medium(base: &Path) -> io::Result<Medium> {
-    let flags = rustix::fs::statvfs(base)?.f_flag;
-    let is_noexec = flags.contains(StatVfsMountFlags::NOEXEC);
-    Ok(if is_noexec { Medium::Memory } else { Medium::Disk })
+pub(super) fn medium(base: &Path) -> io::Result<Medium> {
+    Ok(Medium::of(rustix::fs::statvfs(base)?.f_flag))
 }

@@ -164,7 +164,10 @@ impl<'data> Raw<'data> {
     fn text(&self, offset: usize, size: usize, field: &str) -> Result<String, Unfit> {
         let text = app::untext(self.0.get(offset..offset + size).unwrap_or_default());
         if text.chars().any(char::is_control) {
-            return Err(bad(format!("its {field} `{}` has a control character", text.escape_debug())));
+            return Err(bad(format!(
+                "its {field} `{}` has a control character",
+                text.escape_debug()
+            )));
         }
         Ok(text)
     }

@@ -32,7 +32,7 @@ impl<'data> Dynamic<'data> {
             .ok_or_else(|| Unfit::damaged("its dynamic section has no end"))?;
         let mut dynamic = Self { entries: &entries[..end], strings: Strings(&[]) };
         dynamic.strings = dynamic.find_strings(image)?;
-        if dynamic.flags(elf::DT_FLAGS_1) & u64::from(elf::DF_1_PIE.0) != 0 {
+        if dynamic.flags(elf::DT_FLAGS_1) & elf::DF_1_PIE.0 != 0 {
             return Err(Unfit::NotShared { found: String::from("an executable") });
         }
         Ok(dynamic)
@@ -53,11 +53,11 @@ impl<'data> Dynamic<'data> {
     }
 
     pub(super) fn is_nodelete(&self) -> bool {
-        self.flags(elf::DT_FLAGS_1) & u64::from(elf::DF_1_NODELETE.0) != 0
+        self.flags(elf::DT_FLAGS_1) & elf::DF_1_NODELETE.0 != 0
     }
 
     pub(super) fn tls(&self) -> Tls {
-        let is_static = self.flags(elf::DT_FLAGS) & u64::from(elf::DF_STATIC_TLS.0) != 0;
+        let is_static = self.flags(elf::DT_FLAGS) & elf::DF_STATIC_TLS.0 != 0;
         if is_static { Tls::Static } else { Tls::OnDemand }
     }
 

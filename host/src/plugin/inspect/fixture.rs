@@ -13,6 +13,11 @@ pub(crate) fn library(folder: &Path, options: &[&str]) -> PathBuf {
     compile(folder, "libfixture.so", [&["-shared", "-fPIC"], options].concat())
 }
 
+/// Builds a library of another name beside it, that says nothing of itself.
+pub(crate) fn neighbour(folder: &Path, name: &str) -> PathBuf {
+    compile(folder, name, vec!["-shared", "-fPIC", "-DNO_NOTE", "-DNO_SYMBOL"])
+}
+
 /// The bytes of such a library.
 pub(crate) fn library_bytes(options: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();

@@ -44,11 +44,8 @@ impl<'data> Image<'data> {
             .read_at(0)
             .map_err(|()| truncated("the ELF header", 0..size_of::<Header>() as u64, size))?;
         check_machine(header)?;
-        let image = Self {
-            bytes,
-            segments: segments(header, bytes)?,
-            sections: sections(header, bytes)?,
-        };
+        let image =
+            Self { bytes, segments: segments(header, bytes)?, sections: sections(header, bytes)? };
         image.check_bounds()?;
         Ok(image)
     }
@@ -85,9 +82,9 @@ impl<'data> Image<'data> {
             let bytes = segment.data(ENDIAN, self.bytes).ok()?;
             NoteIterator::<Header>::new(ENDIAN, segment.p_align(ENDIAN), bytes).ok()
         };
-        self.segments_of(elf::PT_NOTE).filter_map(data).flatten().map_while(Result::ok).map(|note| {
-            Note { owner: note.name(), number: note.n_type(ENDIAN).0, content: note.desc() }
-        })
+        self.segments_of(elf::PT_NOTE).filter_map(data).flatten().map_while(Result::ok).map(
+            |note| Note { owner: note.name(), number: note.n_type(ENDIAN).0, content: note.desc() },
+        )
     }
 
     pub(super) fn build_id(&self) -> Option<String> {
@@ -153,15 +150,14 @@ fn segments<'data>(header: &Header, bytes: &'data [u8]) -> Result<&'data [Segmen
     if range.end > size {
         return Err(truncated("the table of program headers", range, size));
     }
-    header
-        .program_headers(ENDIAN, bytes)
-        .map_err(|error| Unfit::damaged(error.to_string()))
+    header.program_headers(ENDIAN, bytes).map_err(|error| Unfit::damaged(error.to_string()))
 }
 
 /// The linker does not read them, so entries of another size are another tool's business.
 fn sections<'data>(header: &Header, bytes: &'data [u8]) -> Result<&'data [Section], Unfit> {
     let size = bytes.len() as u64;
-    if header.e_shoff(ENDIAN) == 0 || usize::from(header.e_shentsize(ENDIAN)) != size_of::<Section>()
+    if header.e_shoff(ENDIAN) == 0
+        || usize::from(header.e_shentsize(ENDIAN)) != size_of::<Section>()
     {
         return Ok(&[]);
     }
@@ -171,9 +167,7 @@ fn sections<'data>(header: &Header, bytes: &'data [u8]) -> Result<&'data [Sectio
     if range.end > size {
         return Err(truncated("the table of sections", range, size));
     }
-    header
-        .section_headers(ENDIAN, bytes)
-        .map_err(|error| Unfit::damaged(error.to_string()))
+    header.section_headers(ENDIAN, bytes).map_err(|error| Unfit::damaged(error.to_string()))
 }
 
 fn table(start: u64, count: u64, entry_size: usize) -> Range<u64> {

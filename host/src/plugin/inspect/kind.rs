@@ -56,7 +56,8 @@ fn is_text(start: &[u8]) -> bool {
 }
 
 pub(super) fn check_machine(header: &Header) -> Result<(), Unfit> {
-    const NEEDED: &str = if cfg!(target_endian = "little") { "little-endian" } else { "big-endian" };
+    const NEEDED: &str =
+        if cfg!(target_endian = "little") { "little-endian" } else { "big-endian" };
     let ident = &header.e_ident;
     if ident.class != elf::ELFCLASS64 {
         let found = match ident.class {

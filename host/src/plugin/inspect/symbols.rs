@@ -71,8 +71,7 @@ impl<'data> Symbols<'data> {
 
     /// glibc never unmaps the object whose unique symbol it bound first.
     pub(super) fn unique(&self) -> Option<Stays> {
-        let is_unique =
-            |one: &&Symbol| is_defined(one) && one.st_bind() == elf::STB_GNU_UNIQUE;
+        let is_unique = |one: &&Symbol| is_defined(one) && one.st_bind() == elf::STB_GNU_UNIQUE;
         let first = self.symbols.iter().find(is_unique)?;
         let count = self.symbols.iter().filter(is_unique).count();
         let example = self.strings.name(first.st_name(ENDIAN)).unwrap_or_default();

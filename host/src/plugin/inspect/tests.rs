@@ -115,7 +115,10 @@ fn other_files_are_named_for_what_they_are() {
     assert_eq!(refusal(b"hello\n"), not("is a text file"));
     assert_eq!(refusal(b"#! /bin/sh -e\nexit\n"), not("is a script for `/bin/sh -e`"));
     assert_eq!(refusal(b"#!\x1b[2J\n"), not("is a script for `?[2J`"));
-    assert_eq!(refusal(b"!<arch>\nlib.rmeta/"), not("is an archive, as a static library or an rlib is"));
+    assert_eq!(
+        refusal(b"!<arch>\nlib.rmeta/"),
+        not("is an archive, as a static library or an rlib is")
+    );
     assert_eq!(refusal(b"MZ\x90\0"), not("is a program or library for Windows"));
     assert_eq!(refusal(&[1, 2, 3, 4, 5]), not("begins with the bytes 01 02 03 04, and not as ELF"));
     assert_eq!(refusal(&[0xFF]), not("begins with the bytes ff, and not as ELF"));
@@ -282,7 +285,8 @@ fn no_damage_makes_the_reader_panic_or_hang() {
 
 /// Where damage can matter: headers, notes and all that the dynamic section points to.
 fn tables(bytes: &[u8]) -> Vec<(usize, usize)> {
-    let sections = usize::try_from(u64::from_ne_bytes(*bytes[40..].first_chunk().unwrap())).unwrap();
+    let sections =
+        usize::try_from(u64::from_ne_bytes(*bytes[40..].first_chunk().unwrap())).unwrap();
     let image = Image::parse(bytes).unwrap();
     let dynamic = image.dynamic().unwrap();
     let start = bytes.windows(dynamic.len()).position(|window| window == dynamic).unwrap();

@@ -1,0 +1,112 @@
+//! The command line exactly as it was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Serves DSGI applications: shared libraries, loaded without recompiling the host.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, about, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 4 timed out, 65 bad application \
+file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG filters it, as \
+in DSGI_LOG=warn.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Inspect a library and try it in a child process
+    Check(File),
+    /// Show what a library says of itself, without running any of it
+    Inspect(File),
+    /// The child of a probe
+    #[command(name = crate::plugin::probe::COMMAND, hide = true)]
+    Probe,
+}
+
+/// One library.
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    /// A library, or a crate folder to build
+    #[arg(value_name = "FILE|CRATE_DIR")]
+    pub(crate) file: PathBuf,
+    /// Build a crate folder in the debug profile
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
+/// What to serve, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Serve an application at / (a crate folder is built by cargo, in the release profile)
+    #[arg(long, value_name = "[NAME=]FILE|CRATE_DIR")]
+    pub(crate) load: Vec<String>,
+    /// Serve an application at a path; repeatable. Two mounts of one name are one application
+    #[arg(long, value_name = "/PATH=[NAME=]FILE|CRATE_DIR")]
+    pub(crate) mount: Vec<String>,
+    /// Set a key of an application's config; repeatable. VALUE is TOML, or text as it stands
+    #[arg(long, value_name = "APP.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Listen for HTTP; repeatable. Port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "[http://]ADDRESS")]
+    pub(crate) listen: Vec<String>,
+    /// From the end of a request's head to the first byte of its response
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) request_timeout: Duration,
+    /// How long a shutdown waits for what is in hand
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) drain_timeout: Duration,
+    /// Do not start when any application is bad, instead of answering 503 for it
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Build crate folders in the debug profile
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
+/// `250ms`, `30s`, `5m`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong_duration(text))?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong_duration(text)),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| wrong_duration(text))
+}
+
+fn wrong_duration(text: &str) -> String {
+    format!("`{text}` is not a time such as 250ms, 30s or 5m")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("30s"), duration("30"));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "-1s", "1.5s", "10 s", "99999999999999999999s", "1d"] {
+            assert!(duration(wrong).is_err(), "{wrong} was taken");
+        }
+    }
+}

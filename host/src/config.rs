@@ -1,0 +1,254 @@
+//! What to serve, resolved and checked before anything is opened.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::Serve;
+use crate::crate_dir::Profile;
+use crate::limits::Limits;
+
+/// Everything the command line says, in the host's own words.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: Vec<String>,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) profile: Profile,
+    pub(crate) bad_apps: BadApps,
+}
+
+/// One application at one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// Path without a trailing slash; empty for the root.
+    pub(crate) path: String,
+    /// Name the user gave; otherwise it is the descriptor's.
+    pub(crate) name: Option<String>,
+    pub(crate) file: PathBuf,
+    /// The flag it came from, for messages.
+    pub(crate) flag: &'static str,
+}
+
+/// What to do about an application that cannot be taken into service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadApps {
+    /// Its mount answers 503, the others serve.
+    Answer503,
+    /// Do not start.
+    Refuse,
+}
+
+/// Config of applications by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings(BTreeMap<String, toml::Table>);
+
+/// Why a command line cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ConfigError {
+    #[error("nothing to serve: neither `--load` nor `--mount` was given")]
+    Nothing,
+    #[error("`--mount {0}` is not of the form /PATH=FILE")]
+    Mount(String),
+    #[error("`--set {0}` is not of the form APP.KEY=VALUE")]
+    Set(String),
+    #[error("`--set {text}`: `{key}` is a value already and has no keys of its own")]
+    Key { text: String, key: String },
+    #[error("`--listen {address}`: this host does not speak `{protocol}`")]
+    Protocol { address: String, protocol: String },
+    #[error("two applications are mounted at `{path}`: {first} and {second}")]
+    Twice { path: String, first: String, second: String },
+    #[error("`--set {app}...`: no application is named `{app}`")]
+    NoApp { app: String, apps: Vec<String> },
+    #[error("two applications are named `{name}`: `{first}` and `{second}`")]
+    Name { name: String, first: String, second: String, flag: String },
+}
+
+impl ConfigError {
+    /// What the user can do.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Nothing => Some(String::from("host --load app.so, or host --load ./my-crate")),
+            Self::Mount(_) => Some(String::from("--mount /shop=./shop.so")),
+            Self::Set(_) => Some(String::from("--set shop.currency=EUR")),
+            Self::Protocol { .. } => Some(String::from("--listen 127.0.0.1:8080")),
+            Self::Twice { second, .. } => {
+                Some(format!("give {second} a path of its own: --mount /PATH=FILE"))
+            }
+            Self::NoApp { apps, .. } => Some(format!("the applications are: {}", apps.join(", "))),
+            Self::Name { flag, .. } => Some(format!("give one another name: {flag}")),
+            Self::Key { .. } => None,
+        }
+    }
+}
+
+impl Config {
+    /// Resolves what was typed.
+    pub(crate) fn resolve(typed: Serve) -> Result<Self, ConfigError> {
+        let load = typed.load.iter().map(|text| Ok(Mount::at(String::new(), text, "--load")));
+        let mounts: Result<Vec<Mount>, ConfigError> =
+            load.chain(typed.mount.iter().map(|text| Mount::parse(text))).collect();
+        let mounts = mounts?;
+        if mounts.is_empty() {
+            return Err(ConfigError::Nothing);
+        }
+        one_at_each_path(&mounts)?;
+        let mut settings = Settings::default();
+        for text in &typed.set {
+            settings.set(text)?;
+        }
+        let listen: Result<Vec<String>, ConfigError> =
+            typed.listen.iter().map(|text| address(text)).collect();
+        let mut listen = listen?;
+        if listen.is_empty() {
+            listen.push(String::from("127.0.0.1:8080"));
+        }
+        let limits = Limits {
+            request_timeout: typed.request_timeout,
+            drain_timeout: typed.drain_timeout,
+            ..Limits::default()
+        };
+        let profile = if typed.debug { Profile::Debug } else { Profile::Release };
+        let bad_apps = if typed.strict { BadApps::Refuse } else { BadApps::Answer503 };
+        Ok(Self { listen, mounts, settings, limits: Arc::new(limits), profile, bad_apps })
+    }
+}
+
+impl Mount {
+    /// `/PATH=[NAME=]FILE`.
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::Mount(text.to_owned());
+        let (path, file) = text.split_once('=').ok_or_else(wrong)?;
+        let fine = path.starts_with('/') && crate::path::check(path).is_ok() && !path.contains("//");
+        if !fine || file.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Self::at(path.trim_end_matches('/').to_owned(), file, "--mount"))
+    }
+
+    /// `[NAME=]FILE`.
+    fn at(path: String, text: &str, flag: &'static str) -> Self {
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) if is_name(name) => (Some(name.to_owned()), file),
+            _ => (None, text),
+        };
+        Self { path, name, file: file.into(), flag }
+    }
+
+    /// The mount's own words, for a message about the file.
+    pub(crate) fn place(&self) -> String {
+        let path = if self.path.is_empty() { "/" } else { &self.path };
+        format!("`{}` at `{path}`", self.file.display())
+    }
+}
+
+impl Settings {
+    /// `APP.KEY=VALUE`; a key may have dots.
+    fn set(&mut self, text: &str) -> Result<(), ConfigError> {
+        let wrong = || ConfigError::Set(text.to_owned());
+        let (place, value) = text.split_once('=').ok_or_else(wrong)?;
+        let (app, key) = place.split_once('.').ok_or_else(wrong)?;
+        let mut keys: Vec<&str> = key.split('.').collect();
+        let last = keys.pop().filter(|key| !key.is_empty()).ok_or_else(wrong)?;
+        if app.is_empty() || keys.iter().any(|key| key.is_empty()) {
+            return Err(wrong());
+        }
+        let mut table = self.0.entry(app.to_owned()).or_default();
+        for key in keys {
+            let inner = table.entry(key).or_insert_with(|| toml::Table::new().into());
+            table = inner.as_table_mut().ok_or_else(|| ConfigError::Key {
+                text: text.to_owned(),
+                key: key.to_owned(),
+            })?;
+        }
+        table.insert(last.to_owned(), value_of(value));
+        Ok(())
+    }
+
+    /// An application's config as JSON, as it crosses the boundary.
+    pub(crate) fn json(&self, app: &str) -> String {
+        let table = self.0.get(app).and_then(|table| serde_json::to_string(table).ok());
+        table.unwrap_or_else(|| String::from("{}"))
+    }
+
+    /// Refuses settings of an application that is not there.
+    pub(crate) fn check_names(&self, apps: &[String]) -> Result<(), ConfigError> {
+        match self.0.keys().find(|app| !apps.contains(app)) {
+            Some(app) => Err(ConfigError::NoApp { app: app.clone(), apps: apps.to_vec() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A value as TOML reads it, or the text as it stands: `3` is a number, `EUR` a text.
+fn value_of(text: &str) -> toml::Value {
+    let read = toml::from_str::<toml::Table>(&format!("value = {text}"));
+    let value = read.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    value.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
+
+fn is_name(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(fine)
+}
+
+fn address(text: &str) -> Result<String, ConfigError> {
+    match text.split_once("://") {
+        None | Some(("http", _)) => Ok(text.trim_start_matches("http://").to_owned()),
+        Some((protocol, _)) => Err(ConfigError::Protocol {
+            address: text.to_owned(),
+            protocol: protocol.to_owned(),
+        }),
+    }
+}
+
+fn one_at_each_path(mounts: &[Mount]) -> Result<(), ConfigError> {
+    for (at, mount) in mounts.iter().enumerate() {
+        if let Some(first) = mounts[..at].iter().find(|first| first.path == mount.path) {
+            return Err(ConfigError::Twice {
+                path: format!("{}/", mount.path),
+                first: format!("`{}`", first.file.display()),
+                second: format!("`{}`", mount.file.display()),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_from_files() {
+        let at = |text| Mount::at(String::new(), text, "--load");
+        assert_eq!(at("shop=./a.so").name.as_deref(), Some("shop"));
+        assert_eq!(at("./a=b.so").file, PathBuf::from("./a=b.so"));
+        assert_eq!(at("a.so").name, None);
+        let mount = Mount::parse("/shop/=x=./a.so").unwrap();
+        assert_eq!((&*mount.path, mount.name.as_deref()), ("/shop", Some("x")));
+        for wrong in ["shop=a.so", "/shop", "/shop=", "/a/../b=a.so", "//=a.so"] {
+            assert!(Mount::parse(wrong).is_err(), "{wrong} was taken");
+        }
+    }
+
+    #[test]
+    fn settings_are_toml_or_text() {
+        let mut settings = Settings::default();
+        for text in ["a.n=3", "a.t=EUR", "a.q=\"3\"", "a.in.ner=true", "a.list=[1, 2]", "a.e="] {
+            settings.set(text).unwrap();
+        }
+        let json: serde_json::Value = serde_json::from_str(&settings.json("a")).unwrap();
+        let expected = serde_json::json!({
+            "n": 3, "t": "EUR", "q": "3", "in": {"ner": true}, "list": [1, 2], "e": ""
+        });
+        assert_eq!(json, expected);
+        assert_eq!(settings.json("b"), "{}");
+        for wrong in ["a", "a=1", ".k=1", "a.=1", "a.n.x=1"] {
+            assert!(settings.set(wrong).is_err(), "{wrong} was taken");
+        }
+        assert!(settings.check_names(&[String::from("b")]).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! How a command fails: one line that says what, where and why, a way out, and an exit code.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::crate_dir::BuildError;
+use crate::listener::ListenError;
+use crate::plugin::artifact::{ArtifactError, StagingError};
+use crate::plugin::load::LoadError;
+use crate::server::ServeError;
+use crate::site::MountError;
+
+/// Exit codes, as documented in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    Failure = 1,
+    Usage = 2,
+    TimedOut = 4,
+    BadFile = 65,
+    Address = 69,
+    BadConfig = 78,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    text: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    fn new(code: Code, error: &dyn Error, help: Option<String>) -> Self {
+        Self { code, text: chain(error), help }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.code as u8)
+    }
+
+    /// The text on one line, help included, for the log.
+    pub(crate) fn one_line(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{} (help: {help})", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.text)?;
+        match &self.help {
+            Some(help) => write!(f, "\nhelp: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The error and its causes; each error's text says only its own level.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // A transparent error repeats its source.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let code = match error {
+            ConfigError::Nothing
+            | ConfigError::Mount(_)
+            | ConfigError::Set(_)
+            | ConfigError::Protocol { .. } => Code::Usage,
+            _ => Code::BadConfig,
+        };
+        Self::new(code, &error, error.help())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let code = if error.timed_out() { Code::TimedOut } else { Code::BadFile };
+        Self::new(code, &error, error.help())
+    }
+}
+
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        Self::new(Code::BadFile, &error, error.help())
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::new(Code::BadFile, &error, error.help())
+    }
+}
+
+impl From<StagingError> for Failure {
+    fn from(error: StagingError) -> Self {
+        Self::new(Code::Failure, &error, error.help())
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        Self::new(Code::Address, &error, error.help())
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        Self::new(Code::BadConfig, &error, None)
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::new(Code::Failure, &error, None)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Code::Failure, &error, None)
+    }
+}

@@ -1,0 +1,169 @@
+//! The whole way of a library, from a file to a started generation.
+//!
+//! Nothing of a file is mapped here before a child has tried it.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use dsgi::abi::grown::purpose;
+
+use super::application::{Application, Start, StartError};
+use super::artifact::{Artifact, ArtifactError, Staging};
+use super::generation::{Flavour, Generation};
+use super::inspect::{Kind, Panic};
+use super::library::{Layout, Library, OpenError};
+use super::probe::{self, Depth, ProbeError, Task};
+use crate::limits::Limits;
+
+/// Why a file was not taken into service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum LoadError {
+    /// The file is no library for this host.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// A layer where an application belongs.
+    #[error("`{0}` is a layer, not an application")]
+    Layer(String),
+    /// A panic in it would end the host with every other application.
+    #[error("`{0}` is built with panic=abort: a panic in it would end the whole host")]
+    PanicAbort(String),
+    /// A child that tried it failed.
+    #[error("`{file}` failed its probe: {source}")]
+    Probe {
+        /// The file.
+        file: String,
+        /// What the child found.
+        source: ProbeError,
+        /// What the child wrote last.
+        last_words: String,
+    },
+    /// It did not open here.
+    #[error("`{file}` cannot be opened: {source}")]
+    Open {
+        /// The file.
+        file: String,
+        /// Why.
+        source: OpenError,
+    },
+    /// It did not start here.
+    #[error("`{file}` did not start: {source}")]
+    Start {
+        /// The file.
+        file: String,
+        /// Why.
+        source: StartError,
+    },
+    /// Its `init` is still running; the library stays mapped.
+    #[error("`{file}` did not start: init did not return within {after:?}")]
+    Hung {
+        /// The file.
+        file: String,
+        /// The deadline.
+        after: Duration,
+    },
+}
+
+impl LoadError {
+    /// What the user can do.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Artifact(error) => error.help(),
+            Self::PanicAbort(_) => Some(String::from(
+                "set `panic = \"unwind\"` in the profile that builds it",
+            )),
+            Self::Probe { last_words, .. } if !last_words.is_empty() => {
+                Some(format!("its last words were: {}", last_lines(last_words)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the file was not so much wrong as too slow.
+    pub(crate) const fn timed_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Hung { .. } | Self::Probe { source: ProbeError::Hung { .. }, .. }
+        )
+    }
+}
+
+/// Reads and copies a file, and refuses what cannot be an application of this host.
+pub(crate) fn take(file: &Path, staging: &Staging) -> Result<Artifact, LoadError> {
+    let artifact = Artifact::take(file, staging)?;
+    let name = || file.display().to_string();
+    match (artifact.facts.descriptor.kind, artifact.facts.descriptor.panic) {
+        (Kind::Layer, _) => Err(LoadError::Layer(name())),
+        (_, Panic::Abort) => Err(LoadError::PanicAbort(name())),
+        _ => Ok(artifact),
+    }
+}
+
+/// Tries a library in a child.
+pub(crate) fn probe(
+    artifact: &Artifact,
+    name: &str,
+    config: &str,
+    limits: &Limits,
+) -> Result<Layout, LoadError> {
+    let task = Task {
+        file: artifact.file.clone(),
+        name: name.to_owned(),
+        config: config.to_owned(),
+        depth: Depth::of(&artifact.facts.descriptor),
+    };
+    let verdict = probe::probe(&task, limits.probe_timeout);
+    verdict.result.map_err(|source| LoadError::Probe {
+        file: artifact.source.display().to_string(),
+        source,
+        last_words: verdict.last_words,
+    })
+}
+
+/// Opens a library that passed its probe, and starts its application.
+pub(crate) fn start(
+    artifact: Artifact,
+    name: &str,
+    config: &str,
+    limits: &Limits,
+) -> Result<Generation, LoadError> {
+    let file = artifact.source.display().to_string();
+    let open_error = |source| LoadError::Open { file: file.clone(), source };
+    let library = Library::open(&artifact.file).map_err(open_error)?;
+    library.prove().map_err(open_error)?;
+    let flavour = Flavour::of(artifact.facts.descriptor.flavour);
+    let number = Generation::next_number();
+    let after = limits.init_timeout;
+    let (name, config) = (name.to_owned(), config.to_owned());
+    let (send, started) = mpsc::channel();
+    let init = move || {
+        crate::log::name(number, &name);
+        let start = Start { name: &name, config: &config, generation: number, purpose: purpose::SERVE };
+        let made = library.start(start);
+        let made = made.map(|application| {
+            Generation::loaded(number, name, flavour, application, (library, artifact))
+        });
+        // After the deadline nobody takes it: it stays as it is, mapped and unused.
+        if let Err(mpsc::SendError(Ok(late))) = send.send(made) {
+            std::mem::forget(late);
+        }
+    };
+    let thread = thread::Builder::new().name(String::from("init")).spawn(init);
+    if let Err(error) = thread {
+        let source = StartError::Init(error.to_string());
+        return Err(LoadError::Start { file, source });
+    }
+    match started.recv_timeout(after) {
+        Ok(Ok(generation)) => Ok(generation),
+        Ok(Err(source)) => Err(LoadError::Start { file, source }),
+        Err(_) => Err(LoadError::Hung { file, after }),
+    }
+}
+
+/// At most four lines, on one.
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().rev().take(4).collect();
+    lines.into_iter().rev().map(str::trim).collect::<Vec<_>>().join(" | ")
+}

@@ -1,0 +1,137 @@
+//! The child of a probe: goes as far with a library as it was told, and reports each step.
+//!
+//! Its standard output belongs to the report; what the library prints goes to standard error. It
+//! ends without running anything that the library has left behind.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use dsgi::abi::grown::purpose;
+use http_body::Body;
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::stdio::{dup2_stdout, stderr, stdout};
+
+use crate::invoke::answer::Wanted;
+use crate::invoke::blocking;
+use crate::invoke::body::ReplyBody;
+use crate::invoke::exchange::input::Input;
+use crate::invoke::exchange::{Exchange, Mounted};
+use crate::invoke::place::Unpark;
+use crate::lease::{Lease, Stack};
+use crate::limits::Limits;
+use crate::message::{Origin, Request};
+use crate::platform;
+use crate::plugin::application::Start;
+use crate::plugin::generation::Generation;
+use crate::plugin::library::{Layout, Library};
+use crate::plugin::probe::{Depth, Line, Step, Task};
+
+/// Runs the probe that standard input describes, and ends the process.
+pub(crate) fn run() -> ! {
+    let code = match probe() {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("{error}");
+            1
+        }
+    };
+    platform::end(code)
+}
+
+fn probe() -> io::Result<()> {
+    // When the host dies, nobody would end a library that hangs.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let mut report = File::from(fcntl_dupfd_cloexec(stdout(), 3)?);
+    dup2_stdout(stderr())?;
+    let task: Task = serde_json::from_reader(io::stdin().lock())?;
+    let line = match go(&task, &mut report)? {
+        Ok(layout) => Line::Passed(layout),
+        Err(text) => Line::Refused(text),
+    };
+    tell(&mut report, &line)
+}
+
+/// Goes as far as the task says; an inner error is the library's.
+fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, String>> {
+    tell(report, &Line::At(Step::Open))?;
+    let library = match Library::open(&task.file) {
+        Ok(library) => library,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    if task.depth == Depth::Open {
+        return Ok(Ok(Layout::Declared));
+    }
+    tell(report, &Line::At(Step::Layout))?;
+    let layout = match library.prove().and_then(|layout| library.table().map(|_| layout)) {
+        Ok(layout) => layout,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    if task.depth == Depth::Layout {
+        return Ok(Ok(layout));
+    }
+    tell(report, &Line::At(Step::Init))?;
+    let (name, config) = (&*task.name, &*task.config);
+    let start = Start { name, config, generation: 1, purpose: purpose::PROBE };
+    let application = match library.start(start) {
+        Ok(application) => application,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let generation = Arc::new(Generation::probed(name.to_owned(), application));
+    if let Depth::Request(path) = &task.depth {
+        tell(report, &Line::At(Step::Request))?;
+        if let Err(text) = request(path, &generation)? {
+            return Ok(Err(text));
+        }
+    }
+    tell(report, &Line::At(Step::Shutdown))?;
+    generation.shutdown();
+    Ok(Ok(layout))
+}
+
+fn tell(report: &mut File, line: &Line) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    report.write_all(&line)
+}
+
+/// Asks for a path and reads the whole answer; a status below 500 passes.
+fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), String>> {
+    let head = http::Request::get(path).header(http::header::HOST, "probe").body(());
+    let Ok(head) = head else {
+        return Ok(Err(format!("the path `{path}` that its descriptor names is none")));
+    };
+    let stack = Stack::new(vec![Arc::clone(generation)], &Arc::new(Limits::default()))?;
+    let request = Request { head: head.into_parts().0, input: Input::ended() };
+    let mounted = Mounted { lease: Lease::share(&stack), script_name: "".into(), script_length: 0 };
+    let exchange = Exchange::new(request, mounted, Arc::new(Origin::http(None, None)));
+    let failed = |why: &str| Ok(Err(format!("GET {path} failed: {why}")));
+    match blocking::call(exchange, Wanted::All) {
+        Err(error) => failed(&error.message),
+        Ok(response) if response.status().is_server_error() => {
+            failed(&format!("it answered {}", response.status()))
+        }
+        Ok(response) => match read(response.into_body()) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => failed(&error),
+        },
+    }
+}
+
+fn read(mut body: ReplyBody) -> Result<(), String> {
+    let waker = Unpark::this_thread();
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match Pin::new(&mut body).poll_frame(&mut context) {
+            Poll::Pending => thread::park(),
+            Poll::Ready(None) => return Ok(()),
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(error))) => return Err(error.to_string()),
+        }
+    }
+}
+
