@@ -7,8 +7,11 @@
 
 pub(crate) mod client;
 pub(crate) mod host;
+pub(crate) mod http2;
 pub(crate) mod libraries;
+pub(crate) mod linked;
 pub(crate) mod output;
+pub(crate) mod refusal;
 pub(crate) mod skip;
 
 use std::path::{Path, PathBuf};

@@ -5,5 +5,7 @@
 
 // Children, clients and libraries that the tests share.
 mod harness;
+// Library files with some bytes changed: refused in one line, or serving the right bytes.
+mod mutations;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.
 mod tidy;

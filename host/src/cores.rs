@@ -1,7 +1,7 @@
 //! The threads that serve connections: one for each core, each with its own runtime.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -9,9 +9,8 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
 
-use crate::gateway::http::{Duties, TICK, Verdict};
+use crate::gateway::http::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
 use crate::site::{Plan, Site};
@@ -67,6 +66,11 @@ impl Cores {
         }
     }
 
+    /// Looks at every connection once.
+    pub(crate) fn tick(&self) {
+        self.cores.iter().for_each(|core| core.duties.tick());
+    }
+
     /// Waits until no connection is left.
     pub(crate) async fn empty(&self) {
         while self.connections() > 0 {
@@ -82,17 +86,16 @@ impl Cores {
 impl Core {
     fn start(number: usize, plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
         let duties = Arc::new(Duties::new(Arc::clone(limits)));
-        let ticking = Arc::clone(&duties);
         let (send, receive) = mpsc::sync_channel(1);
         thread::Builder::new().name(format!("core {number}")).spawn(move || {
             let pulse = place::become_core();
-            let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+            let runtime = match Builder::new_current_thread().enable_io().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(send.send(Err(error))),
             };
             // The receiver waits until it has this.
             let _ = send.send(Ok((runtime.handle().clone(), pulse)));
-            runtime.block_on(tick(&ticking));
+            runtime.block_on(pending::<()>());
         })?;
         let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;
         let (site, load) = (Arc::new(plan.for_core()), Arc::default());
@@ -110,15 +113,6 @@ impl Core {
 
     pub(crate) const fn duties(&self) -> &Arc<Duties> {
         &self.duties
-    }
-}
-
-async fn tick(duties: &Duties) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        duties.tick();
     }
 }
 

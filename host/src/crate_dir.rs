@@ -84,7 +84,7 @@ pub(crate) enum BuildError {
         /// The folder.
         folder: PathBuf,
         /// What could not be read.
-        source: io::Error,
+        source: serde_json::Error,
     },
     /// The build went well and made nothing.
     #[error("cargo built `{}` and reported no library", folder.display())]
@@ -131,8 +131,8 @@ impl BuildError {
                 return Some(format!("name the folder of one crate, as `{}`", member.display()));
             }
             Self::NothingBuilt { .. } => "build it by hand and give the library file",
-            Self::BadManifest { .. } | Self::Compile { .. } => "cargo's own message stands above",
-            Self::Answer { .. } => return None,
+            // Cargo's own message stands above.
+            Self::BadManifest { .. } | Self::Compile { .. } | Self::Answer { .. } => return None,
         };
         Some(help.to_owned())
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::invoke::answer::{Answered, Wanted};
+use crate::invoke::answer::{Answered, Failed, Wanted};
 use crate::invoke::blocking::{self, Waiting};
 use crate::invoke::body::ReplyBody;
 use crate::invoke::call::{self, Called};
@@ -33,7 +33,7 @@ pub(crate) enum Dispatched {
 }
 
 /// Sends a request to its application.
-#[inline]
+#[inline(always)]
 pub(crate) fn dispatch(site: &Site, request: Request, origin: &Arc<Origin>) -> Dispatched {
     let wanted = Wanted::by(&request.head.method);
     match find(site, &request) {
@@ -55,7 +55,7 @@ fn find(site: &Site, request: &Request) -> Result<Mounted, Box<Response>> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn invoke(
     request: Request,
     mounted: Mounted,
@@ -82,18 +82,21 @@ fn invoke(
 }
 
 /// A response, or the page that stands for its failure.
-#[inline]
+#[inline(always)]
 pub(crate) fn settle(answered: Answered, lease: &Lease) -> Response {
-    answered.unwrap_or_else(|failed| {
-        let app = lease.name();
-        let status = failed.status.as_u16();
-        if failed.status.is_server_error() {
-            tracing::error!(app, status, "{}", failed.message);
-        } else {
-            tracing::info!(app, status, "{}", failed.message);
-        }
-        page(failed.status, "")
-    })
+    answered.unwrap_or_else(|failed| failure(&failed, lease))
+}
+
+#[cold]
+fn failure(failed: &Failed, lease: &Lease) -> Response {
+    let app = lease.name();
+    let status = failed.status.as_u16();
+    if failed.status.is_server_error() {
+        tracing::error!(app, status, "{}", failed.message);
+    } else {
+        tracing::info!(app, status, "{}", failed.message);
+    }
+    page(failed.status, "")
 }
 
 /// A response of the host's own: the status as text, and a reason that helps the client.

@@ -34,7 +34,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(code: Code, error: &dyn Error, help: Option<String>) -> Self {
-        Self { code, text: chain(error), help }
+        Self { code, text: on_one_line(&chain(error)), help: help.as_deref().map(on_one_line) }
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -74,6 +74,13 @@ fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Libraries say what they like, and a terminal obeys control characters.
+fn on_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.collect::<Vec<_>>().join(" | ");
+    line.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }
 
 impl From<ConfigError> for Failure {

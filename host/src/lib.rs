@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 0 | `limits`, `path`, `log`, `platform` |
+//! | 0 | `clock`, `limits`, `path`, `log`, `platform` |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
@@ -15,6 +15,7 @@
 
 mod apps;
 mod cli;
+mod clock;
 mod config;
 mod cores;
 mod crate_dir;

@@ -66,7 +66,7 @@ impl Default for Limits {
             pool_threads: 16,
             pool_queue: 1024,
             pool_window: 64 * 1024,
-            probe_timeout: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(10),
             init_timeout: Duration::from_secs(60),
             library_bytes: 1024 * 1024 * 1024,
         }

@@ -29,7 +29,7 @@ use crate::platform;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
 use crate::plugin::library::{Layout, Library};
-use crate::plugin::probe::{Depth, Line, Step, Task};
+use crate::plugin::probe::{Depth, Line, Refusal, Step, Task};
 
 /// Runs the probe that standard input describes, and ends the process.
 pub(crate) fn run() -> ! {
@@ -51,17 +51,17 @@ fn probe() -> io::Result<()> {
     let task: Task = serde_json::from_reader(io::stdin().lock())?;
     let line = match go(&task, &mut report)? {
         Ok(layout) => Line::Passed(layout),
-        Err(text) => Line::Refused(text),
+        Err(refusal) => Line::Refused(refusal),
     };
     tell(&mut report, &line)
 }
 
 /// Goes as far as the task says; an inner error is the library's.
-fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, String>> {
+fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
     tell(report, &Line::At(Step::Open))?;
     let library = match Library::open(&task.file) {
         Ok(library) => library,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return Ok(Err(error.into())),
     };
     if task.depth == Depth::Open {
         return Ok(Ok(Layout::Declared));
@@ -69,23 +69,25 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, String>> {
     tell(report, &Line::At(Step::Layout))?;
     let layout = match library.prove().and_then(|layout| library.table().map(|_| layout)) {
         Ok(layout) => layout,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return Ok(Err(error.into())),
     };
     if task.depth == Depth::Layout {
         return Ok(Ok(layout));
     }
     tell(report, &Line::At(Step::Init))?;
     let (name, config) = (&*task.name, &*task.config);
+    // Entries that the library writes in `init` come before there is a generation.
+    crate::log::name(1, name);
     let start = Start { name, config, generation: 1, purpose: purpose::PROBE };
     let application = match library.start(start) {
         Ok(application) => application,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return Ok(Err(error.into())),
     };
     let generation = Arc::new(Generation::probed(name.to_owned(), application));
     if let Depth::Request(path) = &task.depth {
         tell(report, &Line::At(Step::Request))?;
         if let Err(text) = request(path, &generation)? {
-            return Ok(Err(text));
+            return Ok(Err(text.into()));
         }
     }
     tell(report, &Line::At(Step::Shutdown))?;

@@ -18,7 +18,7 @@ use crate::listener::{ListenError, Listener};
 use crate::plugin::generation::Generation;
 use crate::shutdown::{self, Asked};
 use crate::site::{MountError, Place, Plan};
-use crate::watchdog;
+use crate::{clock, watchdog};
 
 /// A server that has its sockets and its applications, and accepts connections once it is told to
 /// serve.
@@ -133,6 +133,8 @@ impl Server {
         let Self { runtime, listeners, plan, limits } = self;
         let cores = Arc::new(Cores::start(&plan, &limits)?);
         watchdog::start(cores.pulses())?;
+        let ticking = Arc::downgrade(&cores);
+        clock::start(move || ticking.upgrade().map_or((), |cores| cores.tick()))?;
         runtime.block_on(async {
             let mut accepting = JoinSet::new();
             for listener in listeners {

@@ -38,6 +38,12 @@ use crate::{Body, Environ, Purpose, Result, StartResponse};
 /// }
 /// # dsgi::app!(type Shop);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a DSGI application",
+    label = "`dsgi::Application` is not implemented for it",
+    note = "a type that implements `dsgi::AsyncApplication` is exported by `app!(async type T)`, \
+            a function by `app!(function)`"
+)]
 pub trait Application: Send + Sync + Sized + 'static {
     /// What `init` is given; `()` for none. Unknown keys are refused only if the type refuses them
     /// (`#[serde(deny_unknown_fields)]`).
@@ -102,6 +108,11 @@ pub trait Application: Send + Sync + Sized + 'static {
 /// }
 /// # dsgi::app!(async type Length);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async DSGI application",
+    label = "`dsgi::AsyncApplication` is not implemented for it",
+    note = "a type that implements `dsgi::Application` is exported by `app!(type T)`"
+)]
 pub trait AsyncApplication: Send + Sync + Sized + 'static {
     /// What `init` is given; `()` for none.
     type Config: DeserializeOwned;

@@ -40,25 +40,37 @@ enum Source {
 }
 
 /// What an application may return: anything that can be iterated and gives blocks, or a [`Body`].
+///
+/// A body is iterated after the function has returned, and may move from thread to thread between
+/// two blocks: what it needs is moved into it and is `Send`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a response body",
     label = "expected an iterable of blocks, or `dsgi::Body`",
     note = "a block is `&'static str`, `String`, `&'static [u8]`, `Vec<u8>`, or a `Result` of one",
-    note = "a body is iterated after the function has returned: move what it needs into it, it must be `Send + 'static`"
+    note = "for a body of one block write `[block]` or `dsgi::Body::from(block)`"
 )]
 pub trait IntoBody {
+    /// What the blocks come from while the response is under way.
+    type Blocks;
+
     /// Begins the body: pulls up to the first block that is not empty.
     ///
     /// # Errors
     /// The error that stood in place of that block.
-    fn begin(self) -> Result<Body>;
+    fn begin(self) -> Result<Body>
+    where
+        Self::Blocks: Send + 'static;
 }
 
-impl<I> IntoBody for I
-where
-    I: IntoIterator<Item: Into<Chunk> + 'static, IntoIter: Send + 'static>,
-{
-    fn begin(self) -> Result<Body> {
+// Otherwise the compiler explains why, for example, `i32` is no iterator.
+#[diagnostic::do_not_recommend]
+impl<I: IntoIterator<Item: Into<Chunk> + 'static>> IntoBody for I {
+    type Blocks = I::IntoIter;
+
+    fn begin(self) -> Result<Body>
+    where
+        I::IntoIter: Send + 'static,
+    {
         let mut blocks = self.into_iter();
         loop {
             let Some(block) = blocks.next() else {
@@ -78,6 +90,8 @@ where
 }
 
 impl IntoBody for Body {
+    type Blocks = ();
+
     fn begin(mut self) -> Result<Body> {
         if let Source::Blocks { first, rest } = &mut self.source {
             while first.as_ref().is_none_or(|block| block.bytes().is_empty()) {

@@ -11,13 +11,15 @@ mod thunk;
 
 use std::ffi::c_void;
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
-pub use self::form::{Async, AsyncType, Called, Entry, Function, Sync, SyncType};
+pub use self::form::{Async, AsyncType, Called, Entry, Form, Function, Shape, Sync, SyncType};
 pub use self::log::report;
 pub use self::options::Options;
 pub use self::thunk::table;
 use crate::abi::app::{AppTable, Descriptor, panic_mode};
+use crate::bridge::exchange::Handle;
 
 /// Exports the application of this library.
 ///
@@ -51,12 +53,14 @@ macro_rules! app {
     };
     ($app:path $(, $option:ident $(= $value:expr)?)* $(,)?) => {
         const _: () = {
+            const FUNCTION: $crate::export::Plain = $crate::export::plain(&$app);
+
             #[derive(Debug)]
             struct Exported;
 
             impl $crate::export::Entry for Exported {
                 type App = ();
-                const FLAVOUR: u32 = $crate::export::flavour(&$app);
+                const FLAVOUR: u32 = FUNCTION.flavour;
 
                 fn init(config: &str, _: $crate::Purpose) -> $crate::Result<()> {
                     $crate::export::no_config(config)
@@ -66,7 +70,7 @@ macro_rules! app {
                     _: &::std::sync::Arc<()>,
                     handle: $crate::bridge::exchange::Handle,
                 ) -> $crate::export::Called {
-                    $crate::export::Function::call(&$app, handle)
+                    (FUNCTION.call)(handle)
                 }
             }
 
@@ -80,8 +84,10 @@ macro_rules! app {
 macro_rules! __export {
     ($entry:ty, [$($option:ident $($value:expr)?),*]) => {
         const _: () = {
+            const ENTRANCE: $crate::export::Entrance = $crate::export::entrance::<$entry>();
+
             const OPTIONS: $crate::export::Options = $crate::export::Options::new(
-                <$entry as $crate::export::Entry>::FLAVOUR,
+                ENTRANCE.flavour,
                 env!("CARGO_PKG_NAME"),
                 env!("CARGO_PKG_VERSION"),
                 if cfg!(panic = "unwind") {
@@ -99,7 +105,7 @@ macro_rules! __export {
             #[unsafe(no_mangle)]
             #[allow(non_upper_case_globals, reason = "the name is part of the boundary")]
             static dsgi_app_v1: $crate::abi::app::AppTable =
-                $crate::export::table::<$entry>(&NOTE.descriptor);
+                $crate::abi::app::AppTable { descriptor: &NOTE.descriptor, ..ENTRANCE.table };
 
             $crate::__layout_proof!();
         };
@@ -163,9 +169,44 @@ pub fn link<F: Function<M>, M: 'static>(function: F) -> Linked {
     }
 }
 
-/// The flavour of a function's form.
-pub const fn flavour<F: Function<M>, M>(_: &F) -> u32 {
-    F::FLAVOUR
+/// What the export macro needs of a function. It asks for everything at once, so that the
+/// compiler says only once what is wrong with the function.
+#[derive(Debug)]
+pub struct Plain {
+    /// One of [`flavour`](crate::abi::app::flavour).
+    pub flavour: u32,
+    /// Answers one request.
+    pub call: fn(Handle) -> Called,
+}
+
+/// Takes a function, not a closure that has captured something.
+///
+/// # Panics
+/// At compile time, for a value that is not just code.
+pub const fn plain<F: Function<M>, M>(_: &'static F) -> Plain {
+    assert!(size_of::<F>() == 0, "an exported application is a function, not a value");
+    Plain { flavour: F::FLAVOUR, call: call_plain::<F, M> }
+}
+
+fn call_plain<F: Function<M>, M>(handle: Handle) -> Called {
+    // SAFETY: of size zero and shared for ever, as `plain` has seen; such a value lies everywhere.
+    let function = unsafe { NonNull::<F>::dangling().as_ref() };
+    function.call(handle)
+}
+
+/// What the export macro needs of an entry, all at once as well.
+#[derive(Debug)]
+pub struct Entrance {
+    /// One of [`flavour`](crate::abi::app::flavour).
+    pub flavour: u32,
+    /// The functions, still without a descriptor.
+    pub table: AppTable,
+}
+
+/// The functions of an entry.
+#[must_use]
+pub const fn entrance<E: Entry>() -> Entrance {
+    Entrance { flavour: E::FLAVOUR, table: table::<E>(std::ptr::null()) }
 }
 
 /// Refuses a config for an application that takes none.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, BufRead, Read, Write};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::abi::object::level;
 use crate::bridge::body::{Failure, Frame};
@@ -81,9 +81,24 @@ impl<'a> Input<'a> {
     /// # Ok(()) }
     /// ```
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
-        poll_fn(|context| self.pull(Some(context.waker())))
-            .await
-            .map(|block| block.map(Chunk::from))
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// The next block; `None` at the end. For bodies that are polled, see
+    /// [`Body::poll_blocks`](crate::Body::poll_blocks).
+    ///
+    /// # Errors
+    /// The client left, the body is too large, or the input belongs to someone else.
+    ///
+    /// ```
+    /// # async fn example(mut environ: dsgi::Environ) -> dsgi::Result<dsgi::Body> {
+    /// Ok(dsgi::Body::poll_blocks(move |context| {
+    ///     environ.input().poll_next(context).map(|next| next.transpose().map(Into::into))
+    /// }))
+    /// # }
+    /// ```
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Chunk>>> {
+        self.pull(Some(context.waker())).map(|next| next.map(|block| block.map(Chunk::from)))
     }
 
     fn pull(&mut self, waker: Option<&Waker>) -> Poll<Result<Option<SharedBytes>>> {

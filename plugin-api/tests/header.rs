@@ -30,6 +30,45 @@ fn the_header_says_the_same_as_the_rust_side() {
     assert!(differing.is_empty(), "\n{}\n", differing.join("\n"));
 }
 
+/// Also what each field points to and what each slot takes: nothing else would notice two
+/// pointers that changed places.
+#[cfg(feature = "layout-proof")]
+#[test]
+fn every_field_and_slot_has_the_same_type_in_c() {
+    let mut source = String::from("#include \"dsgi.h\"\n");
+    let mut count = 0;
+    for (name, of) in boundary::layout::described() {
+        // The root of the proof does not cross.
+        for member in of.members.iter().filter(|_| name != "Proof") {
+            let (c, field, there) = (c_name(&name), &member.name, c_type(&name, member));
+            let here = format!("__typeof__((({c} *)0)->{field})");
+            let same = format!("__builtin_types_compatible_p({here}, {there})");
+            writeln!(source, "_Static_assert({same}, \"{c}.{field} is no {there}\");")
+                .expect("a string takes text");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} fields were described");
+    source.push_str("int main(void) { return 0; }\n");
+    if run_c("types", &source).is_none() {
+        skip("every_field_and_slot_has_the_same_type_in_c", "gcc is not installed");
+    }
+}
+
+#[cfg(feature = "layout-proof")]
+fn c_type(owner: &str, member: &boundary::layout::Member) -> String {
+    use boundary::layout::Of;
+    match (&member.of, member.name.as_str()) {
+        (Of::Type(of), _) => of.c.clone(),
+        (Of::Hidden, "table") => format!("const {}_table *", c_name(owner)),
+        (Of::Hidden, name) => format!("const dsgi_{name} *"),
+        (Of::Slot { parameters, answer }, _) => {
+            let parameters: Vec<&str> = parameters.iter().map(|(_, of)| of.c.as_str()).collect();
+            format!("{} (*)({})", answer.c, parameters.join(", "))
+        }
+    }
+}
+
 /// The header's own assertions hold, and what it defines beyond the layout can be used.
 #[test]
 fn the_header_is_plain_c_and_valid_cpp() {

@@ -122,8 +122,11 @@ fn say(of: &Of) -> String {
         Of::Slot { parameters, answer } => {
             let parameters: Vec<String> =
                 parameters.iter().map(|(name, of)| format!("{name}: {}", of.rust)).collect();
-            let parameters = parameters.join(", ");
-            format!("fn({parameters}) -> {}", answer.rust)
+            let answer = match answer.rust.as_str() {
+                "()" => String::new(),
+                other => format!(" -> {other}"),
+            };
+            format!("fn({}){answer}", parameters.join(", "))
         }
     }
 }

@@ -81,7 +81,23 @@ impl Launch {
 
     /// Starts the host and returns once each listener has printed its line. Without `--listen`
     /// among the arguments it listens on a free port of 127.0.0.1.
-    pub(crate) fn start(mut self) -> Host {
+    pub(crate) fn start(self) -> Host {
+        match self.listen() {
+            (running, Ok(addresses)) => Host { running, addresses },
+            (running, Err(missed)) => running.fail(&format!("not listening: {missed:?}")),
+        }
+    }
+
+    /// The same for a host that may refuse: what it said when it ends instead.
+    pub(crate) fn start_or_end(self) -> Result<Host, Output> {
+        match self.listen() {
+            (running, Ok(addresses)) => Ok(Host { running, addresses }),
+            (mut running, Err(Missed::Ended)) => Err(running.output()),
+            (running, Err(missed)) => running.fail(&format!("not listening: {missed:?}")),
+        }
+    }
+
+    fn listen(mut self) -> (Running, Result<Vec<String>, Missed>) {
         let is_listen =
             |one: &OsString| one.to_string_lossy().split('=').next() == Some("--listen");
         let listeners = match self.arguments.iter().filter(|one| is_listen(one)).count() {
@@ -97,21 +113,12 @@ impl Launch {
             let said: Vec<String> = said.map(ToOwned::to_owned).collect();
             (said.len() >= listeners).then_some(said)
         });
-        match addresses {
-            Ok(addresses) => Host { running, addresses },
-            Err(missed) => running.fail(&format!("not listening: {missed:?}")),
-        }
+        (running, addresses)
     }
 
     /// Runs the host to its end and returns what it said.
     pub(crate) fn run(self) -> Output {
-        let mut running = self.spawn();
-        let status = running.wait();
-        Output {
-            status,
-            stdout: running.stdout.text().into_bytes(),
-            stderr: running.stderr.text().into_bytes(),
-        }
+        self.spawn().output()
     }
 
     fn spawn(mut self) -> Running {
@@ -225,6 +232,13 @@ impl Running {
             }
         }
         self.child.wait().expect("a child that has ended")
+    }
+
+    /// Waits until it has ended, and gives all it said.
+    fn output(&mut self) -> Output {
+        let status = self.wait();
+        let [stdout, stderr] = [&self.stdout, &self.stderr].map(|pipe| pipe.text().into_bytes());
+        Output { status, stdout, stderr }
     }
 
     fn fail(&self, what: &str) -> ! {

@@ -6,7 +6,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -68,7 +68,7 @@ impl Cargo {
             return Err(BuildError::BadManifest { manifest, status: output.status });
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)
-            .map_err(|error| unreadable(folder, error.into()))?;
+            .map_err(|source| BuildError::Answer { folder: folder.to_path_buf(), source })?;
         Ok(metadata.packages)
     }
 
@@ -86,29 +86,15 @@ impl Cargo {
             Profile::Release => _ = command.arg("--release"),
             Profile::Debug => {}
         }
-        let mut child = command.spawn().map_err(|source| self.not_run(folder, source))?;
-        let lines = BufReader::new(
-            child
-                .stdout
-                .take()
-                .into_iter()
-                .next()
-                .ok_or_else(|| unreadable(folder, io::ErrorKind::BrokenPipe.into()))?,
-        )
-        .lines();
-        let mut library = None;
-        for line in lines {
-            let line = line.map_err(|source| unreadable(folder, source))?;
-            library = serde_json::from_str(&line)
-                .ok()
-                .and_then(|built: Built| built.library_of(package))
-                .or(library);
-        }
-        let status = child.wait().map_err(|source| unreadable(folder, source))?;
-        let folder = folder.to_path_buf();
+        let output = command.output().map_err(|source| self.not_run(folder, source))?;
+        let (folder, status) = (folder.to_path_buf(), output.status);
         if !status.success() {
             return Err(BuildError::Compile { folder, status });
         }
+        let library = output.stdout.split(|byte| *byte == b'\n').find_map(|line| {
+            let built: Built = serde_json::from_slice(line).ok()?;
+            built.library_of(package)
+        });
         library.ok_or(BuildError::NothingBuilt { folder })
     }
 
@@ -160,10 +146,6 @@ impl Built {
     }
 }
 
-fn unreadable(folder: &Path, source: io::Error) -> BuildError {
-    BuildError::Answer { folder: folder.to_path_buf(), source }
-}
-
 /// The environment without what `cargo run` and `cargo test` added to it for this process.
 ///
 /// Build scripts may watch such variables, and would run again each time another process builds.
@@ -171,17 +153,28 @@ fn unreadable(folder: &Path, source: io::Error) -> BuildError {
 /// tokens, profiles and `RUSTFLAGS`: without it the same crate would build differently.
 pub(super) fn without_cargo_run(variables: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
     let under_cargo = variables.iter().any(|(name, _)| name == "CARGO_MANIFEST_DIR");
-    variables
-        .into_iter()
-        .filter(|(name, _)| {
-            let name = name.to_string_lossy();
-            let is_added = ADDED.contains(&&*name)
-                || ADDED_STARTS.iter().any(|start| name.starts_with(start))
-                // The folders of the outer build and of its compiler come first in it.
-                || (under_cargo && LIBRARY_PATHS.contains(&&*name));
-            !is_added
-        })
-        .collect()
+    let is_added = |name: &str| {
+        ADDED.contains(&name) || ADDED_STARTS.iter().any(|start| name.starts_with(start))
+    };
+    let mut left = Vec::new();
+    for (name, value) in variables {
+        let text = name.to_string_lossy();
+        if under_cargo && LIBRARY_PATHS.contains(&&*text) {
+            left.extend(library_path_before(&value).map(|value| (name, value)));
+        } else if !is_added(&text) {
+            left.push((name, value));
+        }
+    }
+    left
+}
+
+/// Cargo puts its own folders in front, and the compiler's libraries last among them.
+fn library_path_before(path: &OsStr) -> Option<OsString> {
+    let folders: Vec<_> = env::split_paths(path).collect();
+    let is_compiler_s = |folder: &PathBuf| folder.iter().any(|part| part == "rustlib");
+    let added = folders.iter().rposition(is_compiler_s).map_or(0, |last| last + 1);
+    let left = &folders[added..];
+    if left.is_empty() { None } else { env::join_paths(left).ok() }
 }
 
 /// Set by cargo for what it runs; `CARGO` itself it sets again.

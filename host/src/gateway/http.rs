@@ -12,12 +12,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 pub(crate) use self::connection::serve;
-pub(crate) use self::duty::{Duties, TICK, Verdict};
+pub(crate) use self::duty::{Duties, Verdict};
 use self::duty::{Duty, InHand};
+use self::strict::Framing;
 use crate::dispatch::{Dispatched, dispatch};
 use crate::invoke::body::ReplyBody;
 use crate::invoke::exchange::input::Input;
@@ -43,7 +44,8 @@ impl Service<http::Request<Incoming>> for Answers {
     fn call(&self, request: http::Request<Incoming>) -> Answer {
         let in_hand = self.duty.begin();
         let (head, incoming) = request.into_parts();
-        let dispatched = match strict::check(&head, self.limits.target_bytes) {
+        let framing = if incoming.is_end_stream() { Framing::None } else { Framing::Some };
+        let dispatched = match strict::check(&head, framing, self.limits.target_bytes) {
             Ok(()) => {
                 let request = Request { head, input: Input::client(incoming, self.limits.body_timeout) };
                 dispatch(&self.site, request, &self.origin)

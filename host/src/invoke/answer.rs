@@ -11,7 +11,7 @@ use dsgi::bridge::reply::take_body;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::body::ReplyBody;
+use super::body::{self, ReplyBody};
 use super::fields::{self, Class};
 use crate::lease::Lease;
 use crate::message::Response;
@@ -71,61 +71,76 @@ impl Failed {
 /// # Safety
 /// `reply` was filled for the answer `READY` by a member of the lease's stack, and nothing was
 /// taken from it yet.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn response(reply: &Reply, lease: Lease, wanted: Wanted) -> Answered {
+    let mut response = http::Response::new(ReplyBody::none());
     // SAFETY: the rows live until `keep` is released, which is after they were copied; the body
     // is taken once.
-    let (head, body) = unsafe {
-        let head = head(reply);
+    let (length, body) = unsafe {
+        let length = head(reply, &mut response);
         reply.keep.free();
-        (head, take_body(reply))
+        (length, take_body(reply))
     };
-    // A refused head must still close the body, so the body is taken first.
-    let body = body.ok_or_else(|| {
-        Failed::refused(String::from("its body is of a kind that this host does not take yet"))
-    })?;
-    let (mut head, length) = head?;
-    let body = match (wanted, head.status()) {
-        (Wanted::Head, _) | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
-            ReplyBody::unwanted(body, &mut head, wanted)
-        }
-        _ => ReplyBody::new(body, length, lease),
+    // A refused head must still close the body, so the body was taken first.
+    let length = length?;
+    let Some(body) = body else {
+        return Err(Failed::refused(String::from(
+            "its body is of a kind that this host does not take yet",
+        )));
     };
-    Ok(head.map(|()| body))
+    if wanted == Wanted::Head
+        || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    {
+        body::unwanted(body, response.headers_mut(), wanted);
+    } else {
+        *response.body_mut() = ReplyBody::new(body, length, lease);
+    }
+    Ok(response)
 }
 
-/// Status and fields, and the length that the application declares.
+/// Fills in status and fields, and reads the length that the application declares.
 ///
 /// # Safety
 /// The rows of `reply` are valid.
-#[inline]
-unsafe fn head(reply: &Reply) -> Result<(http::Response<()>, Option<u64>), Failed> {
-    let mut response = http::Response::new(());
+#[inline(always)]
+unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Failed> {
     *response.status_mut() = u16::try_from(reply.status)
         .ok()
         .filter(|status| (200..=999).contains(status))
         .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| {
-            Failed::refused(format!("the status {} is not 200 to 999", reply.status))
-        })?;
-    let headers = response.headers_mut();
-    headers.reserve(reply.header_count.min(64) as usize);
-    let mut rest = Class::Plain;
+        .ok_or_else(|| wrong_status(reply.status))?;
+    let mut class = Class::Plain;
     // SAFETY: the caller's promise.
     for row in unsafe { rows(reply.headers, reply.header_count, reply.header_stride) } {
         // SAFETY: as above.
         let (name, value) = unsafe { (row.name.bytes(), row.value.bytes()) };
-        rest = rest.max(fields::append(headers, name, value).map_err(Failed::refused)?);
+        let field = fields::append(response.headers_mut(), name, value);
+        class = class.max(field.map_err(Failed::refused)?);
     }
     // SAFETY: lives as long as the rows.
     let reason = unsafe { reply.reason.bytes() };
-    let length = if rest == Class::Plain { None } else { settle(headers)? };
-    if !reason.is_empty() && response.status().canonical_reason().map(str::as_bytes) != Some(reason) {
-        let reason = hyper::ext::ReasonPhrase::try_from(reason)
-            .map_err(|_| Failed::refused(String::from("the reason phrase has control characters")))?;
-        response.extensions_mut().insert(reason);
+    if !reason.is_empty() {
+        set_reason(response, reason)?;
     }
-    Ok((response, length))
+    if class == Class::Plain { Ok(None) } else { settle(response.headers_mut()) }
+}
+
+#[cold]
+fn wrong_status(status: u32) -> Failed {
+    Failed::refused(format!("the status {status} is not 200 to 999"))
+}
+
+/// A reason phrase is sent only where it is not the usual one.
+#[inline]
+fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
+    if response.status().canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
+        return Ok(());
+    }
+    let reason = hyper::ext::ReasonPhrase::try_from(reason).map_err(|_| {
+        Failed::refused(String::from("the reason phrase has control characters"))
+    })?;
+    response.extensions_mut().insert(reason);
+    Ok(())
 }
 
 /// Drops hop-by-hop fields and reads the declared length.

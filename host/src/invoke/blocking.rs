@@ -12,8 +12,8 @@ use dsgi::bridge::future::Pending;
 use super::answer::{Answered, Failed, Wanted};
 use super::call::{self, Called};
 use super::exchange::Exchange;
-use super::later::Deadline;
 use super::place::Unpark;
+use crate::clock::Deadline;
 use crate::lease::Lease;
 use crate::pool::Job;
 

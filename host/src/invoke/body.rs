@@ -12,6 +12,8 @@ use bytes::{Buf, Bytes};
 use dsgi::Outcome;
 use dsgi::bridge::body::{Frame as Piece, Stream};
 use dsgi::bridge::reply::ReplyBody as Given;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 
 use super::answer::Wanted;
@@ -53,7 +55,7 @@ pub enum BodyError {
 
 impl ReplyBody {
     /// A body that an application gave.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(given: Given, declared: Option<u64>, lease: Lease) -> Self {
         let sent = 0;
         match given {
@@ -75,22 +77,9 @@ impl ReplyBody {
         }
     }
 
-    /// A response that has no body although the application gave one: it is closed at once. To a
-    /// HEAD the length is still told where it is known.
-    pub(super) fn unwanted(given: Given, head: &mut http::Response<()>, wanted: Wanted) -> Self {
-        let length = match given {
-            Given::Empty => None,
-            Given::Whole(bytes) => Some(bytes.len() as u64),
-            Given::Stream(stream) => {
-                let hint = stream.size_hint();
-                stream.close(Outcome::Completed, 0);
-                hint.filter(|(least, most)| least == most).map(|(least, _)| least)
-            }
-        };
-        let headers = head.headers_mut();
-        if wanted == Wanted::Head && let Some(length) = length {
-            headers.entry(http::header::CONTENT_LENGTH).or_insert(length.into());
-        }
+    /// No body.
+    #[inline]
+    pub(super) const fn none() -> Self {
         Self { source: Source::Over, left: None, sent: 0 }
     }
 
@@ -166,6 +155,23 @@ impl ReplyBody {
             Source::Pipe(pipe) => pipe.finish(outcome, self.sent),
             Source::Over | Source::Whole(_) => {}
         }
+    }
+}
+
+/// Closes a body that the client does not get, as to a HEAD, which is still told the length where it
+/// is known.
+pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
+    let length = match given {
+        Given::Empty => None,
+        Given::Whole(bytes) => Some(bytes.len() as u64),
+        Given::Stream(stream) => {
+            let hint = stream.size_hint();
+            stream.close(Outcome::Completed, 0);
+            hint.filter(|(least, most)| least == most).map(|(least, _)| least)
+        }
+    };
+    if wanted == Wanted::Head && let Some(length) = length {
+        headers.entry(CONTENT_LENGTH).or_insert(length.into());
     }
 }
 

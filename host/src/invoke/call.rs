@@ -28,17 +28,17 @@ pub(crate) enum Called {
 }
 
 /// Calls the outermost member of the exchange's stack.
-#[inline]
+#[inline(always)]
 pub(crate) fn outermost(exchange: Arc<Exchange>, wanted: Wanted) -> Called {
     let lease = exchange.mounted.lease.clone();
-    let Some(member_of) = lease.member(0) else {
+    let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
     let mut scratch = Scratch::new();
     let mut reply = scratch.reply();
     let handle = exchange.into_handle();
     // SAFETY: the handle is owned and passes; the reply is lent.
-    let answer = unsafe { member(member_of, handle, Out::lend(&mut reply)) };
+    let answer = unsafe { member(outermost, handle, Out::lend(&mut reply)) };
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
     unsafe { conclude(answer, &reply, lease, wanted) }
 }
@@ -81,7 +81,7 @@ pub(crate) fn poll(
 
 /// # Safety
 /// `reply` was filled for `answer` by a member of the lease's stack, and nothing was taken yet.
-#[inline]
+#[inline(always)]
 unsafe fn conclude(answer: u32, reply: &Reply, lease: Lease, wanted: Wanted) -> Called {
     match answer {
         // SAFETY: the caller's promise.

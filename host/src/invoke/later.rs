@@ -1,17 +1,15 @@
 //! A call that answers later, polled on the core that received the request.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use dsgi::bridge::future::Pending;
 use http::StatusCode;
-use tokio::time::{Sleep, sleep};
 
 use super::answer::{Answered, Failed, Wanted};
 use super::call;
+use crate::clock::Deadline;
 use crate::lease::Lease;
 
 /// An async call under way. Dropping it cancels the call.
@@ -49,32 +47,5 @@ impl Failed {
     pub(super) fn timed_out() -> Self {
         let message = String::from("gave no response within the request timeout");
         Self { status: StatusCode::GATEWAY_TIMEOUT, message }
-    }
-}
-
-/// A timer that is made only when somebody really waits.
-pub(in crate::invoke) struct Deadline {
-    after: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Deadline {
-    pub(super) const fn new(after: Duration) -> Self {
-        Self { after, sleep: None }
-    }
-
-    pub(super) const fn after(&self) -> Duration {
-        self.after
-    }
-
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let after = self.after;
-        self.sleep.get_or_insert_with(|| Box::pin(sleep(after))).as_mut().poll(context)
-    }
-}
-
-impl fmt::Debug for Deadline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Deadline({:?})", self.after)
     }
 }

@@ -63,6 +63,20 @@ pub enum StartError {
     Answer(u32),
 }
 
+/// What helps against every difference in the boundary.
+pub(crate) const BUILD_AGAIN: &str =
+    "build the library again with this host's release of the crate `dsgi`";
+
+impl StartError {
+    /// What the user can do about it.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Abi { .. } => Some(String::from(BUILD_AGAIN)),
+            Self::Slot(_) | Self::Init(_) | Self::Answer(_) => None,
+        }
+    }
+}
+
 impl Application {
     /// Starts the application behind a table.
     ///

@@ -75,7 +75,7 @@ pub(crate) enum ArtifactError {
         source: io::Error,
     },
     /// Nothing this large is loaded.
-    #[error("`{}` is too large: it has {size} bytes, and at most {most} are loaded", file.display())]
+    #[error("`{}` is too large: {size} bytes, and at most {most} are loaded", file.display())]
     TooLarge {
         /// The path.
         file: PathBuf,

@@ -10,7 +10,7 @@ use dsgi::abi::pointer::In;
 use dsgi::abi::{self, proof};
 use libloading::os::unix;
 
-use super::application::{Application, Start, StartError};
+use super::application::{Application, BUILD_AGAIN, Start, StartError};
 
 /// An open library. It stays mapped until the process ends: what it left in the host's threads
 /// would otherwise be called after it is gone.
@@ -52,6 +52,19 @@ pub enum OpenError {
     /// A type of the boundary differs.
     #[error("its layout differs from this host's: {0}")]
     Layout(String),
+}
+
+impl OpenError {
+    /// What the user can do about it.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Linker(text) if text.contains("undefined symbol") => {
+                Some(String::from("link what defines it into the library, or name it in a needed one"))
+            }
+            Self::Proof(_) | Self::Layout(_) => Some(String::from(BUILD_AGAIN)),
+            Self::Linker(_) | Self::Symbol => None,
+        }
+    }
 }
 
 impl Library {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use dsgi::abi::grown::purpose;
 
-use super::application::{Application, Start, StartError};
+use super::application::{Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Flavour, Generation};
 use super::inspect::{Kind, Panic};
 use super::library::{Layout, Library, OpenError};
-use super::probe::{self, Depth, ProbeError, Task};
+use super::probe::{self, Depth, ProbeError, Refusal, Task};
 use crate::limits::Limits;
 
 /// Why a file was not taken into service.
@@ -74,8 +74,14 @@ impl LoadError {
             Self::PanicAbort(_) => Some(String::from(
                 "set `panic = \"unwind\"` in the profile that builds it",
             )),
+            Self::Layer(_) => Some(String::from("give the file of the application itself")),
+            Self::Open { source, .. } => source.help(),
+            Self::Start { source, .. } => source.help(),
+            Self::Probe { source: ProbeError::Refused(Refusal { help: Some(help), .. }), .. } => {
+                Some(help.clone())
+            }
             Self::Probe { last_words, .. } if !last_words.is_empty() => {
-                Some(format!("its last words were: {}", last_lines(last_words)))
+                Some(format!("its last words were: {last_words}"))
             }
             _ => None,
         }
@@ -160,10 +166,4 @@ pub(crate) fn start(
         Ok(Err(source)) => Err(LoadError::Start { file, source }),
         Err(_) => Err(LoadError::Hung { file, after }),
     }
-}
-
-/// At most four lines, on one.
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().rev().take(4).collect();
-    lines.into_iter().rev().map(str::trim).collect::<Vec<_>>().join(" | ")
 }

@@ -3,21 +3,25 @@
 //! The child is this very program. It has no socket of ours, a process group of its own and a
 //! deadline, and it is always reaped; whatever the library does to it, one line comes out of it.
 
+mod last_words;
+
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::{Deserialize, Serialize};
 
+use self::last_words::LastWords;
+use super::application::StartError;
 use super::inspect::{self, Descriptor, Overlap};
-use super::library::Layout;
+use super::library::{Layout, OpenError};
 
 /// The hidden subcommand of a probe's child.
 pub(crate) const COMMAND: &str = "probe-child";
@@ -55,8 +59,16 @@ pub(crate) enum Step {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Line {
     At(Step),
-    Refused(String),
+    Refused(Refusal),
     Passed(Layout),
+}
+
+/// What a step said.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    pub(crate) text: String,
+    /// What the user can do about it.
+    pub(crate) help: Option<String>,
 }
 
 /// Why a library did not pass.
@@ -67,8 +79,8 @@ pub(crate) enum ProbeError {
     #[error("cannot start the probe")]
     Start(#[source] io::Error),
     /// A step said no.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{}", .0.text)]
+    Refused(Refusal),
     /// The library ended the child.
     #[error("{step} it {how}")]
     Died {
@@ -101,11 +113,30 @@ impl Depth {
         match &descriptor.probe {
             inspect::Probe::Open => Self::Open,
             inspect::Probe::Layout => Self::Layout,
-            // Two generations of it must not run at once, and a probe is one.
-            _ if descriptor.overlap == Overlap::Exclusive => Self::Layout,
-            inspect::Probe::Init => Self::Init,
             inspect::Probe::Request { path } => Self::Request(path.clone()),
+            // Two generations of it must not run at once, and a probe is one, unless its author
+            // named a path for it.
+            inspect::Probe::Init if descriptor.overlap == Overlap::Exclusive => Self::Layout,
+            inspect::Probe::Init => Self::Init,
         }
+    }
+}
+
+impl From<OpenError> for Refusal {
+    fn from(error: OpenError) -> Self {
+        Self { text: error.to_string(), help: error.help() }
+    }
+}
+
+impl From<StartError> for Refusal {
+    fn from(error: StartError) -> Self {
+        Self { text: error.to_string(), help: error.help() }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Self { text, help: None }
     }
 }
 
@@ -137,104 +168,122 @@ fn start(task: &Task) -> io::Result<Child> {
     Ok(child)
 }
 
-/// This program's own file. When it was replaced on disk, the link in `/proc` still leads to the
-/// one that runs; otherwise its name is better, because tools that watch a process know it.
+/// This program's own file. When it was replaced on disk its old name leads nowhere, and the link in
+/// `/proc` still leads to what runs; otherwise the name is better, because tools that stand between
+/// a program and the system, such as valgrind, know it.
 fn this_program() -> io::Result<PathBuf> {
-    let link = PathBuf::from("/proc/self/exe");
     let named = std::env::current_exe()?;
-    let running = link.metadata().map(|file| (file.dev(), file.ino()));
-    let on_disk = named.metadata().map(|file| (file.dev(), file.ino()));
-    match (running, on_disk) {
-        (Ok(running), Ok(on_disk)) if running == on_disk => Ok(named),
-        (Ok(_), _) => Ok(link),
-        (Err(_), _) => Ok(named),
-    }
+    Ok(if named.exists() { named } else { PathBuf::from("/proc/self/exe") })
 }
 
 fn watch(mut child: Child, deadline: Duration) -> Verdict {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let last_words = child.stderr.take().map(read_end);
-    let (send, lines) = mpsc::channel();
-    let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
-        for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
-            let line = line.ok().and_then(|line| serde_json::from_str::<Line>(&line).ok());
-            if let Some(line) = line {
-                // The watcher may have given up.
-                let _ = send.send(line);
-            }
-        }
-        child.wait()
-    });
-    let outcome = follow(&lines, deadline);
-    if let (Some(group), Outcome::Hung(_)) = (group, &outcome) {
-        // It may be gone meanwhile, and its group with it.
-        let _ = kill_process_group(group, Signal::KILL);
+    let last_words = child.stderr.take().map(LastWords::read);
+    let pid = Pid::from_child(&child);
+    let (send, events) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        read_report(stdout, send.clone());
     }
-    let ended = reader.join().unwrap_or_else(|_| Err(io::Error::other("the reader panicked")));
-    if let Some(group) = group {
-        // Whatever the library has started does not outlive the probe.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    watch_exit(pid, send);
+    let outcome = follow(pid, &events, deadline);
+    // Whatever the library has started does not outlive the probe. The child is reaped after that,
+    // so that its number is its own until then.
+    end_group(pid);
+    let ended = child.wait();
     let result = match outcome {
         Outcome::Passed(layout) => Ok(layout),
-        Outcome::Refused(text) => Err(ProbeError::Refused(text)),
+        Outcome::Refused(refusal) => Err(ProbeError::Refused(refusal)),
         Outcome::Hung(step) => Err(ProbeError::Hung { step, after: deadline }),
         Outcome::Ended(step) => Err(match ended {
             Ok(status) => ProbeError::Died { step, how: fate(status) },
             Err(error) => ProbeError::Start(error),
         }),
     };
-    let last_words = last_words.and_then(|reader| reader.join().ok()).unwrap_or_default();
-    Verdict { result, last_words }
+    Verdict { result, last_words: last_words.map_or_else(String::new, |it| it.take(AFTER_END)) }
+}
+
+enum Event {
+    Line(Line),
+    Exited,
 }
 
 enum Outcome {
     Passed(Layout),
-    Refused(String),
+    Refused(Refusal),
     Hung(Step),
     Ended(Step),
 }
 
-fn follow(lines: &mpsc::Receiver<Line>, deadline: Duration) -> Outcome {
-    let until = std::time::Instant::now() + deadline;
-    let mut at = Step::Open;
+/// How long the child's pipes may stay open after its end: a process that the library has started
+/// and that left the group holds them for good.
+const AFTER_END: Duration = Duration::from_secs(1);
+
+fn follow(pid: Pid, events: &mpsc::Receiver<Event>, deadline: Duration) -> Outcome {
+    let mut until = Instant::now() + deadline;
+    let (mut at, mut exited) = (Step::Open, false);
     loop {
-        let left = until.saturating_duration_since(std::time::Instant::now());
-        match lines.recv_timeout(left) {
-            Ok(Line::At(step)) => at = step,
-            Ok(Line::Refused(text)) => return Outcome::Refused(text),
-            Ok(Line::Passed(layout)) => return Outcome::Passed(layout),
-            Err(RecvTimeoutError::Timeout) => return Outcome::Hung(at),
-            Err(RecvTimeoutError::Disconnected) => return Outcome::Ended(at),
+        let left = until.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left) {
+            Ok(Event::Line(Line::At(step))) => at = step,
+            Ok(Event::Line(Line::Refused(refusal))) => return Outcome::Refused(refusal),
+            Ok(Event::Line(Line::Passed(layout))) => return Outcome::Passed(layout),
+            Ok(Event::Exited) => {
+                exited = true;
+                // What the child has written is still to be read, and ends with the group.
+                end_group(pid);
+                until = until.min(Instant::now() + AFTER_END);
+            }
+            Err(RecvTimeoutError::Timeout) if !exited => return Outcome::Hung(at),
+            Err(_) => return Outcome::Ended(at),
         }
     }
 }
 
-/// The last few lines of a stream that may be endless.
-fn read_end(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    const KEPT: usize = 2048;
+fn end_group(pid: Pid) {
+    // It may be gone already.
+    let _ = kill_process_group(pid, Signal::KILL);
+}
+
+fn read_report(stdout: impl Read + Send + 'static, send: mpsc::Sender<Event>) {
     thread::spawn(move || {
-        let (mut end, mut block) = (Vec::new(), [0; 4096]);
-        while let Ok(length @ 1..) = stream.read(&mut block) {
-            end.extend_from_slice(&block[..length]);
-            let excess = end.len().saturating_sub(KEPT);
-            end.drain(..excess);
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Ok(line) = serde_json::from_str(&line) {
+                // The watcher may have given up.
+                let _ = send.send(Event::Line(line));
+            }
         }
-        String::from_utf8_lossy(&end).trim().to_owned()
-    })
+    });
+}
+
+/// Tells of the child's end, and leaves it to be reaped.
+fn watch_exit(pid: Pid, send: mpsc::Sender<Event>) {
+    thread::spawn(move || {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), ended), Err(Errno::INTR)) {}
+        let _ = send.send(Event::Exited);
+    });
 }
 
 fn fate(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
-        (Some(signal), _) => {
-            let known = Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
-            let name = known.unwrap_or_else(|| signal.to_string());
-            format!("was ended by signal {}", name.trim_start_matches("Signal::"))
-        }
+        (Some(signal), _) => format!("was ended by {}", signal_name(signal)),
         (None, Some(code)) => format!("ended the process with exit code {code}"),
         (None, None) => String::from("ended in a way the system does not tell"),
     }
+}
+
+fn signal_name(number: i32) -> String {
+    const KNOWN: [(Signal, &str); 8] = [
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::SYS, "SIGSYS"),
+        (Signal::TRAP, "SIGTRAP"),
+    ];
+    let known = KNOWN.iter().find(|(signal, _)| signal.as_raw() == number);
+    known.map_or_else(|| format!("signal {number}"), |(_, name)| (*name).to_owned())
 }
 
 impl fmt::Display for Step {

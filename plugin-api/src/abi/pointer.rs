@@ -114,6 +114,11 @@ impl<T: Growable> Out<T> {
         Self { pointer: value }
     }
 
+    /// Wraps a pointer that another compilation unit lends.
+    pub const fn from_raw(pointer: *mut T) -> Self {
+        Self { pointer }
+    }
+
     /// Writes what the lender's release has room for, and keeps the lender's `size`.
     ///
     /// # Safety
@@ -131,6 +136,26 @@ impl<T: Growable> Out<T> {
             let from = (&raw const *value).cast::<u8>().add(4);
             let to = self.pointer.cast::<u8>().add(4);
             to.copy_from_nonoverlapping(from, known.saturating_sub(4));
+        }
+    }
+
+    /// Changes fields where they are; those that the lender's release has no room for are lost.
+    ///
+    /// # Safety
+    /// The pointer points to a struct of the lender's release with `size` set, and nobody else
+    /// uses it during the call.
+    #[inline]
+    pub unsafe fn fill(self, change: impl FnOnce(&mut T)) {
+        // SAFETY: `size` is the first field in every release; a lender of this release or a later
+        // one lends a whole `T`.
+        unsafe {
+            if self.pointer.cast::<u32>().read() as usize >= size_of::<T>() {
+                change(&mut *self.pointer);
+            } else {
+                let mut value = self.read();
+                change(&mut value);
+                self.write(&value);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::body::IntoBody;
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
 use crate::bridge::reply::Reply;
-use crate::start_response::Started;
+use crate::bridge::started::Started;
 use crate::{
     Application, AsyncApplication, Body, Environ, Error, Flavour, Purpose, Result, StartResponse,
 };
@@ -53,12 +53,16 @@ pub trait Entry: 'static {
     fn shutdown(_: &Self::App) {}
 }
 
-/// A function that is an application. `M` says which form it has, and is always inferred.
+/// A function that is an application. `M` is its [`Form`], and is always inferred.
+///
+/// It is there for every [`Shape`] whose form can answer, so that the compiler first finds the
+/// form and then says what is wrong inside of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a DSGI application",
     label = "expected `fn(Environ, StartResponse) -> dsgi::Result<body>`, sync or async",
-    note = "the function must return `dsgi::Result<..>`: a bare iterable would swallow an `Err`",
-    note = "the body must be iterable, give blocks (`&'static str`, `String`, `Vec<u8>`, ..) and be `Send + 'static`"
+    note = "both arguments are owned, so that the body may go on using them",
+    note = "without `dsgi::Result` an error could not be told from an empty body; `?` turns any \
+            error into `dsgi::Error`"
 )]
 pub trait Function<M>: Send + std::marker::Sync + 'static {
     /// One of [`flavour`].
@@ -66,6 +70,28 @@ pub trait Function<M>: Send + std::marker::Sync + 'static {
 
     /// Answers one request.
     fn call(&self, handle: Handle) -> Called;
+}
+
+impl<F, M> Function<M> for F
+where
+    F: Shape<M>,
+    M: Form<Returned = F::Returned>,
+{
+    const FLAVOUR: u32 = M::FLAVOUR;
+
+    #[inline]
+    fn call(&self, handle: Handle) -> Called {
+        M::answer(handle, |environ, start_response| self.given(environ, start_response))
+    }
+}
+
+/// A function with the arguments of an application, that returns what form `M` returns.
+pub trait Shape<M>: Send + std::marker::Sync + 'static {
+    /// What the function returns.
+    type Returned;
+
+    /// Calls it.
+    fn given(&self, environ: Environ, start_response: StartResponse) -> Self::Returned;
 }
 
 /// Form of a sync function.
@@ -76,30 +102,67 @@ pub struct Sync<I>(PhantomData<fn() -> I>);
 #[derive(Debug)]
 pub struct Async<F, I>(PhantomData<fn() -> (F, I)>);
 
-impl<F, I> Function<Sync<I>> for F
+impl<F, I> Shape<Sync<I>> for F
 where
     F: Fn(Environ, StartResponse) -> Result<I> + Send + std::marker::Sync + 'static,
-    I: IntoBody,
 {
-    const FLAVOUR: u32 = flavour::BLOCKING;
+    type Returned = Result<I>;
 
     #[inline]
-    fn call(&self, handle: Handle) -> Called {
-        Called::Answered(answer(handle, self))
+    fn given(&self, environ: Environ, start_response: StartResponse) -> Result<I> {
+        self(environ, start_response)
     }
 }
 
-impl<F, P, I> Function<Async<P, I>> for F
+impl<F, P, I> Shape<Async<P, I>> for F
 where
     F: Fn(Environ, StartResponse) -> P + Send + std::marker::Sync + 'static,
-    P: Future<Output = Result<I>> + Send + 'static,
-    I: IntoBody + 'static,
+    P: Future<Output = Result<I>>,
 {
+    type Returned = P;
+
+    fn given(&self, environ: Environ, start_response: StartResponse) -> P {
+        self(environ, start_response)
+    }
+}
+
+/// How what a function returns becomes an answer.
+pub trait Form {
+    /// What the function returns.
+    type Returned;
+    /// One of [`flavour`].
+    const FLAVOUR: u32;
+
+    /// Answers one request.
+    fn answer(
+        handle: Handle,
+        app: impl FnOnce(Environ, StartResponse) -> Self::Returned,
+    ) -> Called;
+}
+
+impl<I: IntoBody<Blocks: Send + 'static>> Form for Sync<I> {
+    type Returned = Result<I>;
+
+    const FLAVOUR: u32 = flavour::BLOCKING;
+
+    #[inline]
+    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> Result<I>) -> Called {
+        Called::Answered(answer(handle, app))
+    }
+}
+
+impl<P, I> Form for Async<P, I>
+where
+    P: Future<Output = Result<I>> + Send + 'static,
+    I: IntoBody<Blocks: Send + 'static> + 'static,
+{
+    type Returned = P;
+
     const FLAVOUR: u32 = flavour::ASYNC;
 
-    fn call(&self, handle: Handle) -> Called {
-        let started = Arc::new(Started::default());
-        let pending = self(Environ::new(handle), StartResponse::new(Arc::clone(&started)));
+    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> P) -> Called {
+        let started = Started::new();
+        let pending = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)));
         Called::Later(future::make(async move { reply(&started, pending.await?.begin()?) }))
     }
 }
@@ -152,7 +215,7 @@ impl<A: AsyncApplication> Entry for AsyncType<A> {
 
     fn call(app: &Arc<A>, handle: Handle) -> Called {
         let app = Arc::clone(app);
-        let started = Arc::new(Started::default());
+        let started = Started::new();
         let start_response = StartResponse::new(Arc::clone(&started));
         Called::Later(future::make(async move {
             let body = app.call(Environ::new(handle), start_response).await?;
@@ -208,16 +271,16 @@ fn refused(error: &serde_json::Error) -> Error {
     Error::new(format!("config: {text}"))
 }
 
-fn answer<I: IntoBody>(
+fn answer<I: IntoBody<Blocks: Send + 'static>>(
     handle: Handle,
     app: impl FnOnce(Environ, StartResponse) -> Result<I>,
 ) -> Result<Reply> {
-    let started = Arc::new(Started::default());
+    let started = Started::new();
     let iterable = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)))?;
     reply(&started, iterable.begin()?)
 }
 
-fn reply(started: &Started, body: Body) -> Result<Reply> {
+fn reply(started: &Arc<Started>, body: Body) -> Result<Reply> {
     Ok(Reply { head: started.send()?, body: body.into_reply() })
 }
 

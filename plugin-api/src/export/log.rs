@@ -1,41 +1,46 @@
 //! The library's way to the host's log, and panics told there with their place.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 
 use crate::abi::grown::Init;
 use crate::abi::leaf::Str;
 use crate::abi::object::{HostTable, level};
+use crate::bridge::caught;
 
-static HOST: OnceLock<(HostTable, u64)> = OnceLock::new();
+/// The host's functions and this library's generation, from `init` to `drop`.
+static HOST: RwLock<Option<(HostTable, u64)>> = RwLock::new(None);
 
 /// Keeps the host's functions, and sends this library's panics to its log.
 pub(super) fn connect(init: &Init) {
     // SAFETY: lent for `init`, with its size set; the functions stay valid until `drop`.
     let table = unsafe { init.host.read() };
-    if HOST.set((table, init.generation)).is_ok() && table.log.is_some() {
+    *HOST.write().unwrap_or_else(PoisonError::into_inner) = Some((table, init.generation));
+    if table.log.is_some() {
         panic::set_hook(Box::new(tell));
     }
 }
 
-/// Takes the panic hook back, so that nothing of the process points into this library.
+/// Forgets the host's functions and takes the panic hook back, so that neither side points into
+/// the other one.
 pub(super) fn disconnect() {
-    if HOST.get().is_some() {
+    let known = HOST.write().unwrap_or_else(PoisonError::into_inner).take();
+    if known.is_some_and(|(table, _)| table.log.is_some()) {
         drop(panic::take_hook());
     }
 }
 
 /// Writes one line to the host's log as an error; to stderr where there is no host.
 pub fn report(text: &str) {
-    match HOST.get().and_then(|(table, generation)| Some((table.log?, *generation))) {
+    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
+    match host.and_then(|(table, generation)| Some((table.log?, generation))) {
         // SAFETY: the host's function, valid until `drop`; both texts are lent.
         Some((log, generation)) => unsafe {
             log(generation, level::ERROR, Str::lend(b"dsgi"), Str::lend(text.as_bytes()));
         },
-        // Not `eprintln!`, which panics when nobody listens: this runs where nothing may unwind.
-        None => drop(writeln!(io::stderr(), "{text}")),
+        // `eprintln!` panics when nobody listens, and this runs where nothing may unwind.
+        None => drop(caught(|| eprintln!("{text}"))),
     }
 }
 

@@ -58,6 +58,14 @@ impl Options {
     ///
     /// # Panics
     /// At compile time, for an async application, which never blocks anyway.
+    ///
+    /// ```compile_fail,E0080
+    /// # use dsgi::{Environ, StartResponse};
+    /// async fn app(_: Environ, _: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+    ///     Ok([""])
+    /// }
+    /// dsgi::app!(app, non_blocking);
+    /// ```
     #[must_use]
     pub const fn non_blocking(mut self) -> Self {
         assert!(self.descriptor.flavour != flavour::ASYNC, "an async application never blocks");

@@ -1,19 +1,16 @@
 //! What a connection owes us, watched without a timer of its own.
 //!
-//! Request and socket bump counters; once in a while the core looks at all its connections and ends
-//! those that have made no progress for too long. A limit is therefore kept to a quarter of itself,
+//! Request and socket bump counters; at each tick of the clock all connections are looked at, and
+//! those that have made no progress for too long are ended. A limit is therefore kept to a tick,
 //! never shortened, and a request costs a few plain stores instead of a timer.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 
+use crate::clock::TICK;
 use crate::limits::Limits;
-
-/// How often a core looks at its connections.
-pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// One connection's counters. Written by its core only, but for `verdict`.
 #[derive(Debug, Default)]

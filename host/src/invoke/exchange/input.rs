@@ -20,7 +20,7 @@ use dsgi::bridge::bytes::{SharedBytes, fault};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::invoke::later::Deadline;
+use crate::clock::Deadline;
 use crate::invoke::place::{self, Place, Unpark};
 use crate::lease::Lease;
 
@@ -156,7 +156,7 @@ impl Source {
                 let mut context = Context::from_waker(waker);
                 let frame = match Pin::new(&mut *incoming).poll_frame(&mut context) {
                     Poll::Pending if place::current() == Place::Core => {
-                        return pause.poll(&mut context).map(|()| Some(Err(too_slow())));
+                        return pause.poll(&context).map(|()| Some(Err(too_slow())));
                     }
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(None) => return Poll::Ready(None),

@@ -44,7 +44,7 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactEr
     // One byte more than was promised shows a file that grows.
     (&mut opened).take(size + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let after = opened.metadata().map_err(unreadable)?;
-    if bytes.len() as u64 != size || stamp(&before) != stamp(&after) {
+    if !is_whole(bytes.len() as u64, &before, &after) {
         return Err(ArtifactError::Changed { file: file() });
     }
     Ok(bytes)
@@ -89,9 +89,10 @@ fn other_kind(kind: FileType) -> Option<&'static str> {
     }
 }
 
-/// What changes when somebody writes.
-fn stamp(metadata: &Metadata) -> (u64, i64, i64) {
-    (metadata.len(), metadata.mtime(), metadata.mtime_nsec())
+/// Whether nobody wrote between the two looks at a file.
+fn is_whole(read: u64, before: &Metadata, after: &Metadata) -> bool {
+    let written = |it: &Metadata| (it.len(), it.mtime(), it.mtime_nsec());
+    read == before.len() && written(before) == written(after)
 }
 
 /// The file nearby that was probably meant: one with few letters changed, or with the `lib` and
@@ -144,6 +145,16 @@ mod tests {
             assert_eq!(distance(other.as_bytes(), one.as_bytes()), expected, "{other} {one}");
         }
         assert_eq!(distance(b"kitten", b"sitting"), 3);
+    }
+
+    #[test]
+    fn a_write_of_the_same_length_is_noticed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let before = file.as_file().metadata().unwrap();
+        assert!(is_whole(0, &before, &file.as_file().metadata().unwrap()));
+        assert!(!is_whole(1, &before, &before));
+        file.as_file().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!is_whole(0, &before, &file.as_file().metadata().unwrap()));
     }
 
     #[test]

@@ -54,6 +54,9 @@ NOTE(second);
 
 #ifdef FUNCTION
 void dsgi_app_v1(void) {}
+#elif defined IMPORTED
+extern const uint32_t dsgi_app_v1[32];
+const uint32_t *borrowed(void) { return dsgi_app_v1; }
 #elif !defined NO_SYMBOL
 const uint32_t dsgi_app_v1[32] = { 128, ABI };
 #endif

@@ -116,6 +116,15 @@ impl<'data> Image<'data> {
         self.segments.iter().filter(move |segment| segment.p_type(ENDIAN) == kind)
     }
 
+    #[cfg(test)]
+    pub(super) fn end_of_segments(&self) -> usize {
+        let ends = self.segments.iter().map(|segment| {
+            let (start, length) = segment.file_range(ENDIAN);
+            start + length
+        });
+        usize::try_from(ends.max().unwrap_or(0)).unwrap()
+    }
+
     /// The linker maps without looking: what the file lacks is a SIGBUS at the first touch.
     fn check_bounds(&self) -> Result<(), Unfit> {
         for (number, segment) in self.segments.iter().enumerate() {

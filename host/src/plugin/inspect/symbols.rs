@@ -93,7 +93,7 @@ impl<'data> Symbols<'data> {
         })
     }
 
-    fn find(&self, name: &str) -> Option<&'data Symbol> {
+    pub(super) fn find(&self, name: &str) -> Option<&'data Symbol> {
         let is_it = |one: &&Symbol| is_exported(one) && self.strings.is(one.st_name(ENDIAN), name);
         self.symbols.iter().find(is_it)
     }

@@ -12,6 +12,7 @@ use super::*;
 const CLASS: usize = 4;
 const ENCODING: usize = 5;
 const MACHINE: usize = 18;
+const SECTION_TABLE: usize = 40;
 
 fn read(bytes: &[u8]) -> Result<Facts, Unfit> {
     inspect_for(None, bytes)
@@ -101,11 +102,33 @@ fn a_rust_library_is_read() {
 
 #[test]
 fn section_headers_are_not_needed() {
+    let bytes = library_bytes(&[]);
+    let stripped = without_section_headers(&bytes);
+    assert_eq!(read(&stripped).unwrap(), read(&bytes).unwrap());
+    // The last segment's end is the last byte that counts.
+    let image = Image::parse(&bytes).unwrap();
+    let end = image.end_of_segments();
+    assert!(read(&stripped[..end]).is_ok());
+    let error = read(&stripped[..end - 1]).unwrap_err().to_string();
+    assert!(error.starts_with("is cut short: program header "), "{error}");
+}
+
+fn without_section_headers(bytes: &[u8]) -> Vec<u8> {
+    let mut stripped = bytes.to_vec();
+    stripped[SECTION_TABLE..SECTION_TABLE + 8].fill(0);
+    stripped[60..64].fill(0);
+    stripped
+}
+
+#[test]
+fn a_section_outside_of_the_file_is_refused() {
     let mut bytes = library_bytes(&[]);
-    let whole = read(&bytes).unwrap();
-    bytes[40..48].fill(0);
-    bytes[60..64].fill(0);
-    assert_eq!(read(&bytes).unwrap(), whole);
+    let table = u64::from_ne_bytes(*bytes[SECTION_TABLE..].first_chunk().unwrap());
+    // The size of the first section but the empty one.
+    let at = usize::try_from(table).unwrap() + 64 + 32;
+    bytes[at..at + 8].copy_from_slice(&(1_u64 << 40).to_ne_bytes());
+    let error = read(&bytes).unwrap_err().to_string();
+    assert!(error.starts_with("is cut short: section 1 reaches to byte 10995"), "{error}");
 }
 
 #[test]
@@ -160,12 +183,25 @@ fn libraries_of_other_machines_are_refused() {
 fn a_library_of_something_else_is_refused() {
     let error = refusal(&library_bytes(&["-DNO_SYMBOL"]));
     assert_eq!(error, "`x.so` is not a DSGI library: it exports no `dsgi_app_v1`");
-    let hidden = ["-fvisibility=hidden"];
-    assert_eq!(refusal(&library_bytes(&hidden)), error);
+    for option in ["-fvisibility=hidden", "-DIMPORTED"] {
+        assert_eq!(refusal(&library_bytes(&[option])), error, "{option}");
+    }
     assert!(refusal(&library_bytes(&["-DFUNCTION"])).ends_with("must be a table"));
     assert!(refusal(&library_bytes(&["-DNO_NOTE"])).contains("holds no DSGI note"));
     let abi = refusal(&library_bytes(&["-DABI=9"]));
     assert_eq!(abi, "`x.so` is built for ABI 9 of DSGI: this host needs ABI 0");
+}
+
+#[test]
+fn a_table_outside_of_the_library_is_refused() {
+    let bytes = library_bytes(&[]);
+    let image = Image::parse(&bytes).unwrap();
+    let symbols = Dynamic::parse(&image).unwrap().symbols(&image).unwrap();
+    let row = object::pod::bytes_of(symbols.find("dsgi_app_v1").unwrap());
+    let at = bytes.windows(row.len()).position(|window| window == row).unwrap();
+    let mut changed = bytes.clone();
+    changed[at + 8..at + 16].copy_from_slice(&(1_u64 << 40).to_ne_bytes());
+    assert_eq!(refusal(&changed), "`x.so` is damaged: `dsgi_app_v1` lies outside of its segments");
 }
 
 #[test]
@@ -286,7 +322,8 @@ fn no_damage_makes_the_reader_panic_or_hang() {
 /// Where damage can matter: headers, notes and all that the dynamic section points to.
 fn tables(bytes: &[u8]) -> Vec<(usize, usize)> {
     let sections =
-        usize::try_from(u64::from_ne_bytes(*bytes[40..].first_chunk().unwrap())).unwrap();
+        usize::try_from(u64::from_ne_bytes(*bytes[SECTION_TABLE..].first_chunk().unwrap()))
+            .unwrap();
     let image = Image::parse(bytes).unwrap();
     let dynamic = image.dynamic().unwrap();
     let start = bytes.windows(dynamic.len()).position(|window| window == dynamic).unwrap();

@@ -1,0 +1,322 @@
+//! What an application has said of its response so far: PEP 3333's state machine, and the head.
+//!
+//! One allocation a response, made in place: it is the cost of `start_response` that a small
+//! request feels. Rows point into the text beside them, so a head is filled where it stays, behind
+//! an `Arc`, and is handed to the other side as it is.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::abi::grown;
+use crate::abi::leaf::{Header, Keep, Str};
+use crate::{Error, Result};
+
+/// Header fields as names and values, in the order they are sent.
+pub type HeaderList<'a> = &'a [(&'a str, &'a str)];
+
+/// The head of a response, shared by `start_response` and whoever pulls the body.
+pub struct Started {
+    state: Mutex<State>,
+}
+
+/// A head that was sent: it never changes again.
+#[derive(Debug)]
+pub struct Sent(Arc<Started>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Held,
+    Sent,
+}
+
+/// Fields that most responses have room for.
+const ROWS: usize = 8;
+/// Bytes of names and values that most responses have room for.
+const TEXT: usize = 320;
+
+struct State {
+    phase: Phase,
+    status: u16,
+    count: u32,
+    reason: Str,
+    rows: [MaybeUninit<Header>; ROWS],
+    text: [MaybeUninit<u8>; TEXT],
+    large: Option<Box<Large>>,
+}
+
+/// A head that does not fit: rows and text as large as they must be.
+struct Large {
+    rows: Vec<Header>,
+    _text: Vec<u8>,
+}
+
+// SAFETY: the pointers lead into the very same allocation, which `Arc` keeps where it is.
+unsafe impl Send for State {}
+
+impl Started {
+    /// Nothing was said yet.
+    #[inline]
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let mut place = Arc::<Self>::new_uninit();
+        if let Some(place) = Arc::get_mut(&mut place) {
+            place.write(Self { state: Mutex::new(State::waiting()) });
+        }
+        // SAFETY: nobody else has it yet, so it was written just now.
+        unsafe { place.assume_init() }
+    }
+
+    /// `start_response`: the first call holds the head, a second one fails.
+    ///
+    /// # Errors
+    /// When it was called before, or the status is malformed.
+    pub fn start(&self, status: &str, headers: HeaderList<'_>) -> Result<()> {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Waiting => state.fill(status, headers),
+            Phase::Held => Err(second_call()),
+            Phase::Sent => Err(Error::new("start_response was called after the head was sent")),
+        }
+    }
+
+    /// Replaces a head that was not sent yet, because of `error`.
+    ///
+    /// # Errors
+    /// When it was sent, or the status is malformed.
+    pub fn replace(
+        &self,
+        error: &dyn fmt::Display,
+        status: &str,
+        headers: HeaderList<'_>,
+    ) -> Result<()> {
+        let mut state = self.lock();
+        if state.phase == Phase::Sent {
+            return Err(Error::new(format!("the head was sent before this error: {error}")));
+        }
+        state.fill(status, headers)
+    }
+
+    /// The head, to be sent now.
+    ///
+    /// # Errors
+    /// When there is none yet, or it was sent before.
+    #[inline]
+    pub fn send(self: &Arc<Self>) -> Result<Sent> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut state.phase, Phase::Sent) {
+            Phase::Held => Ok(Sent(Arc::clone(self))),
+            Phase::Waiting => {
+                Err(Error::new("start_response was not called before the body began"))
+            }
+            Phase::Sent => Err(Error::new("the head was sent twice")),
+        }
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cold]
+fn second_call() -> Error {
+    Error::new(
+        "start_response was called a second time; `start_response.replace(&error, ..)` changes a \
+         head",
+    )
+}
+
+impl Sent {
+    /// HTTP status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.lock().status
+    }
+
+    /// Hands the head over in a reply; it is released with the reply's `keep`.
+    #[inline]
+    pub(super) fn hand_over(self, reply: &mut grown::Reply) {
+        let state = self.0.lock();
+        reply.status = u32::from(state.status);
+        reply.reason = state.reason;
+        reply.header_count = state.count;
+        reply.header_stride = size_of::<Header>() as u32;
+        reply.headers = match &state.large {
+            Some(large) => large.rows.as_ptr(),
+            None => state.rows.as_ptr().cast(),
+        };
+        drop(state);
+        let owner = Arc::into_raw(self.0).cast_mut().cast();
+        reply.keep = Keep { owner, release: Some(release) };
+    }
+}
+
+unsafe extern "C" fn release(owner: *mut c_void) {
+    // SAFETY: made by `hand_over`, released once.
+    drop(unsafe { Arc::from_raw(owner.cast_const().cast::<Started>()) });
+}
+
+impl State {
+    #[inline]
+    const fn waiting() -> Self {
+        Self {
+            phase: Phase::Waiting,
+            status: 0,
+            count: 0,
+            reason: Str::EMPTY,
+            rows: [const { MaybeUninit::uninit() }; ROWS],
+            text: [const { MaybeUninit::uninit() }; TEXT],
+            large: None,
+        }
+    }
+
+    fn fill(&mut self, status: &str, headers: HeaderList<'_>) -> Result<()> {
+        let (code, reason) = parse_status(status)?;
+        let length =
+            headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + reason.len();
+        self.phase = Phase::Held;
+        self.status = code;
+        self.count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
+        if headers.len() > ROWS || length > TEXT {
+            self.fill_large(reason, headers, length);
+            return Ok(());
+        }
+        self.large = None;
+        let mut text = self.text.as_mut_ptr().cast::<u8>();
+        let mut put = |bytes: &[u8]| {
+            let at = Str { ptr: text, len: bytes.len() };
+            // SAFETY: all bytes together fit, as just computed.
+            unsafe {
+                text.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                text = text.add(bytes.len());
+            }
+            at
+        };
+        self.reason = put(reason.as_bytes());
+        for (row, (name, value)) in self.rows.iter_mut().zip(headers) {
+            let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
+            row.write(Header { id: 0, reserved: 0, name, value });
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn fill_large(&mut self, reason: &str, headers: HeaderList<'_>, length: usize) {
+        let mut text = Vec::with_capacity(length);
+        let first: *const u8 = text.as_ptr();
+        let mut put = |bytes: &[u8]| {
+            let at = Str { ptr: first.wrapping_add(text.len()), len: bytes.len() };
+            text.extend_from_slice(bytes);
+            at
+        };
+        self.reason = put(reason.as_bytes());
+        let rows = headers
+            .iter()
+            .map(|(name, value)| {
+                let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
+                Header { id: 0, reserved: 0, name, value }
+            })
+            .collect();
+        self.large = Some(Box::new(Large { rows, _text: text }));
+    }
+}
+
+/// PEP 3333: three digits, one space, a reason; we also take the digits alone.
+#[inline]
+fn parse_status(status: &str) -> Result<(u16, &str)> {
+    let (digits, reason) = match status.as_bytes() {
+        [a, b, c, b' ', ..] => ([*a, *b, *c], &status[4..]),
+        [a, b, c] => ([*a, *b, *c], ""),
+        _ => return Err(bad_status(status)),
+    };
+    match digits {
+        [a @ b'2'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            let number = |digit: u8| u16::from(digit - b'0');
+            Ok((number(a) * 100 + number(b) * 10 + number(c), reason))
+        }
+        _ => Err(bad_status(status)),
+    }
+}
+
+#[cold]
+fn bad_status(status: &str) -> Error {
+    Error::new(format!(
+        "the status `{status}` given to start_response is not three digits from 200 to 999 and a \
+         reason"
+    ))
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        write!(f, "Started({:?}, {}, {} headers)", state.phase, state.status, state.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::leaf::rows;
+    use crate::abi::pointer::Growable;
+
+    fn handed_over(status: &str, headers: HeaderList<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let started = Started::new();
+        started.start(status, headers).unwrap();
+        let sent = started.send().unwrap();
+        drop(started);
+        let mut reply = grown::Reply::absent();
+        sent.hand_over(&mut reply);
+        // SAFETY: the rows live until `keep` is released.
+        unsafe {
+            let read = rows(reply.headers, reply.header_count, reply.header_stride)
+                .map(|row| (row.name.bytes().to_vec(), row.value.bytes().to_vec()))
+                .chain([(b"reason".to_vec(), reply.reason.bytes().to_vec())])
+                .collect();
+            reply.keep.free();
+            read
+        }
+    }
+
+    #[test]
+    fn small_and_large_heads_are_handed_over_whole() {
+        let long = "v".repeat(400);
+        for (count, value) in [(0, "v"), (3, ""), (8, "v"), (9, "v"), (2, &*long)] {
+            let names: Vec<String> = (0..count).map(|number| format!("x-{number}")).collect();
+            let headers: Vec<(&str, &str)> = names.iter().map(|name| (&**name, value)).collect();
+            let read = handed_over("404 Not There", &headers);
+            let expected: Vec<_> = headers
+                .iter()
+                .copied()
+                .chain([("reason", "Not There")])
+                .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+                .collect();
+            assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn the_head_follows_the_rules_of_pep_3333() {
+        assert!(Started::new().send().is_err(), "a head was sent that nobody gave");
+        let started = Started::new();
+        started.start("200 OK", &[("A", "1")]).unwrap();
+        assert!(started.start("200 OK", &[]).is_err(), "a second call was taken");
+        started.replace(&"late", "503 Closed", &[]).unwrap();
+        assert_eq!(started.send().unwrap().status(), 503);
+        assert!(started.send().is_err(), "the head was sent twice");
+        assert!(started.start("200 OK", &[]).is_err(), "taken after the head was sent");
+        let late = started.replace(&"too late", "500 X", &[]).unwrap_err();
+        assert!(late.message().contains("too late"));
+    }
+
+    #[test]
+    fn a_status_is_three_digits_and_a_reason() {
+        assert_eq!(parse_status("200 OK").unwrap(), (200, "OK"));
+        assert_eq!(parse_status("999").unwrap(), (999, ""));
+        for wrong in ["", "20", "2000", "abc OK", "100 Continue", "200OK", " 200 OK", "20\u{e9}"] {
+            assert!(parse_status(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A host for one request: makes the exchange, calls the stack, pulls the body, ends it.
+
+mod exchange;
+mod received;
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+
+use dsgi::Outcome;
+use dsgi::abi::answer;
+use dsgi::abi::app::AppTable;
+use dsgi::abi::grown;
+use dsgi::abi::pointer::Out;
+use dsgi::bridge::future::Pending;
+use dsgi::bridge::reply::Scratch;
+use dsgi::export::Linked;
+
+pub(crate) use self::exchange::{Input, Part, Texts};
+pub(crate) use self::received::{Answer, Done};
+
+/// One request on its way through a stack.
+pub(crate) struct Host {
+    request: Arc<Request>,
+}
+
+/// What all handles of the request share.
+pub(crate) struct Request {
+    stack: Vec<App>,
+    /// Every handle that was ever made. They are freed with the request.
+    handles: Mutex<Vec<*mut exchange::Made>>,
+    /// Rules that somebody broke.
+    broken: Mutex<Vec<String>>,
+    /// Entries of the error log.
+    log: Mutex<Vec<String>>,
+    input: Mutex<Input>,
+    cancelled: AtomicBool,
+}
+
+// SAFETY: the handles are used under the boundary's rules, and freed when nobody has them.
+unsafe impl Send for Request {}
+// SAFETY: as above; everything else is behind locks.
+unsafe impl Sync for Request {}
+
+/// An application or a layer, by its table.
+pub(crate) struct App {
+    table: AppTable,
+    app: *mut c_void,
+}
+
+// SAFETY: the boundary's rule: applications are called by any thread, several at once.
+unsafe impl Send for App {}
+// SAFETY: as above.
+unsafe impl Sync for App {}
+
+impl App {
+    /// One made by hand.
+    pub(crate) fn new(table: AppTable, app: *mut c_void) -> Self {
+        Self { table, app }
+    }
+}
+
+impl From<Linked> for App {
+    fn from(linked: Linked) -> Self {
+        Self { table: linked.table, app: linked.app }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(drop) = self.table.drop {
+            // SAFETY: made with the table, and nobody uses it any more.
+            unsafe { drop(self.app) };
+        }
+    }
+}
+
+impl Host {
+    /// `GET /` through a stack of one.
+    pub(crate) fn new(app: impl Into<App>) -> Self {
+        Self::with(vec![app.into()], Input::ended())
+    }
+
+    /// A request with a body, through a stack, outermost first.
+    pub(crate) fn with(stack: Vec<App>, input: Input) -> Self {
+        let request = Arc::new(Request {
+            stack,
+            handles: Mutex::default(),
+            broken: Mutex::default(),
+            log: Mutex::default(),
+            input: Mutex::new(input),
+            cancelled: AtomicBool::new(false),
+        });
+        Self { request }
+    }
+
+    /// Calls the stack and lets it fill `reply`.
+    pub(crate) fn call_into(&self, reply: Out<grown::Reply>) -> u32 {
+        let handle = exchange::make(&self.request, 0, Texts::default());
+        self.request.call(0, handle, reply)
+    }
+
+    /// Calls the stack; waits for the answer if there is none yet.
+    pub(crate) fn call(&self) -> Answer {
+        match self.start() {
+            Started::Answered(answer) => answer,
+            Started::Pending(pending) => wait(pending),
+        }
+    }
+
+    /// Calls the stack, and waits for nothing.
+    pub(crate) fn start(&self) -> Started {
+        let mut scratch = Scratch::new();
+        let mut reply = scratch.reply();
+        match self.call_into(Out::lend(&mut reply)) {
+            answer::PENDING => {
+                assert!(!reply.future.is_null(), "PENDING without a future");
+                // SAFETY: ownership came with the answer; the maker is in this program.
+                Started::Pending(unsafe { Pending::from_raw(reply.future) })
+            }
+            // SAFETY: filled for this answer.
+            answer => Started::Answered(unsafe { Answer::read(answer, &reply) }),
+        }
+    }
+
+    /// The usual way of a request: the call, the whole body, its end.
+    pub(crate) fn run(&self) -> Done {
+        match self.call() {
+            Answer::Reply(received) => received.finish(),
+            Answer::Fault { status, text } => Done::fault(status, text),
+            Answer::Other(answer) => panic!("the answer {answer} to a call"),
+        }
+    }
+
+    /// The next part of the request body arrives.
+    pub(crate) fn feed(&self, part: Part) {
+        let waker = {
+            let mut input = lock(&self.request.input);
+            input.parts.push_back(part);
+            input.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether somebody waits for the request body.
+    pub(crate) fn is_awaited(&self) -> bool {
+        lock(&self.request.input).waker.is_some()
+    }
+
+    /// The client leaves.
+    pub(crate) fn cancel(&self) {
+        self.request.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Entries of the error log so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        lock(&self.request.log).clone()
+    }
+
+    /// Handles that were ever made.
+    pub(crate) fn made(&self) -> usize {
+        lock(&self.request.handles).len()
+    }
+
+    /// Handles that were made and not released yet.
+    pub(crate) fn held(&self) -> usize {
+        exchange::held(&self.request)
+    }
+}
+
+impl Drop for Host {
+    /// Every handle was released exactly once, and nobody broke a rule.
+    fn drop(&mut self) {
+        let broken = lock(&self.request.broken).clone();
+        let held = self.held();
+        if !thread::panicking() {
+            assert_eq!((held, broken), (0, Vec::new()), "handles not released, rules broken");
+            assert!(!self.is_awaited(), "a waker was left behind");
+        }
+    }
+}
+
+impl Request {
+    /// Calls the application at `depth` of the stack.
+    fn call(&self, depth: usize, handle: *mut dsgi::abi::object::Exchange, reply: Out<grown::Reply>) -> u32 {
+        let app = &self.stack[depth];
+        let call = app.table.call.expect("a call function");
+        // SAFETY: the application is alive; the handle passes, the reply is lent.
+        unsafe { call(app.app, handle, reply) }
+    }
+
+    fn broken(&self, rule: &str) {
+        lock(&self.broken).push(rule.to_owned());
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        exchange::free_all(&lock(&self.handles));
+    }
+}
+
+/// What a call came to.
+pub(crate) enum Started {
+    Answered(Answer),
+    Pending(Pending),
+}
+
+/// Polls until there is an answer, parked in between.
+pub(crate) fn wait(mut pending: Pending) -> Answer {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match poll(&mut pending, &waker) {
+            Some(answer) => return answer,
+            None => thread::park(),
+        }
+    }
+}
+
+/// One poll.
+pub(crate) fn poll(pending: &mut Pending, waker: &Waker) -> Option<Answer> {
+    let mut scratch = Scratch::new();
+    let mut reply = scratch.reply();
+    match pending.poll(waker, Out::lend(&mut reply)) {
+        answer::PENDING => None,
+        // SAFETY: filled for this answer.
+        answer => Some(unsafe { Answer::read(answer, &reply) }),
+    }
+}
+
+/// A waker for the thread that waits.
+pub(crate) struct Unpark(pub(crate) Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What `close` and `on_close` were told, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Ends(Arc<Mutex<Vec<(Outcome, u64)>>>);
+
+impl Ends {
+    pub(crate) fn tell(&self) -> impl FnOnce(Outcome, u64) + Send + 'static {
+        let ends = Arc::clone(&self.0);
+        move |outcome, sent| lock(&ends).push((outcome, sent))
+    }
+
+    pub(crate) fn told(&self) -> Vec<(Outcome, u64)> {
+        lock(&self.0).clone()
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A queue that hands its parts out in order.
+pub(crate) type Queue<T> = VecDeque<T>;

@@ -1,0 +1,20 @@
+//! Sends the request's body back, block by block, however large it is.
+//!
+//! The environ is owned, so it moves into the body, which reads the request while the response is
+//! under way. Nothing is collected: each block is pulled from the client when the last one was
+//! taken. An error of the input (the client left, the body is too large) ends the response.
+
+use std::iter::from_fn;
+
+use dsgi::{Chunk, Environ, StartResponse};
+
+fn app(
+    mut environ: Environ,
+    start_response: StartResponse,
+) -> dsgi::Result<impl Iterator<Item = dsgi::Result<Chunk>>> {
+    let kind = environ.get("CONTENT_TYPE").unwrap_or("application/octet-stream");
+    start_response("200 OK", &[("Content-Type", kind)])?;
+    Ok(from_fn(move || environ.input().block().transpose()))
+}
+
+dsgi::app!(app, name = "upload");

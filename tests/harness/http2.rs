@@ -1,0 +1,99 @@
+//! A client of HTTP/2 with prior knowledge, of which a test sees every step: a request is sent,
+//! its head arrives, its blocks are read one by one, or the stream is given up.
+//!
+//! It works only while it is asked for something; between two calls it reads nothing.
+
+use super::DEADLINE;
+use super::client::Response;
+use bytes::Bytes;
+use http::Request;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+/// A connection with any number of streams.
+#[derive(Debug)]
+pub(crate) struct Http2 {
+    runtime: Runtime,
+    requests: SendRequest<String>,
+    end: JoinHandle<hyper::Result<()>>,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent(JoinHandle<hyper::Result<http::Response<Incoming>>>);
+
+impl Http2 {
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (requests, end) = runtime.block_on(async {
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            let (requests, connection) = Builder::new(TokioExecutor::new())
+                .handshake(TokioIo::new(stream))
+                .await
+                .expect("an HTTP/2 connection");
+            (requests, tokio::spawn(connection))
+        });
+        Self { runtime, requests, end }
+    }
+
+    /// Sends `GET path`.
+    pub(crate) fn get(&mut self, path: &str) -> Sent {
+        self.send(Request::get(format!("http://a.example{path}")).body(String::new()))
+    }
+
+    pub(crate) fn send(&mut self, request: http::Result<Request<String>>) -> Sent {
+        let answer = self.requests.send_request(request.expect("a request"));
+        Sent(self.runtime.spawn(answer))
+    }
+
+    /// The head of the answer; an error if the stream or the connection ended instead.
+    pub(crate) fn head(&self, sent: Sent) -> hyper::Result<http::Response<Incoming>> {
+        self.wait(sent.0).expect("the task of a request")
+    }
+
+    /// The next block that is not empty; `None` at the end.
+    pub(crate) fn block(&self, body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
+        loop {
+            let frame = self.wait(poll_fn(|context| Pin::new(&mut *body).poll_frame(context)))?;
+            match frame.map(|frame| frame.into_data().unwrap_or_default()) {
+                Ok(data) if data.is_empty() => {}
+                block => return Some(block),
+            }
+        }
+    }
+
+    /// The whole answer.
+    pub(crate) fn response(&self, sent: Sent) -> hyper::Result<Response> {
+        let (head, mut incoming) = self.head(sent)?.into_parts();
+        let mut body = Vec::new();
+        while let Some(block) = self.block(&mut incoming) {
+            body.extend_from_slice(&block?);
+        }
+        let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.as_str().to_owned(), text(value.as_bytes()))
+        };
+        let headers = head.headers.iter().map(field).collect();
+        Ok(Response { status: head.status.as_u16(), headers, body, trailers: Vec::new() })
+    }
+
+    /// Waits until the host has closed the connection.
+    pub(crate) fn wait_for_end(&mut self) -> hyper::Result<()> {
+        let runtime = &self.runtime;
+        let end = runtime.block_on(async { tokio::time::timeout(DEADLINE, &mut self.end).await });
+        end.expect("the host closes the connection").expect("the task of a connection")
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = async { tokio::time::timeout(DEADLINE, work).await };
+        self.runtime.block_on(work).expect("the host answers in time")
+    }
+}

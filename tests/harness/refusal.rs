@@ -1,0 +1,55 @@
+//! What a host says when it refuses: one line with what, where and why, one with what to do about
+//! it where the user can act, and nothing else.
+
+use std::process::Output;
+
+/// The two lines of a refusal, without their `error: ` and `help: `.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) error: String,
+    pub(crate) help: Option<String>,
+}
+
+/// Checks that a host ended with `code` and with a refusal, and gives what it said.
+pub(crate) fn refused(output: &Output, code: i32) -> Refusal {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let said = format!("{}\n--- stdout\n{out}\n--- stderr\n{err}\n---", output.status);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert_eq!(out, "", "{said}");
+    assert!(err.ends_with('\n'), "{said}");
+    let lines: Vec<&str> = err.lines().collect();
+    let (error, help) = match lines[..] {
+        [error] => (error, None),
+        [error, help] => (error, Some(help)),
+        _ => panic!("not one line, and not two: {said}"),
+    };
+    let error = error.strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {said}"));
+    let help = help.map(|line| line.strip_prefix("help: ").unwrap_or_else(|| panic!("{said}")));
+    assert!(!err.replace('\n', "").contains(char::is_control), "{said}");
+    for noise in ["RUST_BACKTRACE", "stack backtrace", "__libc_start_main", "core::ops::function"] {
+        assert!(!err.contains(noise), "`{noise}` means nothing to a user: {said}");
+    }
+    Refusal { error: error.to_owned(), help: help.map(ToOwned::to_owned) }
+}
+
+impl Refusal {
+    /// Checks that both lines, put together, hold each of these.
+    #[track_caller]
+    pub(crate) fn says<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> &Self {
+        for part in parts {
+            assert!(self.error.contains(part), "no `{part}` in: {}", self.error);
+        }
+        self
+    }
+
+    /// Checks that there is a way out, and that it holds each of these.
+    #[track_caller]
+    pub(crate) fn helps<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> &Self {
+        let help = self.help.as_deref().unwrap_or_else(|| panic!("no help for: {}", self.error));
+        for part in parts {
+            assert!(help.contains(part), "no `{part}` in: {help}");
+        }
+        self
+    }
+}
