@@ -15,30 +15,41 @@ use tree::{File, files};
 /// what lies in it unless a longer entry says otherwise. A file imports from its own floor and
 /// below, so that a request can be followed downwards and a codec be tested without a host.
 const FLOORS: &[(&str, u8)] = &[
-    // Bytes and values: no I/O, no libraries.
-    ("wire", 0),
-    ("message", 0),
-    ("data", 0),
+    // Numbers, words and time.
+    ("clock", 0),
+    ("duty", 0),
     ("limits", 0),
-    // Libraries, from file to unloaded.
+    ("log", 0),
+    ("path", 0),
+    ("platform", 0),
+    // Libraries, from file to started.
     ("plugin", 1),
+    // The right to use one, and threads for those that wait.
+    ("lease", 2),
+    ("pool", 2),
     // One call of an application.
-    ("invoke", 2),
+    ("message", 3),
+    ("invoke", 3),
     // From a request to its application.
-    ("dispatch", 3),
-    ("site", 3),
-    ("mount", 3),
-    ("stack", 3),
+    ("dispatch", 4),
+    ("site", 4),
     // Protocols, sockets, threads.
-    ("gateway", 4),
-    ("listener", 4),
-    ("cores", 4),
-    // What sees everything.
-    ("server", 5),
-    ("cli", 5),
-    ("config", 5),
-    ("main", 5),
-    ("lib", 5),
+    ("gateway", 5),
+    ("listener", 5),
+    ("cores", 5),
+    ("shutdown", 5),
+    ("watchdog", 5),
+    // The whole.
+    ("server", 6),
+    ("probe_child", 6),
+    ("crate_dir", 6),
+    ("config", 6),
+    ("cli", 6),
+    ("apps", 6),
+    ("failure", 6),
+    ("run", 6),
+    ("main", 6),
+    ("lib", 6),
 ];
 
 /// Where unsafe code may stand, as the beginning of a path, and why it must.
@@ -46,7 +57,13 @@ const UNSAFE: &[(&str, &str)] = &[
     ("plugin-api/src/abi/", "the boundary's types: raw pointers and function tables"),
     ("plugin-api/src/bridge", "the host's objects as seen by an app, through their tables"),
     ("plugin-api/src/export", "the exported symbols and the functions that the host calls"),
-    ("host/src/plugin/library.rs", "open, look up, close"),
+    ("plugin-api/tests/", "the tests play both sides of the boundary, by hand"),
+    ("host/src/platform.rs", "calls of the C library that std does not offer"),
+    ("host/src/plugin/application.rs", "calls the functions of a library's table"),
+    ("host/src/plugin/library.rs", "open, look up"),
+    ("host/src/invoke/answer.rs", "reads what an application filled in"),
+    ("host/src/invoke/call.rs", "passes exchanges and out-structs to applications"),
+    ("host/src/invoke/exchange", "the exchange's table of functions"),
     ("tests/apps/", "apps that break a rule on purpose"),
 ];
 

@@ -43,6 +43,7 @@ pub(crate) struct File {
 
 /// What to serve, and how.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags are what was typed")]
 pub(crate) struct Serve {
     /// Serve an application at / (a crate folder is built by cargo, in the release profile)
     #[arg(long, value_name = "[NAME=]FILE|CRATE_DIR")]

@@ -87,10 +87,11 @@ impl ConfigError {
 impl Config {
     /// Resolves what was typed.
     pub(crate) fn resolve(typed: Serve) -> Result<Self, ConfigError> {
-        let load = typed.load.iter().map(|text| Ok(Mount::at(String::new(), text, "--load")));
-        let mounts: Result<Vec<Mount>, ConfigError> =
-            load.chain(typed.mount.iter().map(|text| Mount::parse(text))).collect();
-        let mounts = mounts?;
+        let mut mounts: Vec<Mount> =
+            typed.load.iter().map(|text| Mount::at(String::new(), text, "--load")).collect();
+        for text in &typed.mount {
+            mounts.push(Mount::parse(text)?);
+        }
         if mounts.is_empty() {
             return Err(ConfigError::Nothing);
         }
@@ -121,7 +122,8 @@ impl Mount {
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::Mount(text.to_owned());
         let (path, file) = text.split_once('=').ok_or_else(wrong)?;
-        let fine = path.starts_with('/') && crate::path::check(path).is_ok() && !path.contains("//");
+        let fine =
+            path.starts_with('/') && crate::path::check(path).is_ok() && !path.contains("//");
         if !fine || file.is_empty() {
             return Err(wrong());
         }
@@ -135,12 +137,6 @@ impl Mount {
             _ => (None, text),
         };
         Self { path, name, file: file.into(), flag }
-    }
-
-    /// The mount's own words, for a message about the file.
-    pub(crate) fn place(&self) -> String {
-        let path = if self.path.is_empty() { "/" } else { &self.path };
-        format!("`{}` at `{path}`", self.file.display())
     }
 }
 
@@ -158,10 +154,9 @@ impl Settings {
         let mut table = self.0.entry(app.to_owned()).or_default();
         for key in keys {
             let inner = table.entry(key).or_insert_with(|| toml::Table::new().into());
-            table = inner.as_table_mut().ok_or_else(|| ConfigError::Key {
-                text: text.to_owned(),
-                key: key.to_owned(),
-            })?;
+            table = inner
+                .as_table_mut()
+                .ok_or_else(|| ConfigError::Key { text: text.to_owned(), key: key.to_owned() })?;
         }
         table.insert(last.to_owned(), value_of(value));
         Ok(())
@@ -185,7 +180,8 @@ impl Settings {
 /// A value as TOML reads it, or the text as it stands: `3` is a number, `EUR` a text.
 fn value_of(text: &str) -> toml::Value {
     let read = toml::from_str::<toml::Table>(&format!("value = {text}"));
-    let value = read.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    let value =
+        read.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     value.unwrap_or_else(|| toml::Value::String(text.to_owned()))
 }
 
@@ -197,10 +193,9 @@ fn is_name(text: &str) -> bool {
 fn address(text: &str) -> Result<String, ConfigError> {
     match text.split_once("://") {
         None | Some(("http", _)) => Ok(text.trim_start_matches("http://").to_owned()),
-        Some((protocol, _)) => Err(ConfigError::Protocol {
-            address: text.to_owned(),
-            protocol: protocol.to_owned(),
-        }),
+        Some((protocol, _)) => {
+            Err(ConfigError::Protocol { address: text.to_owned(), protocol: protocol.to_owned() })
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 
-use crate::gateway::http::{Duties, Verdict};
+use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
 use crate::site::{Plan, Site};

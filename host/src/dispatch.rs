@@ -1,5 +1,6 @@
 //! From a request to its answer: mount, lease, call. The only place that invents a status.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::invoke::answer::{Answered, Failed, Wanted};
-use crate::invoke::blocking::{self, Waiting};
+use crate::duty::InHand;
+use crate::invoke::answer::{Failed, Wanted};
+use crate::invoke::blocking::{self, Waiting, take_over};
 use crate::invoke::body::ReplyBody;
 use crate::invoke::call::{self, Called};
 use crate::invoke::exchange::{Exchange, Mounted};
@@ -21,24 +23,51 @@ use crate::path;
 use crate::plugin::generation::Flavour;
 use crate::site::{Found, Site};
 
-/// A request that was dispatched; the response is its output.
+/// A request that was dispatched; its future is the response.
 #[derive(Debug)]
-pub(crate) enum Dispatched {
-    /// Answered already.
-    Done(Option<Response>),
-    /// An async application works on it.
-    Later(Box<(Later, Lease)>),
-    /// A pool's thread works on it.
-    Pool(Box<(Waiting, Lease)>),
+pub(crate) struct Dispatched {
+    /// Filled in where it stays: moving a response about costs more than calling an application.
+    response: Response,
+    work: Work,
+}
+
+/// Who works on the response.
+#[derive(Debug)]
+enum Work {
+    /// Nobody any more.
+    Done,
+    /// An async application.
+    Later(Box<Later>),
+    /// A pool's thread.
+    Pool(Box<Waiting>),
+}
+
+impl Dispatched {
+    /// The response to a request in hand, still empty.
+    #[inline]
+    pub(crate) fn new(in_hand: InHand) -> Self {
+        let response = http::Response::new(ReplyBody::none(Some(in_hand)));
+        Self { response, work: Work::Done }
+    }
+
+    /// A response that was made elsewhere.
+    #[cold]
+    pub(crate) fn answer(&mut self, response: Response) {
+        take_over(&mut self.response, response);
+    }
 }
 
 /// Sends a request to its application.
 #[inline(always)]
-pub(crate) fn dispatch(site: &Site, request: Request, origin: &Arc<Origin>) -> Dispatched {
-    let wanted = Wanted::by(&request.head.method);
+pub(crate) fn dispatch(
+    site: &Site,
+    request: Request,
+    origin: &Arc<Origin>,
+    dispatched: &mut Dispatched,
+) {
     match find(site, &request) {
-        Ok(mounted) => invoke(request, mounted, origin, wanted),
-        Err(response) => Dispatched::Done(Some(*response)),
+        Ok(mounted) => invoke(request, mounted, origin, dispatched),
+        Err(response) => dispatched.answer(*response),
     }
 }
 
@@ -56,39 +85,31 @@ fn find(site: &Site, request: &Request) -> Result<Mounted, Box<Response>> {
 }
 
 #[inline(always)]
-fn invoke(
-    request: Request,
-    mounted: Mounted,
-    origin: &Arc<Origin>,
-    wanted: Wanted,
-) -> Dispatched {
+fn invoke(request: Request, mounted: Mounted, origin: &Arc<Origin>, dispatched: &mut Dispatched) {
+    let wanted = Wanted::by(&request.head.method);
     let lease = mounted.lease.clone();
-    let flavour = lease.flavour();
     let exchange = Exchange::new(request, mounted, Arc::clone(origin));
-    if flavour == Flavour::Blocking {
-        return match blocking::begin(exchange, wanted) {
-            Ok(waiting) => Dispatched::Pool(Box::new((waiting, lease))),
+    if lease.flavour() == Flavour::Blocking {
+        match blocking::begin(exchange, wanted) {
+            Ok(waiting) => dispatched.work = Work::Pool(Box::new(waiting)),
             Err(blocking::Full) => {
-                Dispatched::Done(Some(unavailable("too many requests wait for this application")))
+                dispatched.answer(unavailable("too many requests wait for this application"));
             }
-        };
+        }
+        return;
     }
-    match call::outermost(exchange, wanted) {
-        Called::Answered(answered) => Dispatched::Done(Some(settle(answered, &lease))),
+    match call::outermost(exchange, wanted, &mut dispatched.response) {
+        Called::Answered(Ok(())) => {}
+        Called::Answered(Err(failed)) => failure(&mut dispatched.response, &failed, &lease),
         Called::Later(pending) => {
-            Dispatched::Later(Box::new((Later::new(pending, lease.clone(), wanted), lease)))
+            dispatched.work = Work::Later(Box::new(Later::new(pending, lease, wanted)));
         }
     }
 }
 
-/// A response, or the page that stands for its failure.
-#[inline(always)]
-pub(crate) fn settle(answered: Answered, lease: &Lease) -> Response {
-    answered.unwrap_or_else(|failed| failure(&failed, lease))
-}
-
+/// The page that stands for a failure; the log is told why.
 #[cold]
-fn failure(failed: &Failed, lease: &Lease) -> Response {
+fn failure(response: &mut Response, failed: &Failed, lease: &Lease) {
     let app = lease.name();
     let status = failed.status.as_u16();
     if failed.status.is_server_error() {
@@ -96,7 +117,7 @@ fn failure(failed: &Failed, lease: &Lease) -> Response {
     } else {
         tracing::info!(app, status, "{}", failed.message);
     }
-    page(failed.status, "")
+    take_over(response, page(failed.status, ""));
 }
 
 /// A response of the host's own: the status as text, and a reason that helps the client.
@@ -122,24 +143,23 @@ fn unavailable(why: &str) -> Response {
 }
 
 impl Future for Dispatched {
-    type Output = Response;
+    type Output = Result<Response, Infallible>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        match &mut *self {
-            Self::Done(response) => match response.take() {
-                Some(response) => Poll::Ready(response),
-                None => Poll::Ready(page(StatusCode::INTERNAL_SERVER_ERROR, "")),
-            },
-            Self::Later(work) => {
-                let (later, lease) = &mut **work;
-                Pin::new(later).poll(context).map(|answered| settle(answered, lease))
-            }
-            Self::Pool(work) => {
-                let (waiting, lease) = &mut **work;
-                Pin::new(waiting).poll(context).map(|answered| settle(answered, lease))
-            }
-        }
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { response, work } = self.get_mut();
+        let polled = match work {
+            Work::Done => Poll::Ready(()),
+            Work::Later(later) => later.poll(context, response).map(|answered| {
+                answered.unwrap_or_else(|failed| failure(response, &failed, later.lease()));
+            }),
+            Work::Pool(waiting) => waiting.poll(context, response).map(|answered| {
+                answered.unwrap_or_else(|failed| failure(response, &failed, waiting.lease()));
+            }),
+        };
+        polled.map(|()| {
+            *work = Work::Done;
+            Ok(std::mem::replace(response, http::Response::new(ReplyBody::none(None))))
+        })
     }
 }
-

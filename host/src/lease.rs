@@ -33,9 +33,7 @@ impl Stack {
             members.iter().map(|member| member.flavour()).max().unwrap_or(Flavour::Blocking);
         let name = members.last().map_or("", |member| member.name());
         let pool = match flavour {
-            Flavour::Blocking => {
-                Some(Pool::start(name, limits.pool_threads, limits.pool_queue)?)
-            }
+            Flavour::Blocking => Some(Pool::start(name, limits.pool_threads, limits.pool_queue)?),
             Flavour::NonBlocking | Flavour::Async => None,
         };
         Ok(Arc::new(Self { members, pool, flavour, limits: Arc::clone(limits) }))

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 0 | `clock`, `limits`, `path`, `log`, `platform` |
+//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform` |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
@@ -20,6 +20,7 @@ mod config;
 mod cores;
 mod crate_dir;
 mod dispatch;
+mod duty;
 mod failure;
 mod gateway;
 mod invoke;

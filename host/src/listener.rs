@@ -47,7 +47,9 @@ impl ListenError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-                Some(String::from("stop the process that has it, or choose another port: `--listen 127.0.0.1:0` takes a free one"))
+                Some(String::from(
+                    "stop the process that has it, or choose another port: `--listen 127.0.0.1:0` takes a free one",
+                ))
             }
             Self::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some(String::from("ports below 1024 belong to root"))

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use http::request::Parts;
 use crate::invoke::exchange::input::Input;
+use http::request::Parts;
 
 use crate::invoke::body::ReplyBody;
 

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PathFault {
+pub(crate) enum PathFault {
     /// It does not begin with a slash.
     #[error("the path does not begin with a slash")]
     Relative,
@@ -63,9 +63,9 @@ fn check_segment(segment: &str) -> Result<(), PathFault> {
         return Ok(());
     }
     let mut escapes = segment.split('%').skip(1);
-    if escapes.any(|escape| !escape.as_bytes().get(..2).is_some_and(|digits| {
-        digits.iter().all(u8::is_ascii_hexdigit)
-    })) {
+    if escapes.any(|escape| {
+        !escape.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    }) {
         return Err(PathFault::BrokenEscape);
     }
     let decoded = decode(segment);

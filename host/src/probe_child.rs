@@ -136,4 +136,3 @@ fn read(mut body: ReplyBody) -> Result<(), String> {
         }
     }
 }
-

@@ -62,7 +62,8 @@ fn serve(typed: Serve) -> Result<(), Failure> {
 
 fn inspect_file(typed: &File) -> Result<(), Failure> {
     let file = library_of(&typed.file, profile(typed))?;
-    let facts = inspect(&file, &read(&file)?).map_err(crate::plugin::artifact::ArtifactError::from)?;
+    let facts =
+        inspect(&file, &read(&file)?).map_err(crate::plugin::artifact::ArtifactError::from)?;
     let layout = match facts.proof {
         Proof::Present => "proof present, compared when it is loaded",
         Proof::Absent => "declared",

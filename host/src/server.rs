@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::cores::Cores;
-use crate::gateway::http::Verdict;
+use crate::duty::Verdict;
 use crate::lease::Stack;
 use crate::limits::Limits;
 use crate::listener::{ListenError, Listener};

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | leaf | frozen, by value, reserved fields are zero | [`leaf`] |
 //! | growable | by `In` or `Out` pointer only, `size` first, fields are appended | [`grown`] |
-//! | object and table | a thin pointer to its table, see below; slots are appended | [`object`], [`app`] |
+//! | object, table | a thin pointer to its table; slots are appended | [`object`], [`app`] |
 //!
 //! An object's first word is its table. Whoever makes an object owns the table and frees the
 //! object through it.

@@ -37,11 +37,16 @@ mod start_response;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
 pub use self::body::{Body, IntoBody};
+pub use self::bridge::started::HeaderList;
 pub use self::chunk::Chunk;
 pub use self::environ::Environ;
 pub use self::error::{Error, Result};
-pub use self::bridge::started::HeaderList;
 pub use self::input::{Errors, Input};
 pub use self::outcome::Outcome;
 pub use self::purpose::{Previous, Purpose, purpose};
 pub use self::start_response::StartResponse;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

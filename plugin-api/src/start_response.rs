@@ -32,9 +32,8 @@ type Call = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
 impl StartResponse {
     pub(crate) fn new(started: Arc<Started>) -> Self {
         let shared = Arc::clone(&started);
-        let call = Box::new(move |status: &str, headers: HeaderList<'_>| {
-            shared.start(status, headers)
-        });
+        let call =
+            Box::new(move |status: &str, headers: HeaderList<'_>| shared.start(status, headers));
         Self { started, call }
     }
 

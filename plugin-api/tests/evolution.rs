@@ -32,9 +32,11 @@ macro_rules! release {
         mod $name {
             use abi_stable::StableAbi;
             use abi_stable::type_layout::TypeLayout;
-            #[allow(unused_imports, reason = "not every release uses both")]
-            use dsgi::abi::grown::{Frame, Reply};
-            use dsgi::abi::pointer::Out;
+            #[allow(unused_imports, reason = "not every release uses all of them")]
+            use dsgi::abi::{
+                grown::{Frame, Reply},
+                pointer::Out,
+            };
 
             #[repr(C)]
             #[derive(StableAbi)]

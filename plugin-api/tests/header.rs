@@ -264,6 +264,7 @@ fn skip(name: &str, reason: &str) {
     use std::io::Write as _;
     eprintln!("skipped: {name}: {reason}");
     let Some(path) = std::env::var_os("DSGI_SKIPS") else { return };
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("a file");
+    let mut file =
+        std::fs::OpenOptions::new().append(true).create(true).open(path).expect("a file");
     file.write_all(format!("{name} | {reason}\n").as_bytes()).expect("the file takes a line");
 }

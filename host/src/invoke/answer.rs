@@ -11,13 +11,13 @@ use dsgi::bridge::reply::take_body;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::body::{self, ReplyBody};
+use super::body;
 use super::fields::{self, Class};
 use crate::lease::Lease;
 use crate::message::Response;
 
-/// A response, or why there is none.
-pub(crate) type Answered = Result<Response, Failed>;
+/// That a response was filled in, or why not.
+pub(crate) type Answered = Result<(), Failed>;
 
 /// Why an application gave no response that can be sent.
 #[derive(Debug)]
@@ -66,18 +66,22 @@ impl Failed {
     }
 }
 
-/// Makes a response of a filled reply.
+/// Fills a response in from a filled reply.
 ///
 /// # Safety
 /// `reply` was filled for the answer `READY` by a member of the lease's stack, and nothing was
 /// taken from it yet.
 #[inline(always)]
-pub(super) unsafe fn response(reply: &Reply, lease: Lease, wanted: Wanted) -> Answered {
-    let mut response = http::Response::new(ReplyBody::none());
+pub(super) unsafe fn fill(
+    reply: &Reply,
+    lease: Lease,
+    wanted: Wanted,
+    response: &mut Response,
+) -> Answered {
     // SAFETY: the rows live until `keep` is released, which is after they were copied; the body
     // is taken once.
     let (length, body) = unsafe {
-        let length = head(reply, &mut response);
+        let length = head(reply, response);
         reply.keep.free();
         (length, take_body(reply))
     };
@@ -93,9 +97,9 @@ pub(super) unsafe fn response(reply: &Reply, lease: Lease, wanted: Wanted) -> An
     {
         body::unwanted(body, response.headers_mut(), wanted);
     } else {
-        *response.body_mut() = ReplyBody::new(body, length, lease);
+        response.body_mut().give(body, length, lease);
     }
-    Ok(response)
+    Ok(())
 }
 
 /// Fills in status and fields, and reads the length that the application declares.
@@ -136,9 +140,8 @@ fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
     if response.status().canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
         return Ok(());
     }
-    let reason = hyper::ext::ReasonPhrase::try_from(reason).map_err(|_| {
-        Failed::refused(String::from("the reason phrase has control characters"))
-    })?;
+    let reason = hyper::ext::ReasonPhrase::try_from(reason)
+        .map_err(|_| Failed::refused(String::from("the reason phrase has control characters")))?;
     response.extensions_mut().insert(reason);
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! A call on a thread of a pool, and the core that waits for its answer.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -10,11 +8,13 @@ use std::thread;
 use dsgi::bridge::future::Pending;
 
 use super::answer::{Answered, Failed, Wanted};
+use super::body::ReplyBody;
 use super::call::{self, Called};
 use super::exchange::Exchange;
 use super::place::Unpark;
 use crate::clock::Deadline;
 use crate::lease::Lease;
+use crate::message::Response;
 use crate::pool::Job;
 
 /// The core's side: waits for the answer. Dropping it gives the request up.
@@ -33,7 +33,7 @@ struct Ticket(Mutex<State>);
 
 enum State {
     Waiting(Option<Waker>),
-    Answered(Box<Answered>),
+    Answered(Box<Result<Response, Failed>>),
     GivenUp,
 }
 
@@ -47,8 +47,7 @@ struct Call {
 pub(crate) fn begin(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Waiting, Full> {
     let ticket = Arc::new(Ticket(Mutex::new(State::Waiting(None))));
     let lease = exchange.mounted.lease.clone();
-    let call =
-        Call { exchange: Arc::clone(&exchange), wanted, ticket: Arc::clone(&ticket) };
+    let call = Call { exchange: Arc::clone(&exchange), wanted, ticket: Arc::clone(&ticket) };
     let pool = lease.pool().ok_or(Full)?;
     pool.begin(Box::new(call)).map_err(|_| Full)?;
     let deadline = Deadline::new(lease.limits.request_timeout);
@@ -56,18 +55,20 @@ pub(crate) fn begin(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Waiting, 
 }
 
 /// Calls on this thread and waits for the answer, as a pool's thread and the probe do.
-pub(crate) fn call(exchange: Arc<Exchange>, wanted: Wanted) -> Answered {
+pub(crate) fn call(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Response, Failed> {
     let lease = exchange.mounted.lease.clone();
-    match call::outermost(exchange, wanted) {
+    let mut response = http::Response::new(ReplyBody::none(None));
+    let answered = match call::outermost(exchange, wanted, &mut response) {
         Called::Answered(answered) => answered,
-        Called::Later(pending) => wait(pending, &lease, wanted),
-    }
+        Called::Later(pending) => wait(pending, &lease, wanted, &mut response),
+    };
+    answered.map(|()| response)
 }
 
-fn wait(mut pending: Pending, lease: &Lease, wanted: Wanted) -> Answered {
+fn wait(mut pending: Pending, lease: &Lease, wanted: Wanted, response: &mut Response) -> Answered {
     let waker = Unpark::this_thread();
     loop {
-        if let Some(answered) = call::poll(&mut pending, &waker, lease, wanted) {
+        if let Some(answered) = call::poll(&mut pending, &waker, lease, wanted, response) {
             return answered;
         }
         thread::park();
@@ -80,15 +81,8 @@ impl Job for Call {
         if ticket.given_up() {
             return;
         }
-        let answered = call(exchange, wanted);
-        let (answered, pipe) = match answered {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                let (body, pipe) = body.into_pipe();
-                (Ok(http::Response::from_parts(head, body)), pipe)
-            }
-            Err(failed) => (Err(failed), None),
-        };
+        let mut answered = call(exchange, wanted);
+        let pipe = answered.as_mut().ok().and_then(|response| response.body_mut().lay_pipe());
         ticket.answer(answered);
         if let Some(pipe) = pipe {
             pipe.pump();
@@ -105,7 +99,7 @@ impl Ticket {
         matches!(*self.lock(), State::GivenUp)
     }
 
-    fn answer(&self, answered: Answered) {
+    fn answer(&self, answered: Result<Response, Failed>) {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::GivenUp) {
             State::Waiting(waker) => {
@@ -121,21 +115,36 @@ impl Ticket {
     }
 }
 
-impl Future for Waiting {
-    type Output = Answered;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answered> {
+impl Waiting {
+    /// Looks for the answer, and fills it in.
+    pub(crate) fn poll(
+        &mut self,
+        context: &Context<'_>,
+        response: &mut Response,
+    ) -> Poll<Answered> {
         let mut state = self.ticket.lock();
         match std::mem::replace(&mut *state, State::GivenUp) {
-            State::Answered(answered) => return Poll::Ready(*answered),
+            State::Answered(answered) => {
+                return Poll::Ready(answered.map(|answered| take_over(response, answered)));
+            }
             _ => *state = State::Waiting(Some(context.waker().clone())),
         }
         drop(state);
-        match self.deadline.poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => Poll::Ready(Err(Failed::timed_out())),
-        }
+        self.deadline.poll(context).map(|()| Err(Failed::timed_out()))
     }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.exchange.mounted.lease
+    }
+}
+
+/// Puts a response that was made elsewhere where it stays; the request stays in hand.
+pub(crate) fn take_over(response: &mut Response, other: Response) {
+    let (head, body) = other.into_parts();
+    response.body_mut().take_over(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    *response.extensions_mut() = head.extensions;
 }
 
 impl Drop for Waiting {

@@ -20,16 +20,19 @@ use super::answer::Wanted;
 use super::data::Data;
 use super::pipe::Pipe;
 use super::place;
+use crate::duty::InHand;
 use crate::lease::Lease;
 use crate::plugin::generation::Generation;
 
 /// A response body.
 #[derive(Debug)]
-pub struct ReplyBody {
+pub(crate) struct ReplyBody {
     source: Source,
     /// Bytes that may still be sent, where the length is declared or known.
     left: Option<u64>,
     sent: u64,
+    /// The request this answers, in hand until the body was sent or dropped.
+    _in_hand: Option<InHand>,
 }
 
 #[derive(Debug)]
@@ -44,7 +47,7 @@ enum Source {
 /// Why a response is aborted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// The application failed within its body.
     #[error("the application failed within its body")]
     Application,
@@ -54,62 +57,60 @@ pub enum BodyError {
 }
 
 impl ReplyBody {
-    /// A body that an application gave.
+    /// No body, of an answer to a request in hand.
+    #[inline]
+    pub(crate) const fn none(in_hand: Option<InHand>) -> Self {
+        Self { source: Source::Over, left: None, sent: 0, _in_hand: in_hand }
+    }
+
+    /// Takes the body that an application gave; the request stays in hand.
     #[inline(always)]
-    pub(super) fn new(given: Given, declared: Option<u64>, lease: Lease) -> Self {
-        let sent = 0;
+    pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: Lease) {
         match given {
-            Given::Empty => Self { source: Source::Over, left: declared, sent }.checked_empty(),
+            // With a declared length it is short from the start, and hyper is told to abort.
+            Given::Empty => self.left = declared.filter(|length| *length > 0),
             Given::Whole(bytes) => {
-                let length = bytes.len() as u64;
-                let left = Some(declared.unwrap_or(length));
-                let limit = usize::try_from(left.unwrap_or(length)).unwrap_or(usize::MAX);
+                let length = declared.unwrap_or(bytes.len() as u64);
+                let limit = usize::try_from(length).unwrap_or(usize::MAX);
                 if limit < bytes.len() {
                     excess(&lease);
                 }
-                Self { source: Source::Whole(Data::library(bytes, limit, lease)), left, sent }
+                self.left = Some(length);
+                self.source = Source::Whole(Data::library(bytes, limit, lease));
             }
             Given::Stream(stream) => {
                 let exact = stream.size_hint().filter(|(least, most)| least == most);
-                let left = declared.or(exact.map(|(least, _)| least));
-                Self { source: Source::Stream(stream, lease), left, sent }
+                self.left = declared.or(exact.map(|(least, _)| least));
+                self.source = Source::Stream(stream, lease);
             }
         }
     }
 
-    /// No body.
-    #[inline]
-    pub(super) const fn none() -> Self {
-        Self { source: Source::Over, left: None, sent: 0 }
+    /// Takes over the body of a response that was made elsewhere; the request stays in hand.
+    pub(crate) fn take_over(&mut self, mut other: Self) {
+        std::mem::swap(&mut self.source, &mut other.source);
+        (self.left, self.sent) = (other.left, other.sent);
     }
 
     /// Bytes of the host.
     pub(crate) const fn host(bytes: Bytes) -> Self {
         let left = Some(bytes.len() as u64);
-        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0 }
+        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0, _in_hand: None }
     }
 
-    /// Splits a stream off, to be pulled on a pool's thread and read through a pipe.
-    pub(super) fn into_pipe(mut self) -> (Self, Option<Arc<Pipe>>) {
+    /// Lays a pipe for a stream, to be pulled on a pool's thread and read here.
+    pub(super) fn lay_pipe(&mut self) -> Option<Arc<Pipe>> {
         match std::mem::replace(&mut self.source, Source::Over) {
             Source::Stream(stream, lease) => {
                 let pipe = Pipe::new(stream, lease);
                 self.source = Source::Pipe(Arc::clone(&pipe));
-                (self, Some(pipe))
+                Some(pipe)
             }
             other => {
                 self.source = other;
-                (self, None)
+                None
             }
         }
-    }
-
-    /// An empty body with a declared length is short from the start; hyper is told to abort.
-    fn checked_empty(mut self) -> Self {
-        if self.left == Some(0) {
-            self.left = None;
-        }
-        self
     }
 
     fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Data, BodyError>>> {
@@ -170,7 +171,9 @@ pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
             hint.filter(|(least, most)| least == most).map(|(least, _)| least)
         }
     };
-    if wanted == Wanted::Head && let Some(length) = length {
+    if wanted == Wanted::Head
+        && let Some(length) = length
+    {
         headers.entry(CONTENT_LENGTH).or_insert(length.into());
     }
 }

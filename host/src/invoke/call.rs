@@ -16,20 +16,25 @@ use super::answer::{self, Answered, Failed, Wanted};
 use super::exchange::Exchange;
 use super::place;
 use crate::lease::Lease;
+use crate::message::Response;
 use crate::plugin::generation::Generation;
 
 /// What a call came to.
 #[derive(Debug)]
 pub(crate) enum Called {
-    /// The response, or why there is none.
+    /// The response was filled in, or why not.
     Answered(Answered),
     /// It will answer later.
     Later(Pending),
 }
 
-/// Calls the outermost member of the exchange's stack.
+/// Calls the outermost member of the exchange's stack, and fills its answer in where it stays.
 #[inline(always)]
-pub(crate) fn outermost(exchange: Arc<Exchange>, wanted: Wanted) -> Called {
+pub(crate) fn outermost(
+    exchange: Arc<Exchange>,
+    wanted: Wanted,
+    response: &mut Response,
+) -> Called {
     let lease = exchange.mounted.lease.clone();
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
@@ -40,7 +45,7 @@ pub(crate) fn outermost(exchange: Arc<Exchange>, wanted: Wanted) -> Called {
     // SAFETY: the handle is owned and passes; the reply is lent.
     let answer = unsafe { member(outermost, handle, Out::lend(&mut reply)) };
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
-    unsafe { conclude(answer, &reply, lease, wanted) }
+    unsafe { conclude(answer, &reply, lease, wanted, response) }
 }
 
 /// Calls one member of a stack.
@@ -63,17 +68,17 @@ pub(crate) fn poll(
     waker: &Waker,
     lease: &Lease,
     wanted: Wanted,
+    response: &mut Response,
 ) -> Option<Answered> {
     let mut scratch = Scratch::new();
     let mut reply = scratch.reply();
     let generation = lease.member(0).map_or(0, Generation::number);
-    let answer =
-        place::inside(generation, || pending.poll(waker, Out::lend(&mut reply)));
+    let answer = place::inside(generation, || pending.poll(waker, Out::lend(&mut reply)));
     if answer == code::PENDING {
         return None;
     }
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
-    match unsafe { conclude(answer, &reply, lease.clone(), wanted) } {
+    match unsafe { conclude(answer, &reply, lease.clone(), wanted, response) } {
         Called::Answered(answered) => Some(answered),
         Called::Later(_) => None,
     }
@@ -82,10 +87,16 @@ pub(crate) fn poll(
 /// # Safety
 /// `reply` was filled for `answer` by a member of the lease's stack, and nothing was taken yet.
 #[inline(always)]
-unsafe fn conclude(answer: u32, reply: &Reply, lease: Lease, wanted: Wanted) -> Called {
+unsafe fn conclude(
+    answer: u32,
+    reply: &Reply,
+    lease: Lease,
+    wanted: Wanted,
+    response: &mut Response,
+) -> Called {
     match answer {
         // SAFETY: the caller's promise.
-        code::READY => Called::Answered(unsafe { answer::response(reply, lease, wanted) }),
+        code::READY => Called::Answered(unsafe { answer::fill(reply, lease, wanted, response) }),
         code::PENDING if !reply.future.is_null() => {
             // SAFETY: ownership of the future came with the answer.
             Called::Later(unsafe { Pending::from_raw(reply.future) })

@@ -7,7 +7,7 @@ use crate::lease::Lease;
 
 /// One piece of a body. Bytes of a library hold a lease on it until the transport has taken them.
 #[derive(Debug)]
-pub struct Data(Piece);
+pub(crate) struct Data(Piece);
 
 #[derive(Debug)]
 enum Piece {

@@ -7,11 +7,11 @@
 
 use std::cell::RefCell;
 
+use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
     TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::HeaderMap;
 
 /// What a field needs besides being sent. The order is used: the greatest class of a head decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,15 +85,8 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove("trailers");
 }
 
-const HOP_BY_HOP: [HeaderName; 7] = [
-    CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+const HOP_BY_HOP: [HeaderName; 7] =
+    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 #[inline]
 fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), String> {
@@ -110,12 +103,10 @@ fn place(name: &[u8], value: &[u8]) -> usize {
 
 #[cold]
 fn parse(raw_name: &[u8], raw_value: &[u8]) -> Result<Parsed, String> {
-    let name = HeaderName::from_bytes(raw_name).map_err(|_| {
-        format!("the header name `{}` is not a token", raw_name.escape_ascii())
-    })?;
-    let value = HeaderValue::from_bytes(raw_value).map_err(|_| {
-        format!("the value of the header `{name}` has control characters")
-    })?;
+    let name = HeaderName::from_bytes(raw_name)
+        .map_err(|_| format!("the header name `{}` is not a token", raw_name.escape_ascii()))?;
+    let value = HeaderValue::from_bytes(raw_value)
+        .map_err(|_| format!("the value of the header `{name}` has control characters"))?;
     let special = name == CONTENT_LENGTH
         || HOP_BY_HOP.contains(&name)
         || ["keep-alive", "proxy-connection", "trailers"].contains(&name.as_str());
@@ -147,9 +138,14 @@ mod tests {
 
     #[test]
     fn what_splits_a_response_is_refused() {
-        for (name, value) in
-            [("X", "a\r\nSet-Cookie: b"), ("X", "a\nb"), ("X", "a\0"), ("X Y", "a"), ("", "a"), ("X:", "a")]
-        {
+        for (name, value) in [
+            ("X", "a\r\nSet-Cookie: b"),
+            ("X", "a\nb"),
+            ("X", "a\0"),
+            ("X Y", "a"),
+            ("", "a"),
+            ("X:", "a"),
+        ] {
             assert!(fields(&[(name, value)]).is_err(), "{name:?}: {value:?} was taken");
         }
         assert!(fields(&[("X", "tab\tis fine")]).is_ok());

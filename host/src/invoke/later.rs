@@ -1,7 +1,5 @@
 //! A call that answers later, polled on the core that received the request.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use dsgi::bridge::future::Pending;
@@ -11,6 +9,7 @@ use super::answer::{Answered, Failed, Wanted};
 use super::call;
 use crate::clock::Deadline;
 use crate::lease::Lease;
+use crate::message::Response;
 
 /// An async call under way. Dropping it cancels the call.
 #[derive(Debug)]
@@ -29,15 +28,22 @@ impl Later {
     }
 }
 
-impl Future for Later {
-    type Output = Answered;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answered> {
-        let Self { pending, lease, wanted, deadline } = &mut *self;
-        if let Some(answered) = call::poll(pending, context.waker(), lease, *wanted) {
-            return Poll::Ready(answered);
+impl Later {
+    /// Polls the call, and fills its answer in.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        response: &mut Response,
+    ) -> Poll<Answered> {
+        let Self { pending, lease, wanted, deadline } = self;
+        match call::poll(pending, context.waker(), lease, *wanted, response) {
+            Some(answered) => Poll::Ready(answered),
+            None => deadline.poll(context).map(|()| Err(Failed::timed_out())),
         }
-        deadline.poll(context).map(|()| Err(Failed::timed_out()))
+    }
+
+    pub(crate) const fn lease(&self) -> &Lease {
+        &self.lease
     }
 }
 

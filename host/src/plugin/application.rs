@@ -43,7 +43,7 @@ pub(crate) struct Start<'a> {
 /// Why an application did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The library was built against another version of the boundary.
     #[error("it was built for ABI {theirs}, this host speaks ABI {ours}")]
     Abi {

@@ -39,7 +39,7 @@ impl fmt::Display for Layout {
 /// Why a library did not open.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// The dynamic linker refused it.
     #[error("the dynamic linker refused it: {0}")]
     Linker(String),
@@ -58,9 +58,9 @@ impl OpenError {
     /// What the user can do about it.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
-            Self::Linker(text) if text.contains("undefined symbol") => {
-                Some(String::from("link what defines it into the library, or name it in a needed one"))
-            }
+            Self::Linker(text) if text.contains("undefined symbol") => Some(String::from(
+                "link what defines it into the library, or name it in a needed one",
+            )),
             Self::Proof(_) | Self::Layout(_) => Some(String::from(BUILD_AGAIN)),
             Self::Linker(_) | Self::Symbol => None,
         }

@@ -71,15 +71,15 @@ impl LoadError {
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::Artifact(error) => error.help(),
-            Self::PanicAbort(_) => Some(String::from(
-                "set `panic = \"unwind\"` in the profile that builds it",
-            )),
+            Self::PanicAbort(_) => {
+                Some(String::from("set `panic = \"unwind\"` in the profile that builds it"))
+            }
             Self::Layer(_) => Some(String::from("give the file of the application itself")),
             Self::Open { source, .. } => source.help(),
             Self::Start { source, .. } => source.help(),
-            Self::Probe { source: ProbeError::Refused(Refusal { help: Some(help), .. }), .. } => {
-                Some(help.clone())
-            }
+            Self::Probe {
+                source: ProbeError::Refused(Refusal { help: Some(help), .. }), ..
+            } => Some(help.clone()),
             Self::Probe { last_words, .. } if !last_words.is_empty() => {
                 Some(format!("its last words were: {last_words}"))
             }
@@ -89,10 +89,7 @@ impl LoadError {
 
     /// Whether the file was not so much wrong as too slow.
     pub(crate) const fn timed_out(&self) -> bool {
-        matches!(
-            self,
-            Self::Hung { .. } | Self::Probe { source: ProbeError::Hung { .. }, .. }
-        )
+        matches!(self, Self::Hung { .. } | Self::Probe { source: ProbeError::Hung { .. }, .. })
     }
 }
 
@@ -146,14 +143,15 @@ pub(crate) fn start(
     let (send, started) = mpsc::channel();
     let init = move || {
         crate::log::name(number, &name);
-        let start = Start { name: &name, config: &config, generation: number, purpose: purpose::SERVE };
+        let start =
+            Start { name: &name, config: &config, generation: number, purpose: purpose::SERVE };
         let made = library.start(start);
         let made = made.map(|application| {
             Generation::loaded(number, name, flavour, application, (library, artifact))
         });
         // After the deadline nobody takes it: it stays as it is, mapped and unused.
-        if let Err(mpsc::SendError(Ok(late))) = send.send(made) {
-            std::mem::forget(late);
+        if let Err(mpsc::SendError(late)) = send.send(made) {
+            Box::leak(Box::new(late));
         }
     };
     let thread = thread::Builder::new().name(String::from("init")).spawn(init);

@@ -144,9 +144,7 @@ impl From<String> for Refusal {
 pub(crate) fn probe(task: &Task, deadline: Duration) -> Verdict {
     match start(task) {
         Ok(child) => watch(child, deadline),
-        Err(error) => {
-            Verdict { result: Err(ProbeError::Start(error)), last_words: String::new() }
-        }
+        Err(error) => Verdict { result: Err(ProbeError::Start(error)), last_words: String::new() },
     }
 }
 

@@ -3,6 +3,10 @@
 //! A table belongs to whoever implements it. `size` says how many bytes of it the maker's
 //! release has; [`slot!`](crate::slot) reads a slot only within it, and an absent slot means the
 //! maker does not do this. Every `waker` is borrowed for the call; a maker that keeps it clones it.
+#![allow(
+    clippy::should_implement_trait,
+    reason = "the layout proof makes an accessor for each slot, also for one named `clone`"
+)]
 
 use super::grown::{Changes, Frame, Head, Reply, Value};
 use super::leaf::{Fault, Header, Str};

@@ -142,10 +142,13 @@ impl<T: Growable> Out<T> {
     /// Changes fields where they are; those that the lender's release has no room for are lost.
     ///
     /// # Safety
-    /// The pointer points to a struct of the lender's release with `size` set, and nobody else
-    /// uses it during the call.
+    /// The pointer is null, or points to a struct of the lender's release with `size` set, and
+    /// nobody else uses it during the call.
     #[inline]
     pub unsafe fn fill(self, change: impl FnOnce(&mut T)) {
+        if self.pointer.is_null() {
+            return;
+        }
         // SAFETY: `size` is the first field in every release; a lender of this release or a later
         // one lends a whole `T`.
         unsafe {

@@ -175,8 +175,8 @@ impl State {
 
     fn fill(&mut self, status: &str, headers: HeaderList<'_>) -> Result<()> {
         let (code, reason) = parse_status(status)?;
-        let length =
-            headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + reason.len();
+        let length = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            + reason.len();
         self.phase = Phase::Held;
         self.status = code;
         self.count = u32::try_from(headers.len()).unwrap_or(u32::MAX);

@@ -134,10 +134,8 @@ pub trait Form {
     const FLAVOUR: u32;
 
     /// Answers one request.
-    fn answer(
-        handle: Handle,
-        app: impl FnOnce(Environ, StartResponse) -> Self::Returned,
-    ) -> Called;
+    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> Self::Returned)
+    -> Called;
 }
 
 impl<I: IntoBody<Blocks: Send + 'static>> Form for Sync<I> {

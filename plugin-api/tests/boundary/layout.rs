@@ -9,7 +9,6 @@ use abi_stable::type_layout::{TLData, TLField, TLFields, TLFunction, TLPrimitive
 pub(crate) struct Described {
     pub(crate) kind: Kind,
     pub(crate) size: usize,
-    pub(crate) align: usize,
     pub(crate) members: Vec<Member>,
 }
 
@@ -34,7 +33,10 @@ pub(crate) struct Member {
 pub(crate) enum Of {
     Type(Text),
     /// Parameters with their names, and the answer.
-    Slot { parameters: Vec<(String, Text)>, answer: Text },
+    Slot {
+        parameters: Vec<(String, Text)>,
+        answer: Text,
+    },
     /// A type that the description leaves out, because it would come back to itself.
     Hidden,
 }
@@ -67,8 +69,7 @@ fn visit(layout: &'static TypeLayout, found: &mut BTreeMap<String, Described>) {
             return;
         }
         let members = fields.map(members).unwrap_or_default();
-        let (size, align) = (layout.size(), layout.alignment());
-        found.insert(name.to_owned(), Described { kind, size, align, members });
+        found.insert(name.to_owned(), Described { kind, size: layout.size(), members });
     }
     let inside = fields.map(|fields| fields.to_vec()).unwrap_or_default();
     for field in layout.phantom_fields().iter().chain(inside) {

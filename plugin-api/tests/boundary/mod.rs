@@ -1,5 +1,6 @@
 //! Everything that crosses, as the Rust compiler lays it out, for the tests of header and
 //! snapshot: each type with its fields, each number with its value.
+#![allow(dead_code, reason = "each test uses its part")]
 
 #[cfg(feature = "layout-proof")]
 pub(crate) mod layout;
@@ -148,8 +149,10 @@ fn numbers_of(source: &'static str) -> Vec<(String, u64)> {
             module = name;
         } else if line == "}" {
             module = "";
-        } else if let Some((name, value)) =
-            line.trim_start().strip_prefix("pub const ").and_then(|rest| rest.split_once(": u32 = "))
+        } else if let Some((name, value)) = line
+            .trim_start()
+            .strip_prefix("pub const ")
+            .and_then(|rest| rest.split_once(": u32 = "))
         {
             let value = value.trim_end_matches(';').parse().expect("a literal number");
             let path = if module.is_empty() { "" } else { "::" };

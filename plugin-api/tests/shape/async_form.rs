@@ -132,7 +132,10 @@ fn its_errors_and_panics_are_answers() {
         panic!("before there was a future")
     }
     assert_eq!(Host::new(link(error)).run(), Done::fault(404, "not here".to_owned()));
-    assert_eq!(Host::new(link(panics)).run(), Done::fault(500, "panicked: late at /outside".into()));
+    assert_eq!(
+        Host::new(link(panics)).run(),
+        Done::fault(500, "panicked: late at /outside".into())
+    );
     let text = "panicked: before there was a future";
     assert_eq!(Host::new(link(early)).run(), Done::fault(500, text.into()));
 }

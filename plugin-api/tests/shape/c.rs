@@ -44,9 +44,8 @@ fn the_sample_in_c_answers() {
     let init = Init { abi: ABI, purpose: purpose::SERVE, ..Init::absent() };
     let mut instance = Instance::absent();
     // SAFETY: both structs are lent.
-    let answer = unsafe {
-        table.init.expect("a mandatory slot")(In::lend(&init), Out::lend(&mut instance))
-    };
+    let answer =
+        unsafe { table.init.expect("a mandatory slot")(In::lend(&init), Out::lend(&mut instance)) };
     assert_eq!(answer, answer::READY);
     let done = Host::new(App::new(table, instance.app)).run();
     let content_type = ("content-type".to_owned(), "text/plain; charset=utf-8".to_owned());

@@ -3,7 +3,6 @@
 mod exchange;
 mod received;
 
-use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -187,7 +186,12 @@ impl Drop for Host {
 
 impl Request {
     /// Calls the application at `depth` of the stack.
-    fn call(&self, depth: usize, handle: *mut dsgi::abi::object::Exchange, reply: Out<grown::Reply>) -> u32 {
+    fn call(
+        &self,
+        depth: usize,
+        handle: *mut dsgi::abi::object::Exchange,
+        reply: Out<grown::Reply>,
+    ) -> u32 {
         let app = &self.stack[depth];
         let call = app.table.call.expect("a call function");
         // SAFETY: the application is alive; the handle passes, the reply is lent.
@@ -260,6 +264,3 @@ impl Ends {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
-
-/// A queue that hands its parts out in order.
-pub(crate) type Queue<T> = VecDeque<T>;

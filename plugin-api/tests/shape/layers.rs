@@ -25,8 +25,7 @@ use crate::host::{App, Done, Ends, Host, Input, Part, Started, poll};
 /// A layer without state of its own.
 fn layer(call: unsafe extern "C" fn(*mut c_void, *mut Exchange, Out<Reply>) -> u32) -> App {
     const unsafe extern "C" fn nothing(_: *mut c_void) {}
-    let table =
-        AppTable { abi: ABI, call: Some(call), drop: Some(nothing), ..AppTable::absent() };
+    let table = AppTable { abi: ABI, call: Some(call), drop: Some(nothing), ..AppTable::absent() };
     App::new(table, std::ptr::null_mut())
 }
 

@@ -56,11 +56,24 @@ fn blocks_are_pulled_one_by_one_and_the_end_is_told_with_their_length() {
 
 #[test]
 fn a_body_of_any_kind_is_told_its_end() {
-    let bodies: [(fn() -> Body, &[&str], u64); 4] = [
+    type Case = (fn() -> Body, &'static [&'static str], u64);
+    let bodies: [Case; 4] = [
         (Body::empty, &[], 0),
         (|| Body::from("whole"), &["whole"], 5),
         (|| Body::blocks(["", ""]), &[], 0),
-        (|| Body::poll_blocks({ let mut left = 2; move |_| { left -= 1; Poll::Ready((left >= 0).then(|| "tick".into())) } }), &["tick", "tick"], 8),
+        (
+            || {
+                Body::poll_blocks({
+                    let mut left = 2;
+                    move |_| {
+                        left -= 1;
+                        Poll::Ready((left >= 0).then(|| "tick".into()))
+                    }
+                })
+            },
+            &["tick", "tick"],
+            8,
+        ),
     ];
     for (body, blocks, sent) in bodies {
         let ends = Ends::default();
@@ -230,9 +243,8 @@ fn a_panic_at_the_end_keeps_nothing_else_from_ending() {
     let host = Host::new(link(move |environ: Environ, start_response: StartResponse| {
         start_response("200 OK", &[TYPE])?;
         let bang = Bang("dropping the iterator");
-        let blocks = ["a", "b"].into_iter().map(move |block| {
+        let blocks = ["a", "b"].into_iter().inspect(move |_| {
             let _ = (&bang, &environ);
-            block
         });
         Ok(Body::blocks(blocks)
             .on_close(told.tell())
@@ -249,9 +261,8 @@ fn a_panic_in_a_drop_inside_of_the_call_is_an_answer() {
     let host = Host::new(link(|_: Environ, start_response: StartResponse| {
         start_response("200 OK", &[TYPE])?;
         let bang = Bang("dropping the only block's iterator");
-        Ok(["a"].into_iter().map(move |block| {
+        Ok(["a"].into_iter().inspect(move |_| {
             let _ = &bang;
-            block
         }))
     }));
     assert_eq!(host.run(), fault(500, "panicked: dropping the only block's iterator"));

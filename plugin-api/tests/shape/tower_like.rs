@@ -58,7 +58,11 @@ impl Pull for Shout {
     fn close(self: Box<Self>, _: Outcome, _: u64) {}
 }
 
-unsafe extern "C" fn call(_: *mut c_void, exchange: *mut Exchange, reply: Out<grown::Reply>) -> u32 {
+unsafe extern "C" fn call(
+    _: *mut c_void,
+    exchange: *mut Exchange,
+    reply: Out<grown::Reply>,
+) -> u32 {
     // SAFETY: the exchange passes to this call.
     let handle = unsafe { Handle::from_raw(exchange) }.expect("an exchange");
     let future = future::make(serve(handle));
@@ -69,8 +73,7 @@ unsafe extern "C" fn call(_: *mut c_void, exchange: *mut Exchange, reply: Out<gr
 
 fn app(call: unsafe extern "C" fn(*mut c_void, *mut Exchange, Out<grown::Reply>) -> u32) -> App {
     const unsafe extern "C" fn nothing(_: *mut c_void) {}
-    let table =
-        AppTable { abi: ABI, call: Some(call), drop: Some(nothing), ..AppTable::absent() };
+    let table = AppTable { abi: ABI, call: Some(call), drop: Some(nothing), ..AppTable::absent() };
     App::new(table, std::ptr::null_mut())
 }
 

@@ -6,10 +6,7 @@
 
 use dsgi::{Environ, StartResponse};
 
-async fn app(
-    mut environ: Environ,
-    start_response: StartResponse,
-) -> dsgi::Result<[String; 1]> {
+async fn app(mut environ: Environ, start_response: StartResponse) -> dsgi::Result<[String; 1]> {
     let mut length = 0;
     while let Some(block) = environ.input().next().await? {
         length += block.bytes().len();

@@ -10,8 +10,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Answers;
-use super::duty::{Duties, Duty, Verdict};
 use super::socket::{Protocol, Socket};
+use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::site::Site;

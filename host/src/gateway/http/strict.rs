@@ -56,11 +56,7 @@ impl Refusal {
 
 /// Checks what hyper has parsed.
 #[inline]
-pub(super) fn check(
-    head: &Parts,
-    body: Framing,
-    target_bytes: usize,
-) -> Result<(), Refusal> {
+pub(super) fn check(head: &Parts, body: Framing, target_bytes: usize) -> Result<(), Refusal> {
     if head.method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
@@ -145,7 +141,12 @@ fn coding(head: &Parts) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
-    fn checked(version: Version, method: &str, target: &str, fields: &[(&str, &str)]) -> Option<Refusal> {
+    fn checked(
+        version: Version,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+    ) -> Option<Refusal> {
         let mut request = http::Request::builder().version(version).method(method).uri(target);
         for (name, value) in fields {
             request = request.header(*name, *value);

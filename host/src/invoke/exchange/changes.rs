@@ -87,8 +87,8 @@ impl Draft {
                 self.target(&path, None).map_err(|()| refused("it is not a path"))?;
             }
             ("SCRIPT_NAME", Some(value)) => {
-                let script = String::from_utf8(value.to_vec())
-                    .map_err(|_| refused("it is not UTF-8"))?;
+                let script =
+                    String::from_utf8(value.to_vec()).map_err(|_| refused("it is not UTF-8"))?;
                 let rest = self.head.uri.path().get(self.script_length..).unwrap_or_default();
                 let escaped = percent_encode(script.as_bytes(), PATH).to_string();
                 let path = format!("{escaped}{rest}");

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use dsgi::abi::grown::{Head, head_flag};
-use dsgi::abi::leaf::{Header, Str};
 use dsgi::abi::known;
+use dsgi::abi::leaf::{Header, Str};
 use dsgi::abi::pointer::{Growable, In};
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Version, uri};
@@ -55,7 +55,8 @@ impl View {
         let variables: Vec<Header> =
             exchange.variables.iter().map(|(name, value)| row(name, value)).collect();
         let length = content_length(exchange);
-        let run = if exchange.mounted.lease.members().is_empty() { 0 } else { head_flag::MULTITHREAD };
+        let run =
+            if exchange.mounted.lease.members().is_empty() { 0 } else { head_flag::MULTITHREAD };
         let head = Head {
             protocol: protocol(exchange.head.version),
             flags: run | length.map_or(0, |_| head_flag::LENGTH),

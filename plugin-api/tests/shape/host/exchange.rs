@@ -1,5 +1,6 @@
 //! The exchange as this host makes it: one handle per holder, each counted.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -14,7 +15,7 @@ use dsgi::bridge::bytes::{SharedBytes, fault};
 use dsgi::bridge::waker;
 use dsgi::slot;
 
-use super::{Queue, Request, lock};
+use super::{Mutex, Request, lock};
 
 /// One handle.
 #[repr(C)]
@@ -28,7 +29,7 @@ pub(crate) struct Made {
     head: Head,
     _rows: [Vec<Header>; 2],
     /// A body that a layer put in the client's place.
-    input: Option<Arc<super::Mutex<Stream>>>,
+    input: Option<Arc<Mutex<Stream>>>,
 }
 
 /// What the head points to.
@@ -52,7 +53,7 @@ impl Default for Texts {
 
 /// The request body: what has arrived, and who waits for more.
 pub(crate) struct Input {
-    pub(super) parts: Queue<Part>,
+    pub(super) parts: VecDeque<Part>,
     pub(super) waker: Option<Waker>,
     owner: Option<*const Made>,
 }
@@ -85,7 +86,7 @@ fn make_of(
     request: &Arc<Request>,
     depth: usize,
     texts: Arc<Texts>,
-    input: Option<Arc<super::Mutex<Stream>>>,
+    input: Option<Arc<Mutex<Stream>>>,
 ) -> *mut Exchange {
     let row = |(name, value): &(String, String)| Header {
         id: 0,
@@ -255,11 +256,7 @@ fn trailers(fields: Vec<(String, Vec<u8>)>) -> (u32, Frame) {
 
 /// # Safety
 /// Waker and frame are lent for this call.
-unsafe fn read_replaced(
-    input: &mut Stream,
-    lent: *const object::Waker,
-    frame: Out<Frame>,
-) -> u32 {
+unsafe fn read_replaced(input: &mut Stream, lent: *const object::Waker, frame: Out<Frame>) -> u32 {
     // SAFETY: lent for this call.
     let waker = unsafe { waker::borrow(lent) };
     let pulled = input.pull(waker.as_deref());
@@ -293,12 +290,13 @@ unsafe extern "C" fn derive(
     let changes = unsafe { changes.read() };
     let input = (!changes.input.is_null())
         // SAFETY: it passes to the host, whatever the host answers.
-        .then(|| Arc::new(super::Mutex::new(unsafe { Stream::from_raw(changes.input) })));
+        .then(|| Arc::new(Mutex::new(unsafe { Stream::from_raw(changes.input) })));
     let mut texts = (*made.texts).clone();
     // SAFETY: lent for this call.
     for row in unsafe { rows(changes.variables, changes.variable_count, changes.variable_stride) } {
         // SAFETY: as above.
-        let (name, value) = unsafe { (text(row.name), (!row.value.ptr.is_null()).then(|| text(row.value))) };
+        let (name, value) =
+            unsafe { (text(row.name), (!row.value.ptr.is_null()).then(|| text(row.value))) };
         if let Err(reason) = texts.change(&name, value) {
             // SAFETY: lent for this call.
             unsafe { why.write(fault(500, reason)) };

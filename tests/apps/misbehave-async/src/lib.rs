@@ -29,11 +29,7 @@ impl AsyncApplication for Async {
         Misbehave::init(config, purpose).map(Self)
     }
 
-    async fn call(
-        &self,
-        environ: Environ,
-        start_response: StartResponse,
-    ) -> dsgi::Result<Body> {
+    async fn call(&self, environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
         match environ.get("PATH_INFO") {
             Some("/never/answers") => {
                 let _dropped = Dropped;

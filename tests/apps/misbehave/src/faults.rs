@@ -168,7 +168,8 @@ fn decode(text: &str) -> dsgi::Result<String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
-        let (digits, rest) = part.split_at_checked(2).ok_or_else(|| Error::new("half an escape"))?;
+        let (digits, rest) =
+            part.split_at_checked(2).ok_or_else(|| Error::new("half an escape"))?;
         bytes.push(u8::from_str_radix(digits, 16)?);
         bytes.extend_from_slice(rest.as_bytes());
     }

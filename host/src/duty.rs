@@ -1,4 +1,4 @@
-//! What a connection owes us, watched without a timer of its own.
+//! What a connection owes us, watched without a timer of its own, for every gateway.
 //!
 //! Request and socket bump counters; at each tick of the clock all connections are looked at, and
 //! those that have made no progress for too long are ended. A limit is therefore kept to a tick,
@@ -43,7 +43,7 @@ pub(crate) struct InHand(Arc<Duty>);
 impl Duty {
     /// A request head has arrived.
     #[inline]
-    pub(super) fn begin(self: &Arc<Self>) -> InHand {
+    pub(crate) fn begin(self: &Arc<Self>) -> InHand {
         bump(&self.requests);
         bump(&self.in_hand);
         InHand(Arc::clone(self))
@@ -51,25 +51,25 @@ impl Duty {
 
     /// The client has sent something.
     #[inline]
-    pub(super) fn read(&self) {
+    pub(crate) fn read(&self) {
         bump(&self.reads);
     }
 
     /// The client has taken something.
     #[inline]
-    pub(super) fn wrote(&self) {
+    pub(crate) fn wrote(&self) {
         bump(&self.writes);
         self.blocked.store(0, Ordering::Relaxed);
     }
 
     /// The client takes nothing.
     #[inline]
-    pub(super) fn blocked(&self) {
+    pub(crate) fn blocked(&self) {
         self.blocked.store(1, Ordering::Relaxed);
     }
 
     #[inline]
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self.verdict.load(Ordering::Relaxed) {
             0 => Verdict::Serve,
             1 => Verdict::Finish,
@@ -97,7 +97,11 @@ impl Duty {
             return Phase::Working { requests, reads, writes };
         }
         let settled = self.reads_settled.load(Ordering::Relaxed);
-        if requests == 0 || reads != settled { Phase::Head(requests) } else { Phase::Idle(requests) }
+        if requests == 0 || reads != settled {
+            Phase::Head(requests)
+        } else {
+            Phase::Idle(requests)
+        }
     }
 }
 
@@ -152,7 +156,7 @@ impl Duties {
     }
 
     /// Watches a connection until its task drops its duty.
-    pub(super) fn watch(&self, duty: &Arc<Duty>, waker: Waker) {
+    pub(crate) fn watch(&self, duty: &Arc<Duty>, waker: Waker) {
         let phase = duty.phase();
         let watched = Watched { duty: Arc::clone(duty), waker, phase, ticks: 0 };
         let mut connections = self.lock();

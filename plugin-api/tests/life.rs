@@ -1,0 +1,200 @@
+//! The life of an application through its table: init, drain, resume, shutdown, drop, and the
+//! host's log from the first to the last of them.
+//!
+//! The panic hook belongs to the process, so this is a test program of its own, and one test.
+#![allow(unsafe_code, reason = "the host's side of the table is played here")]
+
+use std::ffi::c_void;
+use std::panic;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dsgi::abi::app::AppTable;
+use dsgi::abi::grown::{Init, Instance, previous, purpose};
+use dsgi::abi::leaf::Str;
+use dsgi::abi::object::HostTable;
+use dsgi::abi::pointer::{Growable, In, Out};
+use dsgi::abi::{ABI, answer};
+use dsgi::bridge::bytes::read_fault;
+use dsgi::export::{AsyncType, SyncType, report, table};
+use dsgi::{Application, AsyncApplication, Body, Environ, Error, Purpose, StartResponse};
+
+/// What happened, in order: calls of the application, and lines of the host's log.
+static EVENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn event(text: impl Into<String>) {
+    EVENTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text.into());
+}
+
+fn events() -> Vec<String> {
+    std::mem::take(&mut EVENTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+#[derive(serde::Deserialize)]
+struct Config {
+    mood: String,
+}
+
+struct Shop {
+    mood: String,
+}
+
+impl Shop {
+    fn new(config: Config, purpose: Purpose) -> dsgi::Result<Self> {
+        match config.mood.as_str() {
+            "closed" => Err(Error::status(503, "closed for today")),
+            "panic" => panic!("no shop"),
+            _ => {
+                event(format!("init {purpose:?} {:?}", dsgi::purpose()));
+                Ok(Self { mood: config.mood })
+            }
+        }
+    }
+
+    fn step(&self, step: &str) {
+        event(step);
+        assert!(self.mood != "grim", "grim {step}");
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.step("drop");
+    }
+}
+
+impl Application for Shop {
+    type Config = Config;
+
+    fn init(config: Config, purpose: Purpose) -> dsgi::Result<Self> {
+        Self::new(config, purpose)
+    }
+
+    fn call(&self, _: Environ, _: StartResponse) -> dsgi::Result<Body> {
+        Ok(Body::empty())
+    }
+
+    fn drain(&self, deadline: Duration) {
+        self.step(&format!("drain {deadline:?}"));
+    }
+
+    fn resume(&self) {
+        self.step("resume");
+    }
+
+    fn shutdown(&self) {
+        self.step("shutdown");
+    }
+}
+
+/// The same type by the other door.
+struct Later(Shop);
+
+impl AsyncApplication for Later {
+    type Config = Config;
+
+    fn init(config: Config, purpose: Purpose) -> dsgi::Result<Self> {
+        Shop::new(config, purpose).map(Self)
+    }
+
+    async fn call(&self, _: Environ, _: StartResponse) -> dsgi::Result<Body> {
+        Ok(Body::empty())
+    }
+
+    fn drain(&self, deadline: Duration) {
+        self.0.drain(deadline);
+    }
+
+    fn resume(&self) {
+        self.0.resume();
+    }
+
+    fn shutdown(&self) {
+        self.0.shutdown();
+    }
+}
+
+unsafe extern "C" fn log(generation: u64, level: u32, target: Str, text: Str) {
+    // SAFETY: both are lent for this call.
+    let (target, text) = unsafe { (target.bytes(), text.bytes()) };
+    let first = String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned();
+    // The place is where this file has a line, and changes with it.
+    let text = match (first.split_once(" at "), first.split_once(": ")) {
+        (Some((before, _)), Some((_, after))) => format!("{before} somewhere: {after}"),
+        _ => first,
+    };
+    event(format!("log {generation} {level} {}: {text}", String::from_utf8_lossy(target)));
+}
+
+fn init(table: &AppTable, config: &str) -> Result<*mut c_void, (u16, String)> {
+    let host = HostTable { log: Some(log), ..HostTable::absent() };
+    let init = Init {
+        abi: ABI,
+        purpose: purpose::SERVE,
+        previous: previous::RUNNING,
+        generation: 3,
+        config: Str::lend(config.as_bytes()),
+        host: In::lend(&host),
+        ..Init::absent()
+    };
+    let mut instance = Instance::absent();
+    // SAFETY: both structs are lent.
+    let answer =
+        unsafe { table.init.expect("a mandatory slot")(In::lend(&init), Out::lend(&mut instance)) };
+    match answer {
+        answer::READY => Ok(instance.app),
+        // SAFETY: ownership came with the answer.
+        answer::ERROR => Err(unsafe { read_fault(instance.fault) }),
+        other => panic!("the answer {other}"),
+    }
+}
+
+fn live(table: &AppTable, mood: &str) -> Vec<String> {
+    let app = init(table, &format!(r#"{{"mood": "{mood}"}}"#)).expect("it starts");
+    // SAFETY: just made; given up by the last call.
+    unsafe {
+        table.drain.expect("a slot")(app, 1_500);
+        table.resume.expect("a slot")(app);
+        table.shutdown.expect("a slot")(app);
+        table.drop.expect("a slot")(app);
+    }
+    report("after the end");
+    events()
+}
+
+#[test]
+fn an_application_lives_through_its_table() {
+    let tables =
+        [table::<SyncType<Shop>>(std::ptr::null()), table::<AsyncType<Later>>(std::ptr::null())];
+    for table in tables {
+        let begins = "init Serve(Running) Serve(Running)";
+        let calm = [begins, "drain 1.5s", "resume", "shutdown", "drop"];
+        assert_eq!(live(&table, "calm"), calm);
+
+        // A panic in any step is told twice: with its place, and with the step; work goes on.
+        let told = |step: &str, name: &str| {
+            [
+                step.to_owned(),
+                format!("log 3 1 dsgi: panicked somewhere: grim {step}"),
+                format!("log 3 1 dsgi: panicked in {name}: grim {step}"),
+            ]
+        };
+        let mut grim = vec![begins.to_owned()];
+        grim.extend(told("drain 1.5s", "drain"));
+        grim.extend(told("resume", "resume"));
+        grim.extend(told("shutdown", "shutdown"));
+        grim.extend(told("drop", "drop"));
+        assert_eq!(live(&table, "grim"), grim);
+
+        let refused = |config: &str| init(&table, config).map(|_| ()).unwrap_err();
+        assert_eq!(refused(r#"{"mood": "closed"}"#), (503, "closed for today".to_owned()));
+        assert_eq!(refused("{}"), (500, "config: missing field `mood`".to_owned()));
+        assert_eq!(events(), Vec::<String>::new());
+        assert_eq!(refused(r#"{"mood": "panic"}"#), (500, "panicked: no shop".to_owned()));
+        assert_eq!(events(), ["log 3 1 dsgi: panicked somewhere: no shop"]);
+        // Nothing was made, so nothing of the library is left in the process.
+        report("after a failed init");
+        drop(panic::catch_unwind(|| panic!("nobody's")));
+        assert_eq!(events(), Vec::<String>::new());
+    }
+}
