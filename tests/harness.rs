@@ -6,10 +6,12 @@
 #![allow(dead_code, reason = "a tool of the tests may be there before its first use")]
 
 pub(crate) mod client;
+pub(crate) mod frames;
 pub(crate) mod host;
 pub(crate) mod http2;
 pub(crate) mod libraries;
 pub(crate) mod linked;
+pub(crate) mod misbehaving;
 pub(crate) mod output;
 pub(crate) mod refusal;
 pub(crate) mod skip;

@@ -5,7 +5,11 @@
 
 // Children, clients and libraries that the tests share.
 mod harness;
+// HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
+mod http;
 // Library files with some bytes changed: refused in one line, or serving the right bytes.
 mod mutations;
+// What the README tells a newcomer to type.
+mod readme;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.
 mod tidy;

@@ -5,6 +5,7 @@
 //! not need that: they are checked at each tick, and are kept to a tick longer at most.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -26,8 +27,8 @@ struct Alarm {
     waker: Mutex<Waker>,
 }
 
-/// Starts the clock once for the process; `each` runs at every tick from then on.
-pub(crate) fn start(each: impl Fn() + Send + 'static) -> std::io::Result<()> {
+/// Starts the clock once for the process; `each` runs at every tick until it breaks off.
+pub(crate) fn start(each: impl Fn() -> ControlFlow<()> + Send + 'static) -> std::io::Result<()> {
     let first = STARTED.set(()).is_ok();
     let tick = move || {
         loop {
@@ -35,7 +36,9 @@ pub(crate) fn start(each: impl Fn() + Send + 'static) -> std::io::Result<()> {
             if first {
                 ring(TICKS.fetch_add(1, Ordering::Relaxed) + 1);
             }
-            each();
+            if each().is_break() && !first {
+                return;
+            }
         }
     };
     thread::Builder::new().name(String::from("clock")).spawn(tick).map(drop)
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_deadline_wakes_whoever_polled_it_last() {
-        start(|| {}).unwrap();
+        start(|| ControlFlow::Break(())).unwrap();
         let waker = Arc::new(Unpark(thread::current())).into();
         let mut deadline = Deadline::new(Duration::from_millis(1));
         assert!(deadline.poll(&Context::from_waker(Waker::noop())).is_pending());

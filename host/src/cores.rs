@@ -1,14 +1,14 @@
 //! The threads that serve connections: one for each core, each with its own runtime.
 
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
@@ -22,6 +22,8 @@ pub(crate) struct Core {
     duties: Arc<Duties>,
     load: Arc<AtomicUsize>,
     pulse: &'static Pulse,
+    /// The thread ends when this is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 /// All cores.
@@ -87,6 +89,7 @@ impl Core {
     fn start(number: usize, plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
         let duties = Arc::new(Duties::new(Arc::clone(limits)));
         let (send, receive) = mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel();
         thread::Builder::new().name(format!("core {number}")).spawn(move || {
             let pulse = place::become_core();
             let runtime = match Builder::new_current_thread().enable_io().build() {
@@ -95,11 +98,12 @@ impl Core {
             };
             // The receiver waits until it has this.
             let _ = send.send(Ok((runtime.handle().clone(), pulse)));
-            runtime.block_on(pending::<()>());
+            // An error says that the core was dropped, which is what it waits for.
+            let _ = runtime.block_on(stopped);
         })?;
         let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;
         let (site, load) = (Arc::new(plan.for_core()), Arc::default());
-        Ok(Self { runtime, site, duties, load, pulse })
+        Ok(Self { runtime, site, duties, load, pulse, _stop: stop })
     }
 
     /// Runs a connection's future on this core.

@@ -13,6 +13,11 @@
 //! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: protocols, sockets, threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: the whole |
 
+#[cfg(all(target_os = "linux", target_feature = "crt-static"))]
+compile_error!(
+    "a statically linked host cannot load libraries: build it without `-C target-feature=+crt-static`"
+);
+
 mod apps;
 mod cli;
 mod clock;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -134,7 +135,13 @@ impl Server {
         let cores = Arc::new(Cores::start(&plan, &limits)?);
         watchdog::start(cores.pulses())?;
         let ticking = Arc::downgrade(&cores);
-        clock::start(move || ticking.upgrade().map_or((), |cores| cores.tick()))?;
+        clock::start(move || match ticking.upgrade() {
+            Some(cores) => {
+                cores.tick();
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        })?;
         runtime.block_on(async {
             let mut accepting = JoinSet::new();
             for listener in listeners {

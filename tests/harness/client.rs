@@ -69,6 +69,12 @@ impl Connection {
         Self { stream, unread: Vec::new() }
     }
 
+    /// The same connection again, so that one thread may send while another one reads.
+    pub(crate) fn second(&self) -> Self {
+        let stream = self.stream.try_clone().expect("a second descriptor");
+        Self { stream, unread: Vec::new() }
+    }
+
     /// Sends `raw`; a peer that no longer reads fails the test.
     pub(crate) fn send(&mut self, raw: impl AsRef<[u8]>) {
         self.try_send(raw).expect("the peer takes the bytes");
@@ -174,6 +180,17 @@ impl Connection {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Waits for the end of the connection, also one with bytes of ours that nobody has read, and
+    /// returns what came before it.
+    pub(crate) fn rest(&mut self) -> Result<Vec<u8>> {
+        match self.read_to_end() {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                Ok(std::mem::take(&mut self.unread))
+            }
+            rest => rest,
         }
     }
 

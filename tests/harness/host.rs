@@ -36,8 +36,13 @@ impl Launch {
     /// The binary that cargo built for these tests. Its temporary files lie in a folder of its
     /// own, removed with it; variables of this process that would configure it are taken away.
     pub(crate) fn new() -> Self {
+        Self::program(env!("CARGO_BIN_EXE_host"))
+    }
+
+    /// Another program that becomes the host, as `cargo run` does.
+    pub(crate) fn program(program: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("DSGI_") || name == "GATEWAY_INTERFACE" {
                 command.env_remove(name);

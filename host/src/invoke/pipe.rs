@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::thread;
+use std::thread::{self, Thread};
 
 use bytes::Buf;
 use dsgi::Outcome;
@@ -33,6 +33,8 @@ struct State {
     untaken: usize,
     end: Option<Result<(), BodyError>>,
     reader: Option<Waker>,
+    /// The thread that pulls, while it waits for a body that says it is not ready.
+    puller: Option<Thread>,
 }
 
 /// Who has the application's body.
@@ -55,6 +57,7 @@ impl Pipe {
             untaken: 0,
             end: None,
             reader: None,
+            puller: None,
         };
         Arc::new(Self { state: Mutex::new(state), lease })
     }
@@ -70,14 +73,13 @@ impl Pipe {
         loop {
             let pulled = match stream.pull(Some(&waker)) {
                 Poll::Ready(pulled) => pulled.and_then(|piece| read(piece, &self.lease)),
-                Poll::Pending => {
-                    thread::park();
-                    continue;
-                }
+                Poll::Pending => match self.rest() {
+                    Some((outcome, sent)) => return stream.close(outcome, sent),
+                    None => continue,
+                },
             };
             let mut state = self.lock();
-            if let Holder::Ending(outcome, sent) = state.stream {
-                state.stream = Holder::Closed;
+            if let Some((outcome, sent)) = state.ending() {
                 drop(state);
                 return stream.close(outcome, sent);
             }
@@ -89,6 +91,18 @@ impl Pipe {
             }
             state.wake();
         }
+    }
+
+    /// Waits until the body or its reader has something to say; how to end, if that is it.
+    fn rest(&self) -> Option<(Outcome, u64)> {
+        let mut state = self.lock();
+        let ending = state.ending();
+        if ending.is_none() {
+            state.puller = Some(thread::current());
+            drop(state);
+            thread::park();
+        }
+        ending
     }
 
     /// The next piece for the reader; lets a thread go on when there is room again.
@@ -124,7 +138,12 @@ impl Pipe {
                     None => Box::new(close).run(),
                 }
             }
-            Holder::Pulled => state.stream = Holder::Ending(outcome, sent),
+            Holder::Pulled => {
+                state.stream = Holder::Ending(outcome, sent);
+                if let Some(puller) = state.puller.take() {
+                    puller.unpark();
+                }
+            }
             Holder::Ending(..) | Holder::Closed => {}
         }
     }
@@ -135,6 +154,13 @@ impl Pipe {
 }
 
 impl State {
+    /// How the body is to end, if its reader is done; whoever pulls it then closes it.
+    fn ending(&mut self) -> Option<(Outcome, u64)> {
+        let Holder::Ending(outcome, sent) = self.stream else { return None };
+        self.stream = Holder::Closed;
+        Some((outcome, sent))
+    }
+
     /// Takes a pulled piece in; true when it was the last.
     fn take_in(&mut self, pulled: Option<Result<Data, BodyError>>) -> bool {
         match pulled {

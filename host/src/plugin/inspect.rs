@@ -12,6 +12,7 @@ mod dynamic;
 mod glibc;
 mod image;
 mod kind;
+mod relocations;
 mod symbols;
 mod unfit;
 mod versions;
@@ -102,6 +103,8 @@ fn inspect_for(glibc: Option<Glibc>, bytes: &[u8]) -> Result<Facts, Unfit> {
     let dynamic = Dynamic::parse(&image)?;
     let symbols = dynamic.symbols(&image)?;
     symbols.require_table(&image)?;
+    dynamic.check_versions(&image, symbols.count())?;
+    relocations::check(&dynamic, &image, symbols.count())?;
     let descriptor = Descriptor::read(&image)?;
     let required = dynamic.required_glibc(&image)?;
     if let (Some(required), Some(found)) = (required, glibc)

@@ -56,6 +56,11 @@ impl<'data> Dynamic<'data> {
         self.flags(elf::DT_FLAGS_1) & elf::DF_1_NODELETE.0 != 0
     }
 
+    /// Whether the linker may write to segments that are read-only.
+    pub(super) fn relocates_text(&self) -> bool {
+        self.value(elf::DT_TEXTREL).is_some() || self.flags(elf::DT_FLAGS) & elf::DF_TEXTREL.0 != 0
+    }
+
     pub(super) fn tls(&self) -> Tls {
         let is_static = self.flags(elf::DT_FLAGS) & elf::DF_STATIC_TLS.0 != 0;
         if is_static { Tls::Static } else { Tls::OnDemand }
@@ -70,6 +75,29 @@ impl<'data> Dynamic<'data> {
             .read_slice_at(0, self.symbol_count(image)?)
             .map_err(|()| Unfit::damaged("its symbol table is longer than its segment"))?;
         Ok(Symbols::new(symbols, self.strings))
+    }
+
+    /// The linker takes each symbol's version from a table of its own, by a number that it does not
+    /// check.
+    pub(super) fn check_versions(&self, image: &Image<'data>, count: usize) -> Result<(), Unfit> {
+        let Some(address) = self.value(elf::DT_VERSYM) else { return Ok(()) };
+        let highest = |tag, of: fn(&[u8]) -> Option<u16>| {
+            let highest = |address| image.at(address).and_then(of).ok_or_else(no_versions);
+            self.value(tag).map(highest)
+        };
+        let needed = highest(elf::DT_VERNEED, versions::highest_needed).transpose()?;
+        let defined = highest(elf::DT_VERDEF, versions::highest_defined).transpose()?;
+        let Some(highest) = needed.max(defined) else { return Ok(()) };
+        let bytes = image.at(address).ok_or_else(no_versions)?;
+        let symbols: &[elf::Versym<NativeEndian>] =
+            bytes.read_slice_at(0, count).map_err(|()| no_versions())?;
+        let is_there = |symbol: &elf::Versym<NativeEndian>| {
+            symbol.0.get(ENDIAN).index().0 <= highest.max(elf::VER_NDX_GLOBAL.0)
+        };
+        match symbols.iter().all(is_there) {
+            true => Ok(()),
+            false => Err(Unfit::damaged("a symbol has a version that is not there")),
+        }
     }
 
     /// The newest `GLIBC_x.y` among the versions it needs; it runs on no older glibc.
@@ -92,7 +120,7 @@ impl<'data> Dynamic<'data> {
         let names = image
             .at(address)
             .and_then(names)
-            .ok_or_else(|| Unfit::damaged("its table of symbol versions cannot be read"))?;
+            .ok_or_else(no_versions)?;
         Ok(names.into_iter().filter_map(|name| Glibc::parse(self.strings.name(name)?)).max())
     }
 
@@ -135,7 +163,7 @@ impl<'data> Dynamic<'data> {
         self.value(tag).unwrap_or(0)
     }
 
-    fn value(&self, tag: elf::DynamicTag) -> Option<u64> {
+    pub(super) fn value(&self, tag: elf::DynamicTag) -> Option<u64> {
         self.values(tag).last()
     }
 
@@ -145,4 +173,8 @@ impl<'data> Dynamic<'data> {
             .filter(move |entry| entry.d_tag(ENDIAN) == tag)
             .map(|entry| entry.d_val(ENDIAN))
     }
+}
+
+fn no_versions() -> Unfit {
+    Unfit::damaged("its table of symbol versions cannot be read")
 }

@@ -65,6 +65,11 @@ const uint32_t dsgi_app_v1[32] = { 128, ABI };
 int _1as_0lib_1header_0root_bmodule_bloader;
 #endif
 
+#ifdef POINTERS
+#include <stddef.h>
+const void *const pointers[200] = { [0 ... 99] = pointers, [150 ... 199] = pointers };
+#endif
+
 #ifdef THREAD_LOCAL
 __thread int slot __attribute__((tls_model("initial-exec")));
 int *touch(void) { return &slot; }

@@ -68,6 +68,16 @@ impl<'data> Image<'data> {
         })
     }
 
+    /// Whether so many bytes at an address will lie in one segment that may be written to.
+    pub(super) fn is_writable(&self, address: u64, size: u64) -> bool {
+        let writable = |segment: &&Segment| segment.p_flags(ENDIAN).contains(elf::PF_W);
+        self.loaded().filter(writable).any(|segment| {
+            let offset = address.checked_sub(segment.p_vaddr(ENDIAN));
+            let end = offset.and_then(|offset| offset.checked_add(size));
+            end.is_some_and(|end| end <= segment.p_memsz(ENDIAN))
+        })
+    }
+
     /// Where the dynamic section will lie.
     pub(super) fn dynamic(&self) -> Option<&'data [u8]> {
         let segment = self.segments_of(elf::PT_DYNAMIC).next()?;

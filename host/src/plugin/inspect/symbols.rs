@@ -53,6 +53,10 @@ impl<'data> Symbols<'data> {
         Self { symbols, strings }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.symbols.len()
+    }
+
     /// A function of that name would be read as a table, and so would whatever lies elsewhere.
     pub(super) fn require_table(&self, image: &Image<'_>) -> Result<(), Unfit> {
         let table = self.find(SYMBOL).ok_or(Unfit::NoSymbol)?;

@@ -16,23 +16,43 @@ const ROWS_MAX: usize = 4096;
 
 /// Offsets of the names in a table of needed versions, without those that may be missing.
 pub(super) fn needed(bytes: &[u8]) -> Option<Vec<u32>> {
-    let mut names = Vec::new();
-    let mut rows_left = ROWS_MAX;
+    let is_weak = |row: &&Needed| row.vna_flags.get(ENDIAN).contains(elf::VER_FLG_WEAK);
+    let rows = needed_rows(bytes)?;
+    Some(rows.iter().filter(|row| !is_weak(row)).map(|row| row.vna_name.get(ENDIAN)).collect())
+}
+
+/// The highest number in a table of needed versions.
+pub(super) fn highest_needed(bytes: &[u8]) -> Option<u16> {
+    let numbers = needed_rows(bytes)?.into_iter().map(|row| row.vna_other.get(ENDIAN).0);
+    numbers.map(|number| number & elf::VERSYM_VERSION).max()
+}
+
+/// The highest number in a table of defined versions.
+pub(super) fn highest_defined(bytes: &[u8]) -> Option<u16> {
+    let rows = chain(bytes, |row: &elf::Verdef<NativeEndian>| row.vd_next.get(ENDIAN)).map(|at| {
+        let row: &elf::Verdef<NativeEndian> = bytes.get(at..)?.read_at(0).ok()?;
+        Some(row.vd_ndx.get(ENDIAN).0 & elf::VERSYM_VERSION)
+    });
+    rows.max().flatten()
+}
+
+type Needed = elf::Vernaux<NativeEndian>;
+
+fn needed_rows(bytes: &[u8]) -> Option<Vec<&Needed>> {
+    let mut rows = Vec::new();
     for at in chain(bytes, |row: &elf::Verneed<NativeEndian>| row.vn_next.get(ENDIAN)) {
         let rest = bytes.get(at..)?;
         let library: &elf::Verneed<NativeEndian> = rest.read_at(0).ok()?;
         let rest = rest.get(library.vn_aux.get(ENDIAN) as usize..)?;
         let count = usize::from(library.vn_cnt.get(ENDIAN));
-        let next = |row: &elf::Vernaux<NativeEndian>| row.vna_next.get(ENDIAN);
-        for at in chain(rest, next).take(count) {
-            let row: &elf::Vernaux<NativeEndian> = rest.get(at..)?.read_at(0).ok()?;
-            rows_left = rows_left.checked_sub(1)?;
-            if !row.vna_flags.get(ENDIAN).contains(elf::VER_FLG_WEAK) {
-                names.push(row.vna_name.get(ENDIAN));
+        for at in chain(rest, |row: &Needed| row.vna_next.get(ENDIAN)).take(count) {
+            if rows.len() == ROWS_MAX {
+                return None;
             }
+            rows.push(rest.get(at..)?.read_at(0).ok()?);
         }
     }
-    Some(names)
+    Some(rows)
 }
 
 /// Offsets of the names in a table of defined versions.
@@ -90,6 +110,16 @@ mod tests {
         assert_eq!(needed(&table(3, 16, 0)), Some(vec![0, 1, 2]));
         assert_eq!(needed(&table(3, 16, 2)), Some(Vec::new()));
         assert_eq!(needed(&table(3, 0, 0)), Some(vec![0]), "a step of zero is the end");
+    }
+
+    #[test]
+    fn the_highest_number_is_found() {
+        let mut bytes = table(3, 16, 2);
+        assert_eq!(highest_needed(&bytes), Some(0));
+        // The bit that hides a symbol is not part of the number.
+        bytes[16 + 16 + 6..][..2].copy_from_slice(&(7 | 0x8000_u16).to_ne_bytes());
+        assert_eq!(highest_needed(&bytes), Some(7));
+        assert_eq!(highest_needed(&bytes[..40]), None);
     }
 
     #[test]
