@@ -17,7 +17,7 @@ pub(crate) mod refusal;
 pub(crate) mod skip;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for something that takes milliseconds on an idle machine. Generous: it
 /// only decides how late a broken host is reported.
@@ -27,4 +27,17 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) fn project() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().expect("the package lies in the project's folder").to_path_buf()
+}
+
+/// Looks again until there is what is looked for: for what nobody tells, such as the end of a
+/// process that is nobody's child.
+pub(crate) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "no sign of {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

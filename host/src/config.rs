@@ -122,12 +122,18 @@ impl Mount {
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::Mount(text.to_owned());
         let (path, file) = text.split_once('=').ok_or_else(wrong)?;
-        let fine =
-            path.starts_with('/') && crate::path::check(path).is_ok() && !path.contains("//");
+        let fine = crate::path::check(path).is_ok() && !path.contains("//");
         if !fine || file.is_empty() {
             return Err(wrong());
         }
-        Ok(Self::at(path.trim_end_matches('/').to_owned(), file, "--mount"))
+        let decoded = crate::path::decode(path.trim_end_matches('/'));
+        // An encoded slash would be part of a segment, where a mount has none.
+        let same_segments = decoded.iter().filter(|byte| **byte == b'/').count()
+            == path.trim_end_matches('/').matches('/').count();
+        match String::from_utf8(decoded.into_owned()) {
+            Ok(decoded) if same_segments => Ok(Self::at(decoded, file, "--mount")),
+            _ => Err(wrong()),
+        }
     }
 
     /// `[NAME=]FILE`.
@@ -224,7 +230,10 @@ mod tests {
         assert_eq!(at("a.so").name, None);
         let mount = Mount::parse("/shop/=x=./a.so").unwrap();
         assert_eq!((&*mount.path, mount.name.as_deref()), ("/shop", Some("x")));
-        for wrong in ["shop=a.so", "/shop", "/shop=", "/a/../b=a.so", "//=a.so"] {
+        assert_eq!(Mount::parse("/a%20b/c=a.so").unwrap().path, "/a b/c");
+        for wrong in
+            ["shop=a.so", "/shop", "/shop=", "/a/../b=a.so", "//=a.so", "/a%2Fb=a.so", "/%ff=a.so"]
+        {
             assert!(Mount::parse(wrong).is_err(), "{wrong} was taken");
         }
     }

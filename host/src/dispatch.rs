@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::duty::InHand;
@@ -29,6 +29,7 @@ pub(crate) struct Dispatched {
     /// Filled in where it stays: moving a response about costs more than calling an application.
     response: Response,
     work: Work,
+    wanted: Wanted,
 }
 
 /// Who works on the response.
@@ -45,9 +46,9 @@ enum Work {
 impl Dispatched {
     /// The response to a request in hand, still empty.
     #[inline]
-    pub(crate) fn new(in_hand: InHand) -> Self {
+    pub(crate) fn new(in_hand: InHand, wanted: Wanted) -> Self {
         let response = http::Response::new(ReplyBody::none(Some(in_hand)));
-        Self { response, work: Work::Done }
+        Self { response, work: Work::Done, wanted }
     }
 
     /// A response that was made elsewhere.
@@ -86,8 +87,7 @@ fn find(site: &Site, request: &Request) -> Result<Mounted, Box<Response>> {
 
 #[inline(always)]
 fn invoke(request: Request, mounted: Mounted, origin: &Arc<Origin>, dispatched: &mut Dispatched) {
-    let wanted = Wanted::by(&request.head.method);
-    let lease = mounted.lease.clone();
+    let (wanted, lease) = (dispatched.wanted, mounted.lease.clone());
     let exchange = Exchange::new(request, mounted, Arc::clone(origin));
     if lease.flavour() == Flavour::Blocking {
         match blocking::begin(exchange, wanted) {
@@ -136,6 +136,14 @@ pub(crate) fn page(status: StatusCode, why: &str) -> Response {
     response
 }
 
+/// hyper leaves the body out itself for HTTP/1 only.
+#[cold]
+fn leave_out(response: &mut Response) {
+    if let Some(length) = response.body_mut().leave_out() {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+}
+
 fn unavailable(why: &str) -> Response {
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, why);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -147,7 +155,7 @@ impl Future for Dispatched {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { response, work } = self.get_mut();
+        let Self { response, work, wanted } = self.get_mut();
         let polled = match work {
             Work::Done => Poll::Ready(()),
             Work::Later(later) => later.poll(context, response).map(|answered| {
@@ -159,6 +167,9 @@ impl Future for Dispatched {
         };
         polled.map(|()| {
             *work = Work::Done;
+            if *wanted == Wanted::Head {
+                leave_out(response);
+            }
             Ok(std::mem::replace(response, http::Response::new(ReplyBody::none(None))))
         })
     }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::Duration;
 
 use dsgi::abi::grown::purpose;
 use http_body::Body;
@@ -44,6 +45,8 @@ pub(crate) fn run() -> ! {
 }
 
 fn probe() -> io::Result<()> {
+    // What this program opens does not get here; what whoever started it left open would.
+    platform::close_inherited();
     // When the host dies, nobody would end a library that hangs.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let mut report = File::from(fcntl_dupfd_cloexec(stdout(), 3)?);
@@ -91,6 +94,8 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
         }
     }
     tell(report, &Line::At(Step::Shutdown))?;
+    // The same end as in the serving process, so that what is wrong with it shows here.
+    generation.drain(Duration::ZERO);
     generation.shutdown();
     Ok(Ok(layout))
 }

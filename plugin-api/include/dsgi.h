@@ -116,7 +116,7 @@ enum dsgi_probe {
     DSGI_PROBE_OPEN = 1,
     /* Also compare layouts. */
     DSGI_PROBE_LAYOUT = 2,
-    /* Also run `init` with the purpose PROBE, and `shutdown`. */
+    /* Also run `init` with the purpose PROBE, `drain`, `shutdown` and `drop`. */
     DSGI_PROBE_INIT = 3,
     /* Also ask for `probe_path`. */
     DSGI_PROBE_REQUEST = 4
@@ -601,7 +601,7 @@ struct dsgi_body_table {
     /* Zero. */
     uint32_t reserved;
     /* The next frame: READY, PENDING, END, ERROR. Not polled after END or ERROR. With a null
-     * waker it waits. */
+     * waker it may wait; if it answers PENDING then, it is polled with one. */
     uint32_t (*poll)(dsgi_body *body, const dsgi_waker *waker, dsgi_frame *frame);
     /* Least and most bytes still to come: READY, or UNSUPPORTED when unknown. */
     uint32_t (*size_hint)(const dsgi_body *body, uint64_t *least, uint64_t *most);

@@ -35,6 +35,7 @@ impl Http2 {
         let runtime = runtime.expect("a runtime");
         let (requests, end) = runtime.block_on(async {
             let stream = TcpStream::connect(address).await.expect("a connection");
+            stream.set_nodelay(true).expect("small writes go out at once");
             let (requests, connection) = Builder::new(TokioExecutor::new())
                 .handshake(TokioIo::new(stream))
                 .await

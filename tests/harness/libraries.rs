@@ -47,6 +47,18 @@ pub(crate) fn c_library(name: &str, source: &str, options: &[&str]) -> Temporary
     TemporaryLibrary { path, _folder: folder }
 }
 
+/// The application of `tests/libraries/app.c`, with the fault that `options` give it: each is a
+/// macro as it would stand behind `#define`, `INIT ABORT`, or an option of gcc.
+pub(crate) fn c_app(options: &[&str]) -> TemporaryLibrary {
+    let defined = options.iter().map(|option| match option.strip_prefix('-') {
+        Some(_) => (*option).to_owned(),
+        None => format!("-D{}", option.replacen(' ', "=", 1)),
+    });
+    let options: Vec<String> = defined.collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    c_library("one", include_str!("../libraries/app.c"), &options)
+}
+
 /// A copy of `library` that the test may overwrite.
 pub(crate) fn own_copy(library: &Path) -> TemporaryLibrary {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,6 +1,8 @@
 //! What a host says when it refuses: one line with what, where and why, one with what to do about
 //! it where the user can act, and nothing else.
 
+use super::host::Launch;
+use std::ffi::OsStr;
 use std::process::Output;
 
 /// The two lines of a refusal, without their `error: ` and `help: `.
@@ -10,7 +12,19 @@ pub(crate) struct Refusal {
     pub(crate) help: Option<String>,
 }
 
+/// What a host says that is to serve this file, and refuses it as a bad application.
+#[track_caller]
+pub(crate) fn refused_to_load(file: impl AsRef<OsStr>) -> Refusal {
+    refused(&load(file).run(), 65)
+}
+
+/// A host that is to serve this file at `/`.
+pub(crate) fn load(file: impl AsRef<OsStr>) -> Launch {
+    Launch::new().args(["--listen", "127.0.0.1:0", "--load"]).arg(file)
+}
+
 /// Checks that a host ended with `code` and with a refusal, and gives what it said.
+#[track_caller]
 pub(crate) fn refused(output: &Output, code: i32) -> Refusal {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -34,7 +48,7 @@ pub(crate) fn refused(output: &Output, code: i32) -> Refusal {
 }
 
 impl Refusal {
-    /// Checks that both lines, put together, hold each of these.
+    /// Checks that the error's line holds each of these.
     #[track_caller]
     pub(crate) fn says<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> &Self {
         for part in parts {

@@ -14,6 +14,7 @@ pub(crate) use self::connection::serve;
 use self::strict::Framing;
 use crate::dispatch::{Dispatched, dispatch};
 use crate::duty::Duty;
+use crate::invoke::answer::Wanted;
 use crate::invoke::exchange::input::Input;
 use crate::limits::Limits;
 use crate::message::{Origin, Request, Response};
@@ -35,10 +36,12 @@ impl Service<http::Request<Incoming>> for Answers {
 
     #[inline]
     fn call(&self, request: http::Request<Incoming>) -> Dispatched {
-        let mut dispatched = Dispatched::new(self.duty.begin());
-        let (head, incoming) = request.into_parts();
+        let wanted = Wanted::by(request.method());
+        let mut dispatched = Dispatched::new(self.duty.begin(), wanted);
+        let (mut head, incoming) = request.into_parts();
         let framing = if incoming.is_end_stream() { Framing::None } else { Framing::Some };
-        match strict::check(&head, framing, self.limits.target_bytes) {
+        let checked = strict::check(&head, framing, self.limits.target_bytes);
+        match checked.and_then(|()| strict::name_host(&mut head)) {
             Ok(()) => {
                 let input = Input::client(incoming, self.limits.body_timeout);
                 let request = Request { head, input };

@@ -96,6 +96,10 @@ pub(super) unsafe fn fill(
         || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {
         body::unwanted(body, response.headers_mut(), wanted);
+        if response.status() == StatusCode::NO_CONTENT {
+            // RFC 9110 8.6: not even a length of zero.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
     } else {
         response.body_mut().give(body, length, lease);
     }

@@ -68,12 +68,19 @@ impl ReplyBody {
     pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: Lease) {
         match given {
             // With a declared length it is short from the start, and hyper is told to abort.
-            Given::Empty => self.left = declared.filter(|length| *length > 0),
+            Given::Empty => {
+                self.left = declared.filter(|length| *length > 0);
+                if let Some(left) = self.left {
+                    short(&lease, left);
+                }
+            }
             Given::Whole(bytes) => {
                 let length = declared.unwrap_or(bytes.len() as u64);
                 let limit = usize::try_from(length).unwrap_or(usize::MAX);
                 if limit < bytes.len() {
                     excess(&lease);
+                } else if limit > bytes.len() {
+                    short(&lease, length - bytes.len() as u64);
                 }
                 self.left = Some(length);
                 self.source = Source::Whole(Data::library(bytes, limit, lease));
@@ -90,6 +97,17 @@ impl ReplyBody {
     pub(crate) fn take_over(&mut self, mut other: Self) {
         std::mem::swap(&mut self.source, &mut other.source);
         (self.left, self.sent) = (other.left, other.sent);
+    }
+
+    /// Leaves out a body of the host's own, as to a HEAD; its length, to be told all the same.
+    pub(crate) fn leave_out(&mut self) -> Option<u64> {
+        match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Whole(_) => self.left.take(),
+            source => {
+                self.source = source;
+                None
+            }
+        }
     }
 
     /// Bytes of the host.
@@ -134,7 +152,7 @@ impl ReplyBody {
         let length = data.remaining() as u64;
         let data = match self.left {
             Some(left) if length > left => {
-                if let Source::Stream(_, lease) = &self.source {
+                if let Some(lease) = self.lease() {
                     excess(lease);
                 }
                 data.cut(left)
@@ -145,6 +163,15 @@ impl ReplyBody {
         self.left = self.left.map(|left| left - length);
         self.sent += length;
         data
+    }
+
+    /// Of a body that is still pulled.
+    fn lease(&self) -> Option<&Lease> {
+        match &self.source {
+            Source::Stream(_, lease) => Some(lease),
+            Source::Pipe(pipe) => Some(pipe.lease()),
+            Source::Over | Source::Whole(_) => None,
+        }
     }
 
     fn finish(&mut self, outcome: Outcome) {
@@ -204,6 +231,12 @@ fn excess(lease: &Lease) {
     tracing::warn!(app, "gave more bytes than its Content-Length; the rest was cut");
 }
 
+#[cold]
+fn short(lease: &Lease, left: u64) {
+    let app = lease.name();
+    tracing::error!(app, "ended {left} bytes short of its declared length; the response is aborted");
+}
+
 impl Body for ReplyBody {
     type Data = Data;
     type Error = BodyError;
@@ -234,9 +267,12 @@ impl Body for ReplyBody {
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
-                    let short = self.left.take().filter(|left| *left > 0);
-                    self.finish(short.map_or(Outcome::Completed, |_| Outcome::Failed));
-                    return Poll::Ready(short.map(|left| Err(BodyError::Short(left))));
+                    let missing = self.left.take().filter(|left| *left > 0);
+                    if let (Some(left), Some(lease)) = (missing, self.lease()) {
+                        short(lease, left);
+                    }
+                    self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
+                    return Poll::Ready(missing.map(|left| Err(BodyError::Short(left))));
                 }
             }
         }

@@ -62,6 +62,10 @@ impl Pipe {
         Arc::new(Self { state: Mutex::new(state), lease })
     }
 
+    pub(super) const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     /// Pulls on this thread until the window is full or the body is over.
     pub(super) fn pump(&self) {
         let mut state = self.lock();

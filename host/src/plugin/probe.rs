@@ -291,7 +291,7 @@ impl fmt::Display for Step {
             Self::Layout => "while its layout was compared",
             Self::Init => "in init",
             Self::Request => "while it answered the request of the probe",
-            Self::Shutdown => "in shutdown",
+            Self::Shutdown => "in drain, shutdown or drop",
         })
     }
 }

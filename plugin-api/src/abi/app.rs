@@ -127,7 +127,7 @@ pub mod probe {
     pub const OPEN: u32 = 1;
     /// Also compare layouts.
     pub const LAYOUT: u32 = 2;
-    /// Also run `init` with the purpose `PROBE`, and `shutdown`.
+    /// Also run `init` with the purpose `PROBE`, `drain`, `shutdown` and `drop`.
     pub const INIT: u32 = 3;
     /// Also ask for `probe_path`.
     pub const REQUEST: u32 = 4;

@@ -145,6 +145,7 @@ pub struct BodyTable {
     /// Reserved, zero.
     pub reserved: u32,
     /// The next frame: `READY`, `PENDING`, `END`, `ERROR`. Not polled after `END` or `ERROR`.
+    /// With a null waker it may wait; if it answers `PENDING` then, it is polled with one.
     pub poll: Option<
         unsafe extern "C" fn(body: *mut Body, waker: *const Waker, frame: Out<Frame>) -> u32,
     >,

@@ -44,9 +44,7 @@ fn it_waits_for_input_and_is_woken_from_another_thread() {
         let answered = scope.spawn(|| host.run());
         let fed = scope.spawn(|| {
             for part in [Part::Data("more"), Part::End] {
-                while !host.is_awaited() {
-                    thread::yield_now();
-                }
+                host.until_awaited();
                 host.feed(part);
             }
         });
@@ -106,14 +104,17 @@ fn it_moves_between_threads() {
     assert_eq!(host.held(), 0);
 }
 
-/// A borrowed value of the environ may be kept across a wait: the handle is `Sync` on this side.
+/// A borrowed environ may be kept across a wait: the handle is `Sync` on this side.
 #[test]
-fn a_borrowed_value_lives_across_a_wait() {
-    async fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<Vec<String>> {
-        let from = environ.get("HTTP_X_FROM").unwrap_or("nobody");
+fn a_borrowed_environ_lives_across_a_wait() {
+    async fn from(environ: &Environ) -> &str {
         std::future::ready(()).await;
+        environ.get("HTTP_X_FROM").unwrap_or("nobody")
+    }
+    async fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<Vec<String>> {
+        let from = from(&environ).await.to_owned();
         start_response("200 OK", &[])?;
-        Ok(vec![from.to_owned()])
+        Ok(vec![from])
     }
     assert_eq!(Host::new(link(app)).run().blocks, ["client"]);
 }
@@ -175,9 +176,7 @@ fn a_polled_body_waits_for_input() {
         let answered = scope.spawn(|| host.run());
         scope.spawn(|| {
             for part in [Part::Data("two"), Part::End] {
-                while !host.is_awaited() {
-                    thread::yield_now();
-                }
+                host.until_awaited();
                 host.feed(part);
             }
         });

@@ -45,6 +45,27 @@ fn a_panic_stays_inside() {
     drop(Stream::of(Nervous));
 }
 
+/// Whether a pull brings a waker is seen by the maker: without one it may wait.
+#[test]
+fn a_pull_with_and_without_a_waker_are_told_apart() {
+    struct Asks;
+    impl Pull for Asks {
+        fn pull(&mut self, waker: Option<&Waker>) -> Pulled {
+            let said: &[u8] = if waker.is_some() { b"waker" } else { b"none" };
+            Poll::Ready(Some(Ok(Frame::Data(SharedBytes::from(said.to_vec())))))
+        }
+
+        fn close(self: Box<Self>, _: Outcome, _: u64) {}
+    }
+    let mut stream = Stream::of(Asks);
+    for (waker, expected) in [(Some(Waker::noop()), b"waker".as_slice()), (None, b"none")] {
+        let Poll::Ready(Some(Ok(Frame::Data(said)))) = stream.pull(waker) else {
+            panic!("no block");
+        };
+        assert_eq!(*said, *expected);
+    }
+}
+
 /// Bytes whose owner is counted, and may panic when it goes.
 struct Owner {
     _count: Arc<()>,

@@ -5,9 +5,10 @@ mod received;
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
+use std::time::Duration;
 
 use dsgi::Outcome;
 use dsgi::abi::answer;
@@ -36,6 +37,8 @@ pub(crate) struct Request {
     /// Entries of the error log.
     log: Mutex<Vec<String>>,
     input: Mutex<Input>,
+    /// Told when somebody begins to wait for the input.
+    awaited: Condvar,
     cancelled: AtomicBool,
 }
 
@@ -91,6 +94,7 @@ impl Host {
             broken: Mutex::default(),
             log: Mutex::default(),
             input: Mutex::new(input),
+            awaited: Condvar::new(),
             cancelled: AtomicBool::new(false),
         });
         Self { request }
@@ -144,6 +148,12 @@ impl Host {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Waits until somebody waits for the request body.
+    pub(crate) fn until_awaited(&self) {
+        let request = &self.request;
+        drop(wait_while(&request.awaited, lock(&request.input), |input| input.waker.is_none()));
     }
 
     /// Whether somebody waits for the request body.
@@ -217,11 +227,12 @@ pub(crate) enum Started {
 
 /// Polls until there is an answer, parked in between.
 pub(crate) fn wait(mut pending: Pending) -> Answer {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
     loop {
         match poll(&mut pending, &waker) {
             Some(answer) => return answer,
-            None => thread::park(),
+            None => bell.wait(),
         }
     }
 }
@@ -237,14 +248,41 @@ pub(crate) fn poll(pending: &mut Pending, waker: &Waker) -> Option<Answer> {
     }
 }
 
-/// A waker for the thread that waits.
-pub(crate) struct Unpark(pub(crate) Thread);
+/// What a waiting thread is woken by.
+#[derive(Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    heard: Condvar,
+}
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+impl Bell {
+    /// Waits until it is rung.
+    pub(crate) fn wait(&self) {
+        *wait_while(&self.heard, lock(&self.rung), |rung| !*rung) = false;
     }
 }
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        *lock(&self.rung) = true;
+        self.heard.notify_all();
+    }
+}
+
+/// Waits as long as `goes_on`, but not for ever: a wake that is lost must not stop the tests.
+fn wait_while<'a, T>(
+    heard: &Condvar,
+    state: MutexGuard<'a, T>,
+    goes_on: impl Fn(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
+    let waited = heard.wait_timeout_while(state, DEADLINE, goes_on);
+    let (state, waited) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+    assert!(!waited.timed_out(), "nobody was woken");
+    state
+}
+
+/// Only decides how late a broken test is reported.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What `close` and `on_close` were told, in order.
 #[derive(Clone, Default)]

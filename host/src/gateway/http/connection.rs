@@ -55,7 +55,9 @@ pub(crate) async fn serve<S>(
                 .max_header_list_size(header_bytes)
                 .max_concurrent_streams(limits.streams)
                 .serve_connection(io, answers);
-            drive(&duty, pin!(connection), http2::Connection::graceful_shutdown).await;
+            // Boxed, because every connection would have room for it otherwise.
+            let mut connection = Box::pin(connection);
+            drive(&duty, connection.as_mut(), http2::Connection::graceful_shutdown).await;
         }
     }
 }

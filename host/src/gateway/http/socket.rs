@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
@@ -61,19 +61,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.from < self.to {
+        let begun = self.from < self.to;
+        if begun {
             let peeked = &self.peeked[usize::from(self.from)..usize::from(self.to)];
             let length = peeked.len().min(into.remaining());
             into.put_slice(&peeked[..length]);
             self.from += u8::try_from(length).unwrap_or(0);
-            return Poll::Ready(Ok(()));
         }
         let before = into.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+        let polled = Pin::new(&mut self.stream).poll_read(context, into);
         if into.filled().len() > before {
             self.duty.read();
         }
-        Poll::Ready(Ok(()))
+        // What was peeked goes together with what follows it: a first read of a few bytes would
+        // make hyper double its buffer, for as long as the connection lives.
+        if begun { Poll::Ready(Ok(())) } else { polled }
     }
 }
 

@@ -77,6 +77,16 @@ pub(super) fn check(head: &Parts, body: Framing, target_bytes: usize) -> Result<
     }
 }
 
+/// Lets the authority of an absolute target be the Host, whatever that says (RFC 9112 3.2.2); over
+/// HTTP/2 it is usually the only one (RFC 9113 8.3.1).
+#[inline]
+pub(super) fn name_host(head: &mut Parts) -> Result<(), Refusal> {
+    let Some(authority) = head.uri.authority() else { return Ok(()) };
+    let host = HeaderValue::from_str(authority.as_str()).ok().filter(is_host);
+    head.headers.insert(HOST, host.ok_or(Refusal::HostForm)?);
+    Ok(())
+}
+
 /// Whether a request has a body, as hyper has read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {

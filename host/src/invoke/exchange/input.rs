@@ -160,7 +160,7 @@ impl Source {
                     }
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(None) => return Poll::Ready(None),
-                    Poll::Ready(Some(Err(error))) => return failed(0, &client_text(&error)),
+                    Poll::Ready(Some(Err(error))) => return failed(400, &client_text(&error)),
                     Poll::Ready(Some(Ok(frame))) => frame,
                 };
                 // Trailers of a request have no slot in the environ yet.

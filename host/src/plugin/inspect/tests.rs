@@ -263,6 +263,10 @@ fn tables_that_lie_elsewhere_are_refused() {
         (elf::DT_SYMTAB, 1 << 40, "its dynamic section names no symbol table"),
         (elf::DT_GNU_HASH, 1 << 40, "its symbol hash table cannot be read"),
         (elf::DT_VERNEED, 1 << 40, "its table of symbol versions cannot be read"),
+        (elf::DT_VERSYM, 1 << 40, "its table of symbol versions cannot be read"),
+        (elf::DT_VERSYM, code_address(&bytes), "a symbol has a version that is not there"),
+        (elf::DT_RELA, 1 << 40, "its table of relocations lies outside of its segments"),
+        (elf::DT_RELASZ, 1 << 40, "its table of relocations lies outside of its segments"),
         (elf::DT_NEEDED, 1 << 33, "the name of a needed library lies outside"),
     ];
     for (tag, value, what) in cases {
@@ -272,6 +276,11 @@ fn tables_that_lie_elsewhere_are_refused() {
     }
     let same = with_dynamic_entry(&bytes, elf::DT_VERNEEDNUM, 1);
     assert_eq!(read(&same), read(&bytes), "the control is damaged");
+}
+
+/// Where no small numbers lie.
+fn code_address(bytes: &[u8]) -> u64 {
+    Dynamic::parse(&Image::parse(bytes).unwrap()).unwrap().value(elf::DT_INIT).unwrap()
 }
 
 /// Changes the value of the first entry of the dynamic section with this tag.

@@ -212,6 +212,7 @@ unsafe extern "C" fn read(
         None => {
             // SAFETY: lent for this call; what is kept is a clone.
             input.waker = unsafe { waker::borrow(lent) }.map(|waker| (*waker).clone());
+            request.awaited.notify_all();
             return answer::PENDING;
         }
     };

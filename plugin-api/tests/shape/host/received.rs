@@ -1,5 +1,6 @@
 //! What the stack answered, copied into this host's memory before anything is given back.
 
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use dsgi::Outcome;
@@ -10,6 +11,8 @@ use dsgi::abi::object::Upgrade;
 use dsgi::bridge::body::{Frame, Stream};
 use dsgi::bridge::bytes::read_fault;
 use dsgi::bridge::reply::{ReplyBody, take_body};
+
+use super::Bell;
 
 /// The answer to a call.
 #[derive(Debug)]
@@ -105,11 +108,12 @@ impl Done {
     }
 
     fn pull(&mut self, mut stream: Stream) {
-        let waker = Waker::from(std::sync::Arc::new(super::Unpark(std::thread::current())));
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
         let mut sent = 0;
         let outcome = loop {
             match stream.pull(Some(&waker)) {
-                Poll::Pending => std::thread::park(),
+                Poll::Pending => bell.wait(),
                 Poll::Ready(None) => break Outcome::Completed,
                 Poll::Ready(Some(Ok(Frame::Data(data)))) => {
                     sent += data.len() as u64;
