@@ -20,9 +20,9 @@ fn the_application_without_a_fault_serves() {
 #[test]
 fn nothing_is_there() {
     let library = c_app(&[]);
-    let refusal = refused_to_load(library.with_file_name("one"));
+    let refusal = refused_to_load(&library.with_file_name("one"));
     refusal.says(["no such file", "/one`"]).helps(["did you mean", "libone.so"]);
-    let refusal = refused_to_load(library.with_file_name("nowhere").join("libone.so"));
+    let refusal = refused_to_load(&library.with_file_name("nowhere").join("libone.so"));
     refusal.says(["no such file", "nowhere/libone.so"]).helps(["no folder", "nowhere"]);
 }
 

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "a tool of the tests may be there before its first use")]
 
 pub(crate) mod client;
+pub(crate) mod crates;
 pub(crate) mod frames;
 pub(crate) mod host;
 pub(crate) mod http2;

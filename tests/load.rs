@@ -7,7 +7,7 @@ mod copy;
 // Constructors and `init` that do not come back as they should.
 mod faults;
 // Types of the boundary that differ from the host's.
-//mod layout;
+mod layout;
 
 use std::path::PathBuf;
 use tempfile::TempDir;

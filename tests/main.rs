@@ -3,8 +3,16 @@
 //!
 //! Each module holds what its comment says; what several of them need stands in `harness`.
 
+// What an author writes in a project of their own, by the README.
+mod authors;
 // Files that are no application, each refused in one line.
 mod bad_files;
+// The command line: its forms, its exit codes, and the commands that do not serve.
+mod cli;
+// The end of a request is told exactly once.
+mod close;
+// A crate's folder in place of a library: how it is built, and why it is not.
+mod crate_dir;
 // Children, clients and libraries that the tests share.
 mod harness;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
@@ -15,6 +23,8 @@ mod load;
 mod mounts;
 // Library files with some bytes changed: refused in one line, or serving the right bytes.
 mod mutations;
+// A panic in an application is one 500, or one broken response.
+mod panics;
 // What the README tells a newcomer to type.
 mod readme;
 // Requests that could be read in two ways, or in none.

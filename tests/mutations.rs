@@ -20,27 +20,38 @@ const OF_EACH_CLASS: usize = 50;
 
 #[test]
 fn in_the_elf_header() {
-    bytes_changed("ELF header", |_| vec![0..64]);
+    bytes_changed("ELF header", vec![0..64]);
 }
 
 #[test]
 fn in_the_program_headers() {
-    bytes_changed("program header", |library| vec![program_headers(library)]);
+    bytes_changed("program header", vec![program_headers(&ORIGINAL)]);
 }
 
 #[test]
 fn in_the_dynamic_section() {
-    bytes_changed("dynamic section", |library| sections(library, &[".dynamic"]));
+    bytes_changed("dynamic section", sections(&ORIGINAL, &[".dynamic"]));
 }
 
 #[test]
 fn in_the_relocations() {
-    bytes_changed("relocation", |library| sections(library, &[".rela.dyn", ".rela.plt"]));
+    bytes_changed("relocation", sections(&ORIGINAL, &[".rela.dyn", ".rela.plt"]));
 }
 
+/// A block at a time, as a disk would damage it. One changed byte of code may make another program
+/// that works, and nothing can tell that it is not the one that was meant.
 #[test]
 fn in_the_text() {
-    bytes_changed("text", |library| sections(library, &[".text"]));
+    const BLOCK: usize = 64;
+    let text = sections(&ORIGINAL, &[".text"]).remove(0);
+    let mut random = Random(SEED);
+    for number in 0..OF_EACH_CLASS {
+        let start = text.start + random.below(text.len() - BLOCK);
+        let mut mutant = ORIGINAL.clone();
+        mutant[start..start + BLOCK].fill_with(|| random.below(256) as u8);
+        eprintln!("text {number} of seed {SEED:#x}: {BLOCK} bytes at {start:#x}");
+        refused_or_right(&mutant);
+    }
 }
 
 #[test]
@@ -63,8 +74,8 @@ fn the_original_serves() {
 }
 
 /// Changes one to four bytes at a time of what lies in `places`.
-fn bytes_changed(class: &str, places: impl Fn(&[u8]) -> Vec<Range<usize>>) {
-    let places: Vec<usize> = places(&ORIGINAL).into_iter().flatten().collect();
+fn bytes_changed(class: &str, places: Vec<Range<usize>>) {
+    let places: Vec<usize> = places.into_iter().flatten().collect();
     assert!(!places.is_empty(), "the library has no {class}");
     // Each class has a sequence of its own.
     let mut random = Random(SEED ^ places[0] as u64);

@@ -70,7 +70,7 @@ fn its_commands_do_what_it_says() {
     let (program, arguments) = words.split_first().expect("a command");
     let host = Launch::program(program)
         .args(arguments)
-        .args(&["--listen", "127.0.0.1:0"])
+        .args(["--listen", "127.0.0.1:0"])
         .current_dir(project())
         .deadline(Duration::from_secs(900))
         .start();

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Serves DSGI applications: shared libraries, loaded without recompiling the host.
 #[derive(Debug, Parser)]
-#[command(name = "host", version, about, args_conflicts_with_subcommands = true)]
+#[command(name = "host", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 4 timed out, 65 bad application \
 file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG filters it, as \
 in DSGI_LOG=warn.")]

@@ -149,6 +149,17 @@ struct Watched {
     ticks: u32,
 }
 
+impl Watched {
+    /// Tells the connection, which has as long as any other from now on.
+    fn judge(&mut self, verdict: Verdict) {
+        if self.duty.verdict() == Verdict::Serve {
+            self.ticks = 0;
+        }
+        self.duty.judge(verdict);
+        self.waker.wake_by_ref();
+    }
+}
+
 impl Duties {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
         let watched = Connections { watched: Vec::new(), verdict: Verdict::Serve };
@@ -173,8 +184,7 @@ impl Duties {
             watched.ticks = if phase == watched.phase { watched.ticks + 1 } else { 0 };
             watched.phase = phase;
             if let Some(verdict) = self.verdict(watched) {
-                watched.duty.judge(verdict);
-                watched.waker.wake_by_ref();
+                watched.judge(verdict);
             }
         }
     }
@@ -183,9 +193,8 @@ impl Duties {
     pub(crate) fn judge_all(&self, verdict: Verdict) {
         let mut connections = self.lock();
         connections.verdict = verdict;
-        for watched in &connections.watched {
-            watched.duty.judge(verdict);
-            watched.waker.wake_by_ref();
+        for watched in &mut connections.watched {
+            watched.judge(verdict);
         }
     }
 
@@ -198,6 +207,9 @@ impl Duties {
         let limits = &*self.limits;
         match watched.phase {
             Phase::Head(_) => (spent >= limits.header_timeout).then_some(Verdict::End),
+            Phase::Idle(_) if watched.duty.verdict() == Verdict::Finish => {
+                (spent >= limits.goodbye_timeout).then_some(Verdict::End)
+            }
             Phase::Idle(_) => (spent >= limits.keep_alive_timeout).then_some(Verdict::Finish),
             Phase::Writing(_) => (spent >= limits.write_timeout).then_some(Verdict::End),
             Phase::Working { .. } => None,

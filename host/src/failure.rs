@@ -123,7 +123,11 @@ impl From<StagingError> for Failure {
 
 impl From<ListenError> for Failure {
     fn from(error: ListenError) -> Self {
-        Self::new(Code::Address, &error, error.help())
+        let code = match error {
+            ListenError::Address(_) => Code::Usage,
+            ListenError::Bind { .. } => Code::Address,
+        };
+        Self::new(code, &error, error.help())
     }
 }
 

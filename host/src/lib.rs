@@ -1,5 +1,5 @@
-//! Serves DSGI applications over HTTP: loaded from shared libraries by the program `host`, or linked
-//! into a program of one's own by [`make_server`].
+//! Serves DSGI applications over HTTP: loaded from shared libraries by the program `host`, or
+//! linked into a program of one's own by [`make_server`].
 //!
 //! The modules, from the ground up; a file uses only its own floor and those above it in this list:
 //!
@@ -10,12 +10,13 @@
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `site`, `dispatch`: from a request to its application |
-//! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: protocols, sockets, threads |
-//! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: the whole |
+//! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: sockets and threads |
+//! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(
-    "a statically linked host cannot load libraries: build it without `-C target-feature=+crt-static`"
+    "a statically linked host cannot load libraries: build it without \
+     `-C target-feature=+crt-static`"
 );
 
 mod apps;

@@ -22,6 +22,9 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection may stay open without a request.
     pub keep_alive_timeout: Duration,
+    /// How long an idle client is waited for once it was told that its connection ends: over HTTP/2
+    /// it is asked whether it has heard, and one that has vanished never answers.
+    pub goodbye_timeout: Duration,
     /// How long a client may pause within a request body that somebody waits for.
     pub body_timeout: Duration,
     /// How long a client may take nothing of a response that is ready.
@@ -57,6 +60,7 @@ impl Default for Limits {
             body_bytes: 16 * 1024 * 1024,
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
+            goodbye_timeout: Duration::from_secs(2),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(60),

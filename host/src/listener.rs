@@ -48,13 +48,15 @@ impl ListenError {
         match self {
             Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some(String::from(
-                    "stop the process that has it, or choose another port: `--listen 127.0.0.1:0` takes a free one",
+                    "stop the process that has it, or choose another port: \
+                     `--listen 127.0.0.1:0` takes a free one",
                 ))
             }
             Self::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some(String::from("ports below 1024 belong to root"))
             }
-            Self::Bind { .. } | Self::Address(_) => None,
+            Self::Bind { .. } => None,
+            Self::Address(_) => Some(String::from("--listen 127.0.0.1:8080")),
         }
     }
 }

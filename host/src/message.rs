@@ -1,18 +1,8 @@
-//! What a gateway hands to dispatch, and what it gets back.
+//! What a gateway knows of a connection, and what it sends.
 
 use std::net::SocketAddr;
 
-use crate::invoke::exchange::input::Input;
-use http::request::Parts;
-
 use crate::invoke::body::ReplyBody;
-
-/// A request as every gateway gives it.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) head: Parts,
-    pub(crate) input: Input,
-}
 
 /// A response as every gateway sends it.
 pub(crate) type Response = http::Response<ReplyBody>;

@@ -47,13 +47,15 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let staging = Staging::open()?;
     let plan = take_into_service(&config, &staging)?;
     let server = Server::new(listeners, plan, Arc::clone(&config.limits))?;
+    // Before anybody is told that it listens: who reads that may send a signal at once.
+    let asked = server.asked_to_end()?;
     let mut out = io::stdout().lock();
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;
     }
     out.flush()?;
     drop(out);
-    server.serve_forever()?;
+    server.serve_until(asked)?;
     staging.clear();
     // Libraries have registered what should run at the end, and their threads may still be at
     // work: nothing of that may run now.

@@ -120,7 +120,16 @@ impl Server {
     /// # Errors
     /// When the system refuses threads or sockets.
     pub fn serve_forever(self) -> Result<(), ServeError> {
-        self.serve_until(shutdown::signal())
+        let asked = self.asked_to_end()?;
+        self.serve_until(asked)
+    }
+
+    /// Ready when TERM or INT asks the process to end; they are heeded from this call on.
+    pub(crate) fn asked_to_end(
+        &self,
+    ) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+        let _runtime = self.runtime.enter();
+        shutdown::signal()
     }
 
     /// Serves until `shutdown` is ready, and finishes what is in hand within the drain timeout.

@@ -21,16 +21,22 @@ pub(crate) enum Asked {
 }
 
 /// Ready when the process is asked to end, by TERM or INT. A second signal ends it at once.
-pub(crate) async fn signal() -> io::Result<()> {
-    let first = next_signal().await?;
-    tracing::info!("{} received: finishing what is in hand", first.name);
-    tokio::spawn(async {
-        if let Ok(second) = next_signal().await {
-            tracing::warn!("{} received again: ending now", second.name);
-            crate::platform::end(128 + second.number);
-        }
-    });
-    Ok(())
+///
+/// From this call on, not only from the first poll of what it returns, no signal is missed. It is
+/// made within a runtime.
+pub(crate) fn signal() -> io::Result<impl Future<Output = io::Result<()>>> {
+    let mut signals = Signals::heed()?;
+    Ok(async move {
+        let first = signals.next().await?;
+        tracing::info!("{} received: finishing what is in hand", first.name);
+        tokio::spawn(async move {
+            if let Ok(second) = signals.next().await {
+                tracing::warn!("{} received again: ending now", second.name);
+                crate::platform::end(128 + second.number);
+            }
+        });
+        Ok(())
+    })
 }
 
 struct Signal {
@@ -39,20 +45,39 @@ struct Signal {
 }
 
 #[cfg(unix)]
-async fn next_signal() -> io::Result<Signal> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = term.recv() => Signal { name: "TERM", number: 15 },
-        _ = int.recv() => Signal { name: "INT", number: 2 },
-    })
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn heed() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> io::Result<Signal> {
+        Ok(tokio::select! {
+            _ = self.term.recv() => Signal { name: "TERM", number: 15 },
+            _ = self.int.recv() => Signal { name: "INT", number: 2 },
+        })
+    }
 }
 
 #[cfg(not(unix))]
-async fn next_signal() -> io::Result<Signal> {
-    tokio::signal::ctrl_c().await?;
-    Ok(Signal { name: "INT", number: 2 })
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn heed() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> io::Result<Signal> {
+        tokio::signal::ctrl_c().await?;
+        Ok(Signal { name: "INT", number: 2 })
+    }
 }
 
 /// Tells every application, each on a thread of its own, so that one that hangs keeps nobody else

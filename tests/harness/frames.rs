@@ -8,6 +8,7 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 
@@ -60,6 +61,12 @@ pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
     }
     // END_STREAM and END_HEADERS.
     Frame { kind: HEADERS, flags: 0x5, stream, payload }.bytes()
+}
+
+/// The end of a stream by a client that does not want it any more (RFC 9113 8.1).
+pub(crate) fn reset(stream: u32) -> Vec<u8> {
+    let cancel = 8_u32.to_be_bytes().to_vec();
+    Frame { kind: RST_STREAM, flags: 0, stream, payload: cancel }.bytes()
 }
 
 /// A ping that must be answered.

@@ -14,38 +14,49 @@ pub(crate) struct Refusal {
 
 /// What a host says that is to serve this file, and refuses it as a bad application.
 #[track_caller]
-pub(crate) fn refused_to_load(file: impl AsRef<OsStr>) -> Refusal {
+pub(crate) fn refused_to_load(file: &(impl AsRef<OsStr> + ?Sized)) -> Refusal {
     refused(&load(file).run(), 65)
 }
 
 /// A host that is to serve this file at `/`.
-pub(crate) fn load(file: impl AsRef<OsStr>) -> Launch {
+pub(crate) fn load(file: &(impl AsRef<OsStr> + ?Sized)) -> Launch {
     Launch::new().args(["--listen", "127.0.0.1:0", "--load"]).arg(file)
 }
 
 /// Checks that a host ended with `code` and with a refusal, and gives what it said.
 #[track_caller]
 pub(crate) fn refused(output: &Output, code: i32) -> Refusal {
+    let (above, refusal) = refused_after_a_build(output, code);
+    assert_eq!(above, "", "more than a refusal");
+    refusal
+}
+
+/// The same where cargo has said something before, and what that was.
+#[track_caller]
+pub(crate) fn refused_after_a_build(output: &Output, code: i32) -> (String, Refusal) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let said = format!("{}\n--- stdout\n{out}\n--- stderr\n{err}\n---", output.status);
     assert_eq!(output.status.code(), Some(code), "{said}");
     assert_eq!(out, "", "{said}");
     assert!(err.ends_with('\n'), "{said}");
-    let lines: Vec<&str> = err.lines().collect();
-    let (error, help) = match lines[..] {
-        [error] => (error, None),
-        [error, help] => (error, Some(help)),
-        _ => panic!("not one line, and not two: {said}"),
-    };
-    let error = error.strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {said}"));
-    let help = help.map(|line| line.strip_prefix("help: ").unwrap_or_else(|| panic!("{said}")));
-    assert!(!err.replace('\n', "").contains(char::is_control), "{said}");
-    for noise in ["RUST_BACKTRACE", "stack backtrace", "__libc_start_main", "core::ops::function"] {
-        assert!(!err.contains(noise), "`{noise}` means nothing to a user: {said}");
+    let mut lines: Vec<&str> = err.lines().collect();
+    let help = lines.pop_if(|line| line.starts_with("help: "));
+    let error = lines.pop().unwrap_or_default();
+    for line in [Some(error), help].into_iter().flatten() {
+        assert!(!line.contains(char::is_control), "{said}");
+        for noise in NOISE {
+            assert!(!line.contains(noise), "`{noise}` means nothing to a user: {said}");
+        }
     }
-    Refusal { error: error.to_owned(), help: help.map(ToOwned::to_owned) }
+    let error = error.strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {said}"));
+    let help = help.map(|line| line["help: ".len()..].to_owned());
+    (lines.join("\n"), Refusal { error: error.to_owned(), help })
 }
+
+/// What a panic says beside its place and message.
+const NOISE: [&str; 4] =
+    ["RUST_BACKTRACE", "stack backtrace", "__libc_start_main", "core::ops::function"];
 
 impl Refusal {
     /// Checks that the error's line holds each of these.

@@ -27,10 +27,10 @@ fn a_constructor_that_ends_the_process_ends_only_the_child() {
 #[test]
 fn a_constructor_that_panics_leaves_its_place_and_message() {
     for backtrace in ["0", "1", "full"] {
-        let output = load(fault_app("constructor")).env("RUST_BACKTRACE", backtrace).run();
+        let output = load(&fault_app("constructor")).env("RUST_BACKTRACE", backtrace).run();
         let refusal = refused(&output, 65);
         refusal.says(["libapp_constructor.so", "while its constructors ran", "by SIGABRT"]);
-        refusal.helps(["its last words", "constructor/src/lib.rs:13:5", "the index is locked"]);
+        refusal.helps(["its last words", "constructor/src/lib.rs:11:5", "the index is locked"]);
     }
 }
 
@@ -49,7 +49,7 @@ fn an_init_that_ends_the_process_ends_only_the_child() {
 fn an_init_that_panics_leaves_its_message() {
     for backtrace in ["0", "full"] {
         let refusal = refused(
-            &load(fault_app("init"))
+            &load(&fault_app("init"))
                 .args(["--set", "init.fault=panic", "--set", "init.text=the index is locked"])
                 .env("RUST_BACKTRACE", backtrace)
                 .run(),
@@ -92,11 +92,11 @@ fn a_config_of_the_wrong_type_is_refused_by_init() {
 #[test]
 fn a_request_that_the_library_asks_for_must_be_answered() {
     let request = "PROBE DSGI_PROBE_REQUEST";
-    let refusal = refused_to_load(c_app(&[request, "STATUS 503"]));
+    let refusal = refused_to_load(&c_app(&[request, "STATUS 503"]));
     refusal.says(["failed its probe", "GET /health failed", "it answered 503"]);
-    let refusal = refused_to_load(c_app(&[request, "CALL CRASH"]));
+    let refusal = refused_to_load(&c_app(&[request, "CALL CRASH"]));
     refusal.says(["while it answered the request of the probe", "was ended by SIGSEGV"]);
-    let refusal = refused_to_load(c_app(&[request, "STATUS 7"]));
+    let refusal = refused_to_load(&c_app(&[request, "STATUS 7"]));
     refusal.says(["GET /health failed", "status 7", "200 to 999"]);
     // A page that is not there is an answer, and a probe that is not asked for is none.
     for options in [[request, "STATUS 404"], ["PROBE DSGI_PROBE_INIT", "STATUS 503"]] {

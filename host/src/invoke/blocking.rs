@@ -81,8 +81,10 @@ impl Job for Call {
         if ticket.given_up() {
             return;
         }
+        let given_up = Arc::downgrade(&exchange);
         let mut answered = call(exchange, wanted);
-        let pipe = answered.as_mut().ok().and_then(|response| response.body_mut().lay_pipe());
+        let response = answered.as_mut().ok();
+        let pipe = response.and_then(|response| response.body_mut().lay_pipe(given_up));
         ticket.answer(answered);
         if let Some(pipe) = pipe {
             pipe.pump();

@@ -5,7 +5,7 @@
 //! body was sent, failed, or was dropped because the client left.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -18,6 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::answer::Wanted;
 use super::data::Data;
+use super::exchange::Exchange;
 use super::pipe::Pipe;
 use super::place;
 use crate::duty::InHand;
@@ -117,10 +118,10 @@ impl ReplyBody {
     }
 
     /// Lays a pipe for a stream, to be pulled on a pool's thread and read here.
-    pub(super) fn lay_pipe(&mut self) -> Option<Arc<Pipe>> {
+    pub(super) fn lay_pipe(&mut self, exchange: Weak<Exchange>) -> Option<Arc<Pipe>> {
         match std::mem::replace(&mut self.source, Source::Over) {
             Source::Stream(stream, lease) => {
-                let pipe = Pipe::new(stream, lease);
+                let pipe = Pipe::new(stream, lease, exchange);
                 self.source = Source::Pipe(Arc::clone(&pipe));
                 Some(pipe)
             }
@@ -186,8 +187,8 @@ impl ReplyBody {
     }
 }
 
-/// Closes a body that the client does not get, as to a HEAD, which is still told the length where it
-/// is known.
+/// Closes a body that the client does not get, as to a HEAD, which is still told the length
+/// where it is known.
 pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
     let length = match given {
         Given::Empty => None,
@@ -234,7 +235,7 @@ fn excess(lease: &Lease) {
 #[cold]
 fn short(lease: &Lease, left: u64) {
     let app = lease.name();
-    tracing::error!(app, "ended {left} bytes short of its declared length; the response is aborted");
+    tracing::error!(app, "ended {left} bytes short of its declared length: aborted");
 }
 
 impl Body for ReplyBody {

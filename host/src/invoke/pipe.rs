@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
 
@@ -17,6 +17,7 @@ use dsgi::bridge::body::Stream;
 
 use super::body::{BodyError, read};
 use super::data::Data;
+use super::exchange::Exchange;
 use super::place::Unpark;
 use crate::lease::Lease;
 use crate::pool::Job;
@@ -25,6 +26,8 @@ use crate::pool::Job;
 pub(crate) struct Pipe {
     state: Mutex<State>,
     lease: Lease,
+    /// What a body that still works on its request is told when the reader is done.
+    exchange: Weak<Exchange>,
 }
 
 struct State {
@@ -50,7 +53,7 @@ enum Holder {
 }
 
 impl Pipe {
-    pub(super) fn new(stream: Stream, lease: Lease) -> Arc<Self> {
+    pub(super) fn new(stream: Stream, lease: Lease, exchange: Weak<Exchange>) -> Arc<Self> {
         let state = State {
             stream: Holder::Lying(stream),
             made: VecDeque::new(),
@@ -59,7 +62,7 @@ impl Pipe {
             reader: None,
             puller: None,
         };
-        Arc::new(Self { state: Mutex::new(state), lease })
+        Arc::new(Self { state: Mutex::new(state), lease, exchange })
     }
 
     pub(super) const fn lease(&self) -> &Lease {
@@ -146,6 +149,10 @@ impl Pipe {
                 state.stream = Holder::Ending(outcome, sent);
                 if let Some(puller) = state.puller.take() {
                     puller.unpark();
+                }
+                drop(state);
+                if let Some(exchange) = self.exchange.upgrade() {
+                    exchange.cancel();
                 }
             }
             Holder::Ending(..) | Holder::Closed => {}

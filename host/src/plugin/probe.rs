@@ -166,9 +166,9 @@ fn start(task: &Task) -> io::Result<Child> {
     Ok(child)
 }
 
-/// This program's own file. When it was replaced on disk its old name leads nowhere, and the link in
-/// `/proc` still leads to what runs; otherwise the name is better, because tools that stand between
-/// a program and the system, such as valgrind, know it.
+/// This program's own file. When it was replaced on disk its old name leads nowhere, and the link
+/// in `/proc` still leads to what runs; otherwise the name is better, because tools that stand
+/// between a program and the system, such as valgrind, know it.
 fn this_program() -> io::Result<PathBuf> {
     let named = std::env::current_exe()?;
     Ok(if named.exists() { named } else { PathBuf::from("/proc/self/exe") })

@@ -84,9 +84,9 @@ fn rows<'data, T: Pod>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{library_bytes, rust_library_bytes};
-    use super::super::{Facts, inspect_for};
     use super::*;
+    use crate::plugin::inspect::fixture::{library_bytes, rust_library_bytes};
+    use crate::plugin::inspect::{Facts, inspect_for};
 
     fn read(bytes: &[u8]) -> Result<Facts, Unfit> {
         inspect_for(None, bytes)

@@ -33,6 +33,7 @@ impl AsyncApplication for Async {
         match environ.get("PATH_INFO") {
             Some("/never/answers") => {
                 let _dropped = Dropped;
+                say("waits for nothing");
                 pending().await
             }
             Some("/never/ends") => {

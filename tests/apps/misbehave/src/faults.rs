@@ -21,10 +21,23 @@ pub(crate) struct Config {
     /// A file: what waits, waits until it exists.
     #[serde(default)]
     release: PathBuf,
+    #[serde(default)]
+    drain: Drain,
+}
+
+/// What it does when it is told to drain and to shut down.
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Drain {
+    #[default]
+    Return,
+    Wait,
+    Panic,
 }
 
 pub(crate) struct Misbehave {
     release: PathBuf,
+    drain: Drain,
 }
 
 /// Between two looks for the file of a request that waits.
@@ -51,7 +64,7 @@ impl Application for Misbehave {
     type Config = Config;
 
     fn init(config: Config, _: Purpose) -> dsgi::Result<Self> {
-        Ok(Self { release: config.release })
+        Ok(Self { release: config.release, drain: config.drain })
     }
 
     fn call(&self, environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
@@ -66,14 +79,24 @@ impl Application for Misbehave {
 
     fn drain(&self, _: Duration) {
         say("told to drain");
+        self.end("drain");
     }
 
     fn shutdown(&self) {
         say("told to shut down");
+        self.end("shut down");
     }
 }
 
 impl Misbehave {
+    fn end(&self, step: &str) {
+        match self.drain {
+            Drain::Return => {}
+            Drain::Wait => until(|| self.release.exists(), || sleep(BETWEEN_LOOKS)),
+            Drain::Panic => panic!("does not {step}"),
+        }
+    }
+
     fn fault(&self, environ: Environ, start_response: &StartResponse) -> dsgi::Result<Body> {
         let path = environ["PATH_INFO"].to_owned();
         let (kind, fault) = path[1..].split_once('/').unwrap_or((&path[1..], ""));

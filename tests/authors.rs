@@ -1,0 +1,72 @@
+//! What the README tells an author to write, in a cargo project outside of this workspace: each
+//! form is built by the host and asked by HTTP.
+
+use crate::harness::client::{get, request};
+use crate::harness::crates::{Crates, Target};
+use crate::harness::host::Host;
+use crate::harness::project;
+use std::fs;
+
+#[test]
+fn a_function_of_ten_lines() {
+    let source = block("rust");
+    assert!(source.lines().filter(|line| !line.is_empty()).count() <= 10, "{source}");
+    let (_crates, host) = serving("my-app", &source, "", &[]);
+    let response = get(host.address(), "/a/page?x=1");
+    assert_eq!((response.status, response.text()), (200, "you asked for /a/page\n"));
+    assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+#[test]
+fn a_type_with_config() {
+    let serde = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let settings = ["--set", "counter.greeting=Hello", "--set", "counter.start=41"];
+    let (_crates, host) = serving("my-counter", &sample("counter"), serde, &settings);
+    for visitor in [42, 43] {
+        assert_eq!(get(host.address(), "/").text(), format!("Hello, visitor {visitor}\n"));
+    }
+}
+
+#[test]
+fn an_async_function() {
+    let (_crates, host) = serving("my-length", &sample("async-length"), "", &[]);
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(request(host.address(), post).text(), "5 bytes\n");
+}
+
+/// The README's crate with this name, since all are built in one folder, and this source.
+fn serving(
+    name: &str,
+    source: &str,
+    dependencies: &str,
+    arguments: &[&str],
+) -> (Crates, Host) {
+    let crates = Crates::new();
+    let kit = project().join("plugin-api");
+    let kit = kit.to_str().unwrap();
+    let manifest = block("toml").replace("PATH/TO/dsgi/plugin-api", kit).replace("my-app", name);
+    assert!(manifest.contains(kit) && manifest.contains(name), "the README says another thing");
+    crates.write(&format!("{name}/Cargo.toml"), &format!("{manifest}{dependencies}"));
+    crates.write(&format!("{name}/src/lib.rs"), source);
+    crates.lock_versions(name);
+    let folder = format!("./{name}");
+    let host = crates.host(Target::Shared).args(["--load", &folder, "--debug"]);
+    let host = host.args(arguments).start();
+    (crates, host)
+}
+
+/// The first block of the README in this language.
+fn block(language: &str) -> String {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let start = format!("\n```{language}\n");
+    let after = readme.split_once(&start).unwrap_or_else(|| panic!("no {language} block")).1;
+    let (block, _) = after.split_once("```").unwrap();
+    block.to_owned()
+}
+
+/// A sample that the README names as the example of a form.
+fn sample(name: &str) -> String {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("(sample-plugins/{name})")), "the README has lost {name}");
+    fs::read_to_string(project().join("sample-plugins").join(name).join("src/lib.rs")).unwrap()
+}
