@@ -35,12 +35,7 @@ fn an_async_function() {
 }
 
 /// The README's crate with this name, since all are built in one folder, and this source.
-fn serving(
-    name: &str,
-    source: &str,
-    dependencies: &str,
-    arguments: &[&str],
-) -> (Crates, Host) {
+fn serving(name: &str, source: &str, dependencies: &str, arguments: &[&str]) -> (Crates, Host) {
     let crates = Crates::new();
     let kit = project().join("plugin-api");
     let kit = kit.to_str().unwrap();

@@ -74,7 +74,8 @@ fn unfinished_files_say_so() {
 fn libraries_of_another_machine_are_named_with_it() {
     // e_machine of the ELF header, and the number of a processor that this is not.
     const MACHINE: usize = 18;
-    let (number, name) = if cfg!(target_arch = "x86_64") { (183, "aarch64") } else { (62, "x86_64") };
+    let (number, name) =
+        if cfg!(target_arch = "x86_64") { (183, "aarch64") } else { (62, "x86_64") };
     let library = c_app(&[]);
     let mut bytes = std::fs::read(&library).unwrap();
     bytes[MACHINE] = number;

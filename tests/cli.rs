@@ -2,11 +2,16 @@
 //! do not serve.
 
 use crate::harness::client::get;
+use crate::harness::eventually;
 use crate::harness::host::{Host, Launch, run};
 use crate::harness::libraries::{TemporaryLibrary, c_app};
 use crate::harness::refusal::{Refusal, load, refused};
+use rustix::pipe::fcntl_getpipe_size;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
 const FLAGS: [&str; 10] = [
@@ -26,9 +31,10 @@ const FLAGS: [&str; 10] = [
 fn help_lists_what_works_and_nothing_else() {
     let help = output(["--help"]);
     let starts_option = |line: &&str| line.trim_start().starts_with('-');
-    let flags = help.lines().filter(starts_option).filter_map(|line| {
-        line.split([' ', ',']).find(|word| word.starts_with("--"))
-    });
+    let flags = help
+        .lines()
+        .filter(starts_option)
+        .filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
     let mut flags: Vec<&str> = flags.collect();
     flags.sort_unstable();
     assert_eq!(flags, FLAGS);
@@ -68,7 +74,8 @@ fn forms_are_named_with_an_example() {
     let form = |arguments: &[&str]| refused(&run(arguments), 2);
     form(&[]).says(["nothing to serve", "`--load`", "`--mount`"]).helps(["host --load app.so"]);
     form(&["--listen", "127.0.0.1:0"]).says(["nothing to serve"]);
-    for mount in ["shop=a.so", "/shop", "/shop=", "a.so", "/a/../b=a.so", "//=a.so", "/a%2Fb=a.so"] {
+    for mount in ["shop=a.so", "/shop", "/shop=", "a.so", "/a/../b=a.so", "//=a.so", "/a%2Fb=a.so"]
+    {
         let refusal = form(&["--mount", mount]);
         refusal.says([&*format!("`--mount {mount}`"), "/PATH=FILE"]).helps(["--mount /shop="]);
     }
@@ -89,7 +96,7 @@ fn an_address_that_is_taken_is_told_before_anything_is_opened() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let library = c_app(&["CONSTRUCTOR ABORT"]);
-    let refusal = refused(&load(&library).args(["--listen", &address]).run(), 69);
+    let refusal = refuses(load(&library).args(["--listen", &address]), 69);
     refusal.says([&*format!("cannot listen on `{address}`"), "in use"]);
     refusal.helps(["stop the process that has it", "--listen 127.0.0.1:0"]);
     drop(taken);
@@ -119,7 +126,7 @@ fn two_mounts_on_one_path_are_refused() {
         ("`/`", [mount("--load", "", &one), mount("--load", "", &two)]),
         ("`/a/`", [mount("--mount", "/a=", &one), mount("--mount", "/a/=", &two)]),
     ] {
-        let refusal = refused(&serve(&mounts).run(), 78);
+        let refusal = refuses(serve(&mounts), 78);
         refusal.says(["two applications are mounted at", path, name(&one), name(&two)]);
         refusal.helps([name(&two), "a path of its own: --mount /PATH=FILE"]);
     }
@@ -129,7 +136,7 @@ fn two_mounts_on_one_path_are_refused() {
 fn two_applications_of_one_name_are_refused_and_the_shown_flag_helps() {
     let (one, two) = (app("one"), app("one"));
     let first = mount("--load", "", &one);
-    let refusal = refused(&serve(&[first.clone(), mount("--mount", "/b=", &two)]).run(), 78);
+    let refusal = refuses(serve(&[first.clone(), mount("--mount", "/b=", &two)]), 78);
     refusal.says(["two applications are named `one`", name(&one), name(&two)]);
     refusal.helps(["give one another name: --mount /b=one-2="]);
 
@@ -146,7 +153,7 @@ fn two_applications_of_one_name_are_refused_and_the_shown_flag_helps() {
     let named = ["/a=x=", "/b=x="].map(|path| mount("--mount", path, &one));
     assert_eq!(serve(&named).start().wait_for_logs("app=\"x\"", 1).len(), 1, "one file, one name");
     let clash = [mount("--mount", "/a=x=", &one), mount("--mount", "/b=x=", &two)];
-    refused(&serve(&clash).run(), 78).says(["named `x`"]).helps(["--mount /b=x-2="]);
+    refuses(serve(&clash), 78).says(["named `x`"]).helps(["--mount /b=x-2="]);
 }
 
 #[test]
@@ -169,10 +176,10 @@ fn two_mounts_of_one_name_are_one_application() {
 #[test]
 fn a_setting_must_have_an_application() {
     let library = app("one");
-    let refusal = refused(&load(&library).args(["--set", "two.key=1"]).run(), 78);
+    let refusal = refuses(load(&library).args(["--set", "two.key=1"]), 78);
     refusal.says(["`--set two", "no application is named `two`"]).helps(["one"]);
     let settings = ["--set", "one.a=1", "--set", "one.a.b=2"];
-    let refusal = refused(&load(&library).args(settings).run(), 78);
+    let refusal = refuses(load(&library).args(settings), 78);
     refusal.says(["`--set one.a.b=2`", "`a` is a value already"]);
     load(&library).args(["--set", "one.key=1"]).start();
 }
@@ -207,9 +214,9 @@ fn one_bad_application_of_several_answers_503_and_the_others_serve() {
     host.terminate();
     assert_eq!(host.wait().code(), Some(0));
 
-    let refusal = refused(&serve(&mounts).args(["--strict"]).env("DSGI_LOG", "error").run(), 65);
+    let refusal = refuses(serve(&mounts).args(["--strict"]).env("DSGI_LOG", "error"), 65);
     refusal.says([name(&bad), "init failed: the index is locked"]);
-    refused(&serve(&[mount("--mount", "/bad=", &bad)]).run(), 65);
+    refuses(serve(&[mount("--mount", "/bad=", &bad)]), 65);
     load(&good).arg("--strict").start();
 }
 
@@ -219,8 +226,7 @@ fn inspect_reads_a_library_without_running_it() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");
     let options = ["MARK", "PROBE DSGI_PROBE_REQUEST", "FLAGS DSGI_TRAIT_FLAG_EXCLUSIVE"];
-    let library =
-        c_app(&[&options[..], &[&*format!("REPORT \"{}\"", report.display())]].concat());
+    let library = c_app(&[&options[..], &[&*format!("REPORT \"{}\"", report.display())]].concat());
     let text = output(["inspect".as_ref(), library.as_os_str()]);
     for line in [
         "name:        one",
@@ -263,15 +269,34 @@ fn check_and_inspect_refuse_as_serving_does() {
     assert!(output(["inspect".as_ref(), layer.as_os_str()]).contains("kind:        layer\n"));
 }
 
-/// Whoever reads the line may send the signal at once.
+/// Whoever reads the line may send the signal at once: here the line cannot even be written yet,
+/// since nobody reads.
 #[test]
-fn a_signal_right_after_its_line_is_an_orderly_end() {
+fn signals_are_heeded_before_anybody_is_told_that_it_listens() {
     let library = c_app(&[]);
-    for _ in 0..30 {
-        let mut host = load(&library).start();
-        host.terminate();
-        assert_eq!(host.wait().code(), Some(0));
-    }
+    let (mut read, mut write) = std::io::pipe().unwrap();
+    let full = fcntl_getpipe_size(&write).unwrap();
+    write.write_all(&vec![b'\n'; full]).unwrap();
+    let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["--listen", "127.0.0.1:0", "--load"])
+        .arg(&library)
+        .stdout(write)
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", host.id());
+    // Bits of the signals that it has a function for, the lowest for signal 1, proc(5).
+    eventually("a function for SIGTERM and SIGINT", || {
+        let text = std::fs::read_to_string(&status).ok()?;
+        let (_, caught) = text.split_once("\nSigCgt:\t")?;
+        let caught = u64::from_str_radix(caught.lines().next()?, 16).ok()?;
+        let signals = [Signal::TERM, Signal::INT].map(|signal| 1 << (signal.as_raw() - 1));
+        signals.iter().all(|signal| caught & signal != 0).then_some(())
+    });
+    kill_process(Pid::from_child(&host), Signal::TERM).unwrap();
+    let mut said = String::new();
+    read.read_to_string(&mut said).unwrap();
+    assert!(said.trim_start().starts_with("listening on "), "{}", said.trim_start());
+    assert_eq!(host.wait().unwrap().code(), Some(0));
 }
 
 fn app(name: &str) -> TemporaryLibrary {

@@ -71,7 +71,8 @@ fn a_crate_without_a_cdylib_says_how_to_make_one() {
     refusal.helps(["Cargo.toml", "src/lib.rs"]);
     // What it says to add is added.
     let help = refusal.help.unwrap();
-    let added = help.split('`').find_map(|part| part.strip_prefix("[lib] ")).expect("a line to add");
+    let added =
+        help.split('`').find_map(|part| part.strip_prefix("[lib] ")).expect("a line to add");
     crates.write("shop/Cargo.toml", &format!("{manifest}[lib]\n{added}\n"));
     let host = load(&crates, "shop").arg("--debug").start();
     assert_eq!(get(host.address(), "/").text(), "debug\n");
@@ -107,7 +108,9 @@ fn the_compiler_s_own_message_is_shown() {
     crates.library("shop", "", "pub fn price() -> u32 {\n    \"seven\"\n}\n");
     let (above, refusal) = refusal(&crates, "shop");
     refusal.says(["`shop` does not compile", "exit status: 101"]);
-    for part in ["error[E0308]: mismatched types", "src/lib.rs:2:5", "\"seven\"", "could not compile"] {
+    for part in
+        ["error[E0308]: mismatched types", "src/lib.rs:2:5", "\"seven\"", "could not compile"]
+    {
         assert!(above.contains(part), "no {part} in:\n{above}");
     }
     assert!(!above.contains("\"reason\""), "cargo's messages for programs:\n{above}");

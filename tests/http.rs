@@ -147,7 +147,10 @@ fn http2_is_spoken_to_those_who_know_it() {
     let sent: Vec<_> = (0..10).map(|number| client.get(&format!("/a%20b?{number}"))).collect();
     for (number, sent) in sent.into_iter().enumerate() {
         let response = client.response(sent).unwrap();
-        assert_eq!((response.status, response.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (200, Some("text/plain; charset=utf-8"))
+        );
         for line in ["SERVER_PROTOCOL=HTTP/2.0", "HTTP_HOST=a.example", "PATH_INFO=/a b"] {
             assert!(response.text().lines().any(|one| one == line), "{}", response.text());
         }

@@ -17,6 +17,10 @@ mod crate_dir;
 mod harness;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
 mod http;
+// Every limit, reached.
+mod limits;
+// The same applications without a library.
+mod linked;
 // A library on its way into service: its child, its copy, its constructors and `init`.
 mod load;
 // Where a request goes by its path, and what its application is told of it.
@@ -25,11 +29,17 @@ mod mounts;
 mod mutations;
 // A panic in an application is one 500, or one broken response.
 mod panics;
+// The threads of blocking applications.
+mod pool;
 // What the README tells a newcomer to type.
 mod readme;
+// The end of the host.
+mod shutdown;
 // Requests that could be read in two ways, or in none.
 mod strict;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.
 mod tidy;
+// An application that holds a core is named.
+mod watchdog;
 // What an application may not do to the wire.
 mod wire;

@@ -10,7 +10,11 @@ use crate::harness::misbehaving::{Flavour, Misbehaving};
 fn check_logged(host: &Host, text: &str, count: usize) {
     let lines = host.wait_for_logs(&format!(": {text}"), count);
     let place = "misbehave/src/faults.rs:";
-    let named = |line: &&String| line.contains("panicked at tests/apps/") && line.contains(place) && line.contains(r#"app="bad""#);
+    let named = |line: &&String| {
+        line.contains("panicked at tests/apps/")
+            && line.contains(place)
+            && line.contains(r#"app="bad""#)
+    };
     let line = lines.iter().find(named).unwrap_or_else(|| panic!("{lines:#?}"));
     let (_, place) = line.split_once(place).expect("it was just seen");
     assert!(place.starts_with(|digit: char| digit.is_ascii_digit()), "no line number: {line}");
@@ -68,9 +72,10 @@ fn a_panic_within_a_body_breaks_the_response_off() {
 fn a_panic_after_the_last_block_is_seen_by_nobody_but_the_log() {
     for flavour in Flavour::ALL {
         let host = Misbehaving::start(flavour);
-        for (place, body, text) in
-            [("drop", "first\nsecond\n", "the bomb was dropped"), ("close", "first\n", "in the close")]
-        {
+        for (place, body, text) in [
+            ("drop", "first\nsecond\n", "the bomb was dropped"),
+            ("close", "first\n", "in the close"),
+        ] {
             let mut connection = Connection::open(host.address());
             connection.send(format!("GET /panic/{place} HTTP/1.1\r\nHost: a\r\n\r\n"));
             let response = connection.response().unwrap();
@@ -99,8 +104,7 @@ fn a_panic_at_the_end_of_the_host_keeps_it_from_nothing() {
 fn many_panics_at_once_are_as_many_500s() {
     for flavour in Flavour::ALL {
         let host = Misbehaving::start(flavour);
-        let mut connections: Vec<_> =
-            (0..32).map(|_| Connection::open(host.address())).collect();
+        let mut connections: Vec<_> = (0..32).map(|_| Connection::open(host.address())).collect();
         for connection in &mut connections {
             connection.send("GET /panic/call HTTP/1.1\r\nHost: a\r\n\r\n".repeat(4));
         }

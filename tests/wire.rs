@@ -53,7 +53,10 @@ fn fields_of_the_connection_are_the_hosts() {
             let sent = client.get(&target);
             let response = client.response(sent).unwrap();
             assert_eq!(own_fields(&response), ["x-public"], "{flavour:?} {way}");
-            assert_eq!((response.text(), response.header("transfer-encoding")), ("some text", None));
+            assert_eq!(
+                (response.text(), response.header("transfer-encoding")),
+                ("some text", None)
+            );
         }
     }
 }
@@ -103,6 +106,7 @@ fn what_would_split_a_response_is_a_bad_gateway() {
         }
         host.wait_for_log("the value of the header `x` has control characters");
         host.wait_for_log("its Content-Length is not one number");
+        drop(client);
         let said = host.said_until_the_end();
         let closed = said.iter().filter(|line| line.starts_with("closed"));
         let refused = closed.filter(|line| **line == "closed Failed 0").count();
@@ -198,7 +202,10 @@ fn no_body_follows_where_none_may() {
                     let sent = client.get(&target);
                     let response = client.response(sent);
                     let response = response.unwrap_or_else(|error| panic!("{target}: {error:?}"));
-                    assert_eq!((response.status.to_string().as_str(), response.text()), (&status[..3], ""));
+                    assert_eq!(
+                        (response.status.to_string().as_str(), response.text()),
+                        (&status[..3], "")
+                    );
                     if response.status == 204 {
                         assert_eq!(response.header("content-length"), None, "{flavour:?} {target}");
                     }
@@ -228,9 +235,8 @@ fn an_answer_to_head_is_its_head() {
             // A body would be read here instead.
             connection.send("GET /fine HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(connection.response().unwrap().text(), "fine\n", "{flavour:?} {target}");
-            let sent = client.send(
-                Request::head(format!("http://a.example{target}")).body(String::new()),
-            );
+            let sent =
+                client.send(Request::head(format!("http://a.example{target}")).body(String::new()));
             let head = client.response(sent);
             let head = head.unwrap_or_else(|error| panic!("{flavour:?} {target}: {error:?}"));
             let told = (head.status, head.header("content-length"), head.text());
@@ -276,7 +282,11 @@ fn a_reply_that_breaks_the_interface_is_refused() {
         ("-DSTATUS=101", 502, "the status 101 is not 200 to 999"),
         ("-DSTATUS=1000", 502, "the status 1000 is not 200 to 999"),
         ("-DSTATUS=65736", 502, "the status 65736 is not 200 to 999"),
-        ("-DCALL=reply->status = 200; reply->body_kind = 77; return DSGI_ANSWER_READY;", 502, "body is of a kind"),
+        (
+            "-DCALL=reply->status = 200; reply->body_kind = 77; return DSGI_ANSWER_READY;",
+            502,
+            "body is of a kind",
+        ),
         ("-DCALL=return 77;", 500, "an answer outside the specification"),
     ] {
         let library = c_library("replies", source, &[fault]);

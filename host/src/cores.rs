@@ -1,11 +1,13 @@
 //! The threads that serve connections: one for each core, each with its own runtime.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
@@ -33,6 +35,10 @@ pub(crate) struct Cores {
     ended: Arc<Notify>,
 }
 
+/// The threads of cores, to wait for once the cores were dropped.
+#[derive(Debug)]
+pub(crate) struct Threads(mpsc::Receiver<Infallible>);
+
 /// A connection that a core serves.
 pub(crate) struct Served {
     load: Arc<AtomicUsize>,
@@ -41,11 +47,12 @@ pub(crate) struct Served {
 
 impl Cores {
     /// Starts a thread for each core this process may run on.
-    pub(crate) fn start(plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
+    pub(crate) fn start(plan: &Plan, limits: &Arc<Limits>) -> io::Result<(Self, Threads)> {
         let count = thread::available_parallelism()?.get();
+        let (alive, threads) = mpsc::channel();
         let cores: io::Result<Vec<Core>> =
-            (0..count).map(|number| Core::start(number, plan, limits)).collect();
-        Ok(Self { cores: cores?, ended: Arc::default() })
+            (0..count).map(|number| Core::start(number, plan, limits, alive.clone())).collect();
+        Ok((Self { cores: cores?, ended: Arc::default() }, Threads(threads)))
     }
 
     /// The core with the fewest connections, counted as one more.
@@ -85,8 +92,21 @@ impl Cores {
     }
 }
 
+impl Threads {
+    /// Waits until the last thread has ended, with everything it held, or the time is over.
+    pub(crate) fn ended(self, until: Instant) {
+        // Nothing is ever sent: the channel closes with its last thread.
+        let _ = self.0.recv_timeout(until.saturating_duration_since(Instant::now()));
+    }
+}
+
 impl Core {
-    fn start(number: usize, plan: &Plan, limits: &Arc<Limits>) -> io::Result<Self> {
+    fn start(
+        number: usize,
+        plan: &Plan,
+        limits: &Arc<Limits>,
+        alive: mpsc::Sender<Infallible>,
+    ) -> io::Result<Self> {
         let duties = Arc::new(Duties::new(Arc::clone(limits)));
         let (send, receive) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
@@ -100,6 +120,8 @@ impl Core {
             let _ = send.send(Ok((runtime.handle().clone(), pulse)));
             // An error says that the core was dropped, which is what it waits for.
             let _ = runtime.block_on(stopped);
+            drop(runtime);
+            drop(alive);
         })?;
         let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;
         let (site, load) = (Arc::new(plan.for_core()), Arc::default());

@@ -22,6 +22,11 @@ pub(crate) struct Duty {
     reads_settled: AtomicU32,
     writes: AtomicU32,
     blocked: AtomicU32,
+    /// Responses of which a block was given that is not taken yet.
+    offered: AtomicU32,
+    /// Blocks that were taken.
+    taken: AtomicU32,
+    multiplexed: AtomicU32,
     verdict: AtomicU32,
 }
 
@@ -38,7 +43,17 @@ pub(crate) enum Verdict {
 
 /// One request, from its head to the end of its response.
 #[derive(Debug)]
-pub(crate) struct InHand(Arc<Duty>);
+pub(crate) struct InHand {
+    duty: Arc<Duty>,
+    turn: Turn,
+}
+
+/// Who has to do something for a response to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Application,
+    Client,
+}
 
 impl Duty {
     /// A request head has arrived.
@@ -46,7 +61,12 @@ impl Duty {
     pub(crate) fn begin(self: &Arc<Self>) -> InHand {
         bump(&self.requests);
         bump(&self.in_hand);
-        InHand(Arc::clone(self))
+        InHand { duty: Arc::clone(self), turn: Turn::Application }
+    }
+
+    /// The connection has many streams, and frames beside their heads.
+    pub(crate) fn multiplex(&self) {
+        self.multiplexed.store(1, Ordering::Relaxed);
     }
 
     /// The client has sent something.
@@ -93,14 +113,40 @@ impl Duty {
             return Phase::Writing(writes);
         }
         let requests = self.requests.load(Ordering::Relaxed);
-        if self.in_hand.load(Ordering::Relaxed) != 0 {
-            return Phase::Working { requests, reads, writes };
+        match self.in_hand.load(Ordering::Relaxed) {
+            0 => {}
+            // A stream's window is closed while the socket is not.
+            in_hand if in_hand == self.offered.load(Ordering::Relaxed) => {
+                return Phase::Offering(self.taken.load(Ordering::Relaxed));
+            }
+            _ => return Phase::Working { requests, reads, writes },
+        }
+        let multiplexed = self.multiplexed.load(Ordering::Relaxed) != 0;
+        if multiplexed && self.verdict() == Verdict::Finish {
+            // What was handed to a stream whole may still be on its way.
+            return Phase::Leaving { reads, writes };
         }
         let settled = self.reads_settled.load(Ordering::Relaxed);
-        if requests == 0 || reads != settled {
-            Phase::Head(requests)
-        } else {
-            Phase::Idle(requests)
+        let read = reads != settled && !multiplexed;
+        if requests == 0 || read { Phase::Head(requests) } else { Phase::Idle(requests) }
+    }
+}
+
+impl InHand {
+    /// A block was given: it is the client's turn to take it.
+    #[inline]
+    pub(crate) fn offer(&mut self) {
+        if std::mem::replace(&mut self.turn, Turn::Client) == Turn::Application {
+            bump(&self.duty.offered);
+        }
+    }
+
+    /// The next block is asked for: the last one was taken.
+    #[inline]
+    pub(crate) fn take(&mut self) {
+        if std::mem::replace(&mut self.turn, Turn::Application) == Turn::Client {
+            lower(&self.duty.offered);
+            bump(&self.duty.taken);
         }
     }
 }
@@ -108,8 +154,9 @@ impl Duty {
 impl Drop for InHand {
     #[inline]
     fn drop(&mut self) {
-        let Duty { in_hand, reads, reads_settled, .. } = &*self.0;
-        in_hand.store(in_hand.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+        self.take();
+        let Duty { in_hand, reads, reads_settled, .. } = &*self.duty;
+        lower(in_hand);
         reads_settled.store(reads.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
@@ -121,13 +168,20 @@ fn bump(counter: &AtomicU32) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
+#[inline]
+fn lower(counter: &AtomicU32) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+}
+
 /// What a connection is at; equal phases at two ticks mean no progress in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Head(u32),
     Idle(u32),
     Writing(u32),
+    Offering(u32),
     Working { requests: u32, reads: u32, writes: u32 },
+    Leaving { reads: u32, writes: u32 },
 }
 
 /// All connections of one core.
@@ -203,17 +257,16 @@ impl Duties {
     }
 
     fn verdict(&self, watched: &Watched) -> Option<Verdict> {
-        let spent = TICK * watched.ticks;
         let limits = &*self.limits;
-        match watched.phase {
-            Phase::Head(_) => (spent >= limits.header_timeout).then_some(Verdict::End),
-            Phase::Idle(_) if watched.duty.verdict() == Verdict::Finish => {
-                (spent >= limits.goodbye_timeout).then_some(Verdict::End)
-            }
-            Phase::Idle(_) => (spent >= limits.keep_alive_timeout).then_some(Verdict::Finish),
-            Phase::Writing(_) => (spent >= limits.write_timeout).then_some(Verdict::End),
-            Phase::Working { .. } => None,
-        }
+        let (limit, verdict) = match watched.phase {
+            Phase::Head(_) => (limits.header_timeout, Verdict::End),
+            Phase::Idle(_) => (limits.keep_alive_timeout, Verdict::Finish),
+            Phase::Writing(_) | Phase::Offering(_) => (limits.write_timeout, Verdict::End),
+            Phase::Leaving { .. } => (limits.goodbye_timeout, Verdict::End),
+            Phase::Working { .. } => return None,
+        };
+        // The first tick came at any moment of its interval.
+        (TICK * watched.ticks > limit).then_some(verdict)
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of a request head, fields and start line together; more is answered 431.
-    /// Browsers with many cookies stay below 16 KiB.
+    /// Bytes of a request head, fields and start line together; more is answered 431. A head that
+    /// arrives at once may have up to twice as many over HTTP/1. Browsers with many cookies stay
+    /// below 16 KiB.
     pub header_bytes: usize,
     /// Header fields of a request; more is answered 431.
     pub header_count: usize,
@@ -22,8 +23,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection may stay open without a request.
     pub keep_alive_timeout: Duration,
-    /// How long an idle client is waited for once it was told that its connection ends: over HTTP/2
-    /// it is asked whether it has heard, and one that has vanished never answers.
+    /// How long a client may be silent once it was told that its HTTP/2 connection ends: it is asked
+    /// whether it has heard, and one that has vanished never answers.
     pub goodbye_timeout: Duration,
     /// How long a client may pause within a request body that somebody waits for.
     pub body_timeout: Duration,
@@ -60,7 +61,7 @@ impl Default for Limits {
             body_bytes: 16 * 1024 * 1024,
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
-            goodbye_timeout: Duration::from_secs(2),
+            goodbye_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(60),

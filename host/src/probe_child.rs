@@ -25,7 +25,7 @@ use crate::invoke::exchange::{Exchange, Mounted};
 use crate::invoke::place::Unpark;
 use crate::lease::{Lease, Stack};
 use crate::limits::Limits;
-use crate::message::{Origin, Request};
+use crate::message::Origin;
 use crate::platform;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
@@ -113,9 +113,9 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
         return Ok(Err(format!("the path `{path}` that its descriptor names is none")));
     };
     let stack = Stack::new(vec![Arc::clone(generation)], &Arc::new(Limits::default()))?;
-    let request = Request { head: head.into_parts().0, input: Input::ended() };
+    let origin = Arc::new(Origin::http(None, None));
     let mounted = Mounted { lease: Lease::share(&stack), script_name: "".into(), script_length: 0 };
-    let exchange = Exchange::new(request, mounted, Arc::new(Origin::http(None, None)));
+    let exchange = Exchange::new(head, |()| Input::ended(), mounted, origin);
     let failed = |why: &str| Ok(Err(format!("GET {path} failed: {why}")));
     match blocking::call(exchange, Wanted::All) {
         Err(error) => failed(&error.message),

@@ -125,9 +125,7 @@ impl Server {
     }
 
     /// Ready when TERM or INT asks the process to end; they are heeded from this call on.
-    pub(crate) fn asked_to_end(
-        &self,
-    ) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+    pub(crate) fn asked_to_end(&self) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
         let _runtime = self.runtime.enter();
         shutdown::signal()
     }
@@ -141,7 +139,8 @@ impl Server {
         shutdown: impl Future<Output = io::Result<T>>,
     ) -> Result<(), ServeError> {
         let Self { runtime, listeners, plan, limits } = self;
-        let cores = Arc::new(Cores::start(&plan, &limits)?);
+        let (cores, threads) = Cores::start(&plan, &limits)?;
+        let cores = Arc::new(cores);
         watchdog::start(cores.pulses())?;
         let ticking = Arc::downgrade(&cores);
         clock::start(move || match ticking.upgrade() {
@@ -151,7 +150,7 @@ impl Server {
             }
             None => ControlFlow::Break(()),
         })?;
-        runtime.block_on(async {
+        let (ended, until) = runtime.block_on(async {
             let mut accepting = JoinSet::new();
             for listener in listeners {
                 accepting.spawn(listener.accept(Arc::clone(&cores), Arc::clone(&limits)));
@@ -163,21 +162,29 @@ impl Server {
             accepting.shutdown().await;
             let until = Instant::now() + limits.drain_timeout;
             drain(&cores, &plan, until).await;
-            ended
-        })?;
-        Ok(())
+            (ended, until)
+        });
+        drop(cores);
+        threads.ended(until);
+        // Nothing leads to the applications any more but the plan; one whose end hangs is left.
+        shutdown::within(until, move || drop(plan));
+        Ok(ended?)
     }
 }
 
-/// Finishes what is in hand: connections first, then applications.
+/// Finishes what is in hand. Connections take nothing new from the first moment on; applications
+/// are told at the same time, for one may have to end its bodies.
 async fn drain(cores: &Cores, plan: &Plan, until: Instant) {
     let left = || until.saturating_duration_since(Instant::now());
     let stacks: Vec<Arc<Stack>> = plan.stacks().into_iter().cloned().collect();
-    shutdown::apps(&stacks, Asked::Drain, until).await;
     cores.judge_all(Verdict::Finish);
-    if timeout(left(), cores.empty()).await.is_err() {
-        tracing::warn!("{} connections were cut: the drain timeout is over", cores.connections());
-        cores.judge_all(Verdict::End);
-    }
+    let finish = async {
+        if timeout(left(), cores.empty()).await.is_err() {
+            let cut = cores.connections();
+            tracing::warn!("{cut} connections were cut: the drain timeout is over");
+            cores.judge_all(Verdict::End);
+        }
+    };
+    tokio::join!(shutdown::apps(&stacks, Asked::Drain, until), finish);
     shutdown::apps(&stacks, Asked::Shutdown, until).await;
 }

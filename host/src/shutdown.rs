@@ -1,8 +1,9 @@
 //! The end: who asks for it, and what applications are told.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -95,6 +96,19 @@ pub(crate) async fn apps(stacks: &[Arc<Stack>], asked: Asked, until: Instant) {
             let app = stack.name();
             tracing::warn!(app, "did not finish its {asked:?} within the drain timeout");
         }
+    }
+}
+
+/// Runs the last steps on a thread of their own and waits for them, but not for ever.
+pub(crate) fn within(until: Instant, last: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel::<Infallible>();
+    let run = move || {
+        last();
+        drop(done);
+    };
+    if thread::Builder::new().name(String::from("end")).spawn(run).is_ok() {
+        // Nothing is ever sent: the channel closes when the steps are done.
+        let _ = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -14,12 +14,29 @@ use crate::path;
 /// What a path leads to.
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
-    /// A stack that answers.
-    Mount(Mounted),
+    /// A stack that answers. Borrowed: the request's exchange takes its shares, nobody else.
+    Mount(Mount<'a>),
     /// A mount whose application is not in service, and why.
     Unavailable(&'a str),
     /// No mount.
     Nothing,
+}
+
+/// A mount in service, see [`Mounted`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mount<'a> {
+    pub(crate) lease: &'a Lease,
+    script_name: &'a Arc<str>,
+    script_length: usize,
+}
+
+impl Mount<'_> {
+    /// Shares of it that live as long as an exchange.
+    #[inline]
+    pub(crate) fn share(self) -> Mounted {
+        let Self { lease, script_name, script_length } = self;
+        Mounted { lease: lease.clone(), script_name: Arc::clone(script_name), script_length }
+    }
 }
 
 /// What stands at a mount.
@@ -145,13 +162,9 @@ impl Site {
 
 impl Served {
     #[inline]
-    fn found(&self, mount: &Arc<str>, script_length: usize) -> Found<'_> {
+    fn found<'a>(&'a self, script_name: &'a Arc<str>, script_length: usize) -> Found<'a> {
         match self {
-            Self::Stack(lease) => Found::Mount(Mounted {
-                lease: lease.clone(),
-                script_name: Arc::clone(mount),
-                script_length,
-            }),
+            Self::Stack(lease) => Found::Mount(Mount { lease, script_name, script_length }),
             Self::Failed(why) => Found::Unavailable(why),
         }
     }

@@ -192,12 +192,15 @@ impl Body {
         Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
     }
 
+    #[inline]
     pub(crate) fn into_reply(mut self) -> ReplyBody {
-        let (source, closers) = self.take();
-        match source {
-            Source::Empty if closers.is_empty() => ReplyBody::Empty,
-            Source::Whole(bytes) if closers.is_empty() => ReplyBody::Whole(bytes),
-            source => ReplyBody::Stream(Stream::of(Self { source, closers })),
+        if !self.closers.is_empty() {
+            return ReplyBody::Stream(Stream::of(self));
+        }
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Empty => ReplyBody::Empty,
+            Source::Whole(bytes) => ReplyBody::Whole(bytes),
+            source => ReplyBody::Stream(Stream::of(Self::from(source))),
         }
     }
 
@@ -224,6 +227,7 @@ fn guarded(step: impl FnOnce()) {
 }
 
 impl Drop for Body {
+    #[inline]
     fn drop(&mut self) {
         // Without closers there is nobody to tell, and the source drops as any value does.
         if !self.closers.is_empty() {
@@ -258,6 +262,7 @@ impl Pull for Body {
 }
 
 impl From<Source> for Body {
+    #[inline]
     fn from(source: Source) -> Self {
         Self { source, closers: Vec::new() }
     }

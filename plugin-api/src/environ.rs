@@ -45,6 +45,7 @@ pub struct Environ {
 
 impl Environ {
     /// Wraps a handle of an exchange.
+    #[inline]
     #[must_use]
     pub fn new(handle: Handle) -> Self {
         let (unread, changes, all) = (Unread::default(), Vec::new(), OnceLock::new());

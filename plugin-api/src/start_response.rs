@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::bridge::started::{HeaderList, Started};
+use crate::bridge::started::{Callable, HeaderList, Started};
 
 /// Takes the status and the header fields of the response.
 ///
@@ -22,19 +22,13 @@ use crate::bridge::started::{HeaderList, Started};
 ///     Ok(vec!["one block", "and another"])
 /// }
 /// ```
-pub struct StartResponse {
-    started: Arc<Started>,
-    call: Box<Call>,
-}
-
-type Call = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
+#[derive(Debug)]
+pub struct StartResponse(Callable);
 
 impl StartResponse {
+    #[inline]
     pub(crate) fn new(started: Arc<Started>) -> Self {
-        let shared = Arc::clone(&started);
-        let call =
-            Box::new(move |status: &str, headers: HeaderList<'_>| shared.start(status, headers));
-        Self { started, call }
+        Self(Callable::new(started))
     }
 
     /// Replaces a head that was not sent yet, because of `error`.
@@ -61,20 +55,15 @@ impl StartResponse {
         status: &str,
         headers: HeaderList<'_>,
     ) -> Result<()> {
-        self.started.replace(error, status, headers)
+        self.0.started().replace(error, status, headers)
     }
 }
 
 impl Deref for StartResponse {
     type Target = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
 
+    #[inline]
     fn deref(&self) -> &Self::Target {
-        &*self.call
-    }
-}
-
-impl fmt::Debug for StartResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StartResponse").field("started", &self.started).finish_non_exhaustive()
+        self.0.call()
     }
 }

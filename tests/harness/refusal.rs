@@ -15,7 +15,24 @@ pub(crate) struct Refusal {
 /// What a host says that is to serve this file, and refuses it as a bad application.
 #[track_caller]
 pub(crate) fn refused_to_load(file: &(impl AsRef<OsStr> + ?Sized)) -> Refusal {
-    refused(&load(file).run(), 65)
+    refuses(load(file), 65)
+}
+
+/// Checks that a host which is to serve ends with `code` and a refusal, and gives what it said.
+#[track_caller]
+pub(crate) fn refuses(launch: Launch, code: i32) -> Refusal {
+    let (above, refusal) = refuses_after_a_build(launch, code);
+    assert_eq!(above, "", "more than a refusal");
+    refusal
+}
+
+/// The same where cargo has said something before, and what that was.
+#[track_caller]
+pub(crate) fn refuses_after_a_build(launch: Launch, code: i32) -> (String, Refusal) {
+    match launch.start_or_end() {
+        Ok(host) => panic!("it serves at {}:\n{}", host.address(), host.log()),
+        Err(output) => refusal_of(&output, code),
+    }
 }
 
 /// A host that is to serve this file at `/`.
@@ -23,17 +40,17 @@ pub(crate) fn load(file: &(impl AsRef<OsStr> + ?Sized)) -> Launch {
     Launch::new().args(["--listen", "127.0.0.1:0", "--load"]).arg(file)
 }
 
-/// Checks that a host ended with `code` and with a refusal, and gives what it said.
+/// Checks that a host has ended with `code` and with a refusal, and gives what it said.
 #[track_caller]
 pub(crate) fn refused(output: &Output, code: i32) -> Refusal {
-    let (above, refusal) = refused_after_a_build(output, code);
+    let (above, refusal) = refusal_of(output, code);
     assert_eq!(above, "", "more than a refusal");
     refusal
 }
 
-/// The same where cargo has said something before, and what that was.
+/// What stands above the refusal, and the refusal.
 #[track_caller]
-pub(crate) fn refused_after_a_build(output: &Output, code: i32) -> (String, Refusal) {
+fn refusal_of(output: &Output, code: i32) -> (String, Refusal) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let said = format!("{}\n--- stdout\n{out}\n--- stderr\n{err}\n---", output.status);

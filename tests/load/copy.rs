@@ -75,9 +75,8 @@ fn what_a_killed_host_left_goes_with_the_next_start_and_what_a_living_one_has_st
     let after = folders(runtime.path());
     let of = |host: &Host| {
         let process = format!("{}-", host.pid());
-        let is_its = |folder: &&PathBuf| {
-            folder.file_name().unwrap().to_str().unwrap().starts_with(&process)
-        };
+        let is_its =
+            |folder: &&PathBuf| folder.file_name().unwrap().to_str().unwrap().starts_with(&process);
         after.iter().filter(is_its).count()
     };
     assert_eq!((after.len(), of(&living), of(&killed), of(&next)), (2, 1, 0, 1), "{after:?}");

@@ -48,13 +48,9 @@ fn an_init_that_ends_the_process_ends_only_the_child() {
 #[test]
 fn an_init_that_panics_leaves_its_message() {
     for backtrace in ["0", "full"] {
-        let refusal = refused(
-            &load(&fault_app("init"))
+        let refusal = refuses(load(&fault_app("init"))
                 .args(["--set", "init.fault=panic", "--set", "init.text=the index is locked"])
-                .env("RUST_BACKTRACE", backtrace)
-                .run(),
-            65,
-        );
+                .env("RUST_BACKTRACE", backtrace), 65);
         refusal.says(["libapp_init.so", "init failed: panicked: the index is locked"]);
         refusal.helps(["its last words", "init/src/lib.rs:"]);
     }
@@ -131,7 +127,7 @@ fn what_hangs_is_given_up_and_ended() {
                 let report = Report::new();
                 let report_option = report.option();
                 let library = c_app(&[options, vec![&*report_option]].concat());
-                let refusal = refused(&load(&library).run(), 4);
+                let refusal = refuses(load(&library), 4);
                 refusal.says(["failed its probe", place, "did not come back within 10s"]);
                 for process in report.lines() {
                     super::child::wait_for_end(process.parse().expect("an id"));
@@ -144,7 +140,7 @@ fn what_hangs_is_given_up_and_ended() {
 /// A host that refuses `init` with these settings.
 #[track_caller]
 fn init(settings: impl IntoIterator<Item = impl AsRef<str>>) -> Refusal {
-    refused(&with_settings(&fault_app("init"), settings).run(), 65)
+    refuses(with_settings(&fault_app("init"), settings), 65)
 }
 
 fn serving(settings: impl IntoIterator<Item = impl AsRef<str>>) -> Host {

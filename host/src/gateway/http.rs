@@ -11,13 +11,13 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 pub(crate) use self::connection::serve;
-use self::strict::Framing;
+use self::strict::{Framing, KnownHost};
 use crate::dispatch::{Dispatched, dispatch};
 use crate::duty::Duty;
 use crate::invoke::answer::Wanted;
 use crate::invoke::exchange::input::Input;
 use crate::limits::Limits;
-use crate::message::{Origin, Request, Response};
+use crate::message::{Origin, Response};
 use crate::site::Site;
 
 /// Answers the requests of one connection.
@@ -27,6 +27,7 @@ pub(crate) struct Answers {
     origin: Arc<Origin>,
     duty: Arc<Duty>,
     limits: Arc<Limits>,
+    known_host: KnownHost,
 }
 
 impl Service<http::Request<Incoming>> for Answers {
@@ -35,17 +36,18 @@ impl Service<http::Request<Incoming>> for Answers {
     type Future = Dispatched;
 
     #[inline]
-    fn call(&self, request: http::Request<Incoming>) -> Dispatched {
+    fn call(&self, mut request: http::Request<Incoming>) -> Dispatched {
         let wanted = Wanted::by(request.method());
         let mut dispatched = Dispatched::new(self.duty.begin(), wanted);
-        let (mut head, incoming) = request.into_parts();
-        let framing = if incoming.is_end_stream() { Framing::None } else { Framing::Some };
-        let checked = strict::check(&head, framing, self.limits.target_bytes);
-        match checked.and_then(|()| strict::name_host(&mut head)) {
+        let ended = request.body().is_end_stream();
+        let framing = if ended { Framing::None } else { Framing::Some };
+        let known = &self.known_host;
+        let checked = strict::check(&request, framing, self.limits.target_bytes, known);
+        let checked = checked.and_then(|()| strict::count(&request, self.limits.header_count));
+        match checked.and_then(|()| strict::name_host(&mut request)) {
             Ok(()) => {
-                let input = Input::client(incoming, self.limits.body_timeout);
-                let request = Request { head, input };
-                dispatch(&self.site, request, &self.origin, &mut dispatched);
+                let input = |incoming| Input::client(incoming, self.limits.body_timeout);
+                dispatch(&self.site, request, input, &self.origin, &mut dispatched);
             }
             Err(refusal) => dispatched.answer(refusal.into_response()),
         }

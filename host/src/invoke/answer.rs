@@ -74,7 +74,7 @@ impl Failed {
 #[inline(always)]
 pub(super) unsafe fn fill(
     reply: &Reply,
-    lease: Lease,
+    lease: &Lease,
     wanted: Wanted,
     response: &mut Response,
 ) -> Answered {
@@ -141,7 +141,12 @@ fn wrong_status(status: u32) -> Failed {
 /// A reason phrase is sent only where it is not the usual one.
 #[inline]
 fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
-    if response.status().canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
+    let status = response.status();
+    // Nearly always, and told without looking a text up.
+    if status == StatusCode::OK && reason == b"OK" {
+        return Ok(());
+    }
+    if status.canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
         return Ok(());
     }
     let reason = hyper::ext::ReasonPhrase::try_from(reason)

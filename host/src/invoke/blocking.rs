@@ -58,7 +58,7 @@ pub(crate) fn begin(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Waiting, 
 pub(crate) fn call(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Response, Failed> {
     let lease = exchange.mounted.lease.clone();
     let mut response = http::Response::new(ReplyBody::none(None));
-    let answered = match call::outermost(exchange, wanted, &mut response) {
+    let answered = match call::outermost(exchange, &lease, wanted, &mut response) {
         Called::Answered(answered) => answered,
         Called::Later(pending) => wait(pending, &lease, wanted, &mut response),
     };

@@ -33,7 +33,7 @@ pub(crate) struct ReplyBody {
     left: Option<u64>,
     sent: u64,
     /// The request this answers, in hand until the body was sent or dropped.
-    _in_hand: Option<InHand>,
+    in_hand: Option<InHand>,
 }
 
 #[derive(Debug)]
@@ -61,35 +61,35 @@ impl ReplyBody {
     /// No body, of an answer to a request in hand.
     #[inline]
     pub(crate) const fn none(in_hand: Option<InHand>) -> Self {
-        Self { source: Source::Over, left: None, sent: 0, _in_hand: in_hand }
+        Self { source: Source::Over, left: None, sent: 0, in_hand }
     }
 
     /// Takes the body that an application gave; the request stays in hand.
     #[inline(always)]
-    pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: Lease) {
+    pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: &Lease) {
         match given {
             // With a declared length it is short from the start, and hyper is told to abort.
             Given::Empty => {
                 self.left = declared.filter(|length| *length > 0);
                 if let Some(left) = self.left {
-                    short(&lease, left);
+                    short(lease, left);
                 }
             }
             Given::Whole(bytes) => {
                 let length = declared.unwrap_or(bytes.len() as u64);
                 let limit = usize::try_from(length).unwrap_or(usize::MAX);
                 if limit < bytes.len() {
-                    excess(&lease);
+                    excess(lease);
                 } else if limit > bytes.len() {
-                    short(&lease, length - bytes.len() as u64);
+                    short(lease, length - bytes.len() as u64);
                 }
                 self.left = Some(length);
-                self.source = Source::Whole(Data::library(bytes, limit, lease));
+                self.source = Source::Whole(Data::library(bytes, limit, lease.clone()));
             }
             Given::Stream(stream) => {
                 let exact = stream.size_hint().filter(|(least, most)| least == most);
                 self.left = declared.or(exact.map(|(least, _)| least));
-                self.source = Source::Stream(stream, lease);
+                self.source = Source::Stream(stream, lease.clone());
             }
         }
     }
@@ -114,7 +114,7 @@ impl ReplyBody {
     /// Bytes of the host.
     pub(crate) const fn host(bytes: Bytes) -> Self {
         let left = Some(bytes.len() as u64);
-        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0, _in_hand: None }
+        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0, in_hand: None }
     }
 
     /// Lays a pipe for a stream, to be pulled on a pool's thread and read here.
@@ -132,6 +132,7 @@ impl ReplyBody {
         }
     }
 
+    #[inline]
     fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Data, BodyError>>> {
         match &mut self.source {
             Source::Over => Poll::Ready(None),
@@ -141,14 +142,15 @@ impl ReplyBody {
             },
             Source::Pipe(pipe) => pipe.poll(context.waker()),
             Source::Stream(stream, lease) => {
-                let generation = lease.member(0).map_or(0, Generation::number);
-                let pulled = place::inside(generation, || stream.pull(Some(context.waker())));
+                let pull = || stream.pull(Some(context.waker()));
+                let pulled = place::inside(generation(lease), pull);
                 pulled.map(|pulled| pulled.and_then(|piece| read(piece, lease)))
             }
         }
     }
 
     /// Accounts for a piece: cuts what is too much.
+    #[inline]
     fn count(&mut self, data: Data) -> Data {
         let length = data.remaining() as u64;
         let data = match self.left {
@@ -166,6 +168,25 @@ impl ReplyBody {
         data
     }
 
+    /// A block goes to the client. A whole body is not watched here: it was handed over at once.
+    #[inline]
+    fn offer(&mut self) {
+        if !matches!(self.source, Source::Over)
+            && let Some(in_hand) = &mut self.in_hand
+        {
+            in_hand.offer();
+        }
+    }
+
+    #[inline]
+    fn take(&mut self) {
+        if !matches!(self.source, Source::Whole(_))
+            && let Some(in_hand) = &mut self.in_hand
+        {
+            in_hand.take();
+        }
+    }
+
     /// Of a body that is still pulled.
     fn lease(&self) -> Option<&Lease> {
         match &self.source {
@@ -175,10 +196,18 @@ impl ReplyBody {
         }
     }
 
+    #[inline]
     fn finish(&mut self, outcome: Outcome) {
+        // Nearly every body is over by now; then there is nothing to move or to drop.
+        if !matches!(self.source, Source::Over) {
+            self.close(outcome);
+        }
+    }
+
+    fn close(&mut self, outcome: Outcome) {
         match std::mem::replace(&mut self.source, Source::Over) {
             Source::Stream(stream, lease) => {
-                stream.close(outcome, self.sent);
+                place::inside(generation(&lease), || stream.close(outcome, self.sent));
                 drop(lease);
             }
             Source::Pipe(pipe) => pipe.finish(outcome, self.sent),
@@ -226,6 +255,11 @@ pub(super) fn read(
     }
 }
 
+/// Whose code runs where the body of a stack is pulled or closed.
+fn generation(lease: &Lease) -> u64 {
+    lease.member(0).map_or(0, Generation::number)
+}
+
 #[cold]
 fn excess(lease: &Lease) {
     let app = lease.name();
@@ -247,6 +281,7 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+        self.take();
         loop {
             let polled = match self.pull(context) {
                 Poll::Pending => return Poll::Pending,
@@ -256,6 +291,7 @@ impl Body for ReplyBody {
                 Some(Ok(data)) => {
                     let data = self.count(data);
                     if data.has_remaining() {
+                        self.offer();
                         return Poll::Ready(Some(Ok(Frame::data(data))));
                     }
                     if self.left == Some(0) {

@@ -29,13 +29,15 @@ pub(crate) enum Called {
 }
 
 /// Calls the outermost member of the exchange's stack, and fills its answer in where it stays.
+///
+/// The lease is on that stack: the exchange passes to the application, which may end it first.
 #[inline(always)]
 pub(crate) fn outermost(
     exchange: Arc<Exchange>,
+    lease: &Lease,
     wanted: Wanted,
     response: &mut Response,
 ) -> Called {
-    let lease = exchange.mounted.lease.clone();
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
@@ -78,7 +80,7 @@ pub(crate) fn poll(
         return None;
     }
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
-    match unsafe { conclude(answer, &reply, lease.clone(), wanted, response) } {
+    match unsafe { conclude(answer, &reply, lease, wanted, response) } {
         Called::Answered(answered) => Some(answered),
         Called::Later(_) => None,
     }
@@ -90,7 +92,7 @@ pub(crate) fn poll(
 unsafe fn conclude(
     answer: u32,
     reply: &Reply,
-    lease: Lease,
+    lease: &Lease,
     wanted: Wanted,
     response: &mut Response,
 ) -> Called {

@@ -16,12 +16,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
+use http::Request;
 use http::request::Parts;
 
 use self::input::Input;
 use self::view::View;
 use crate::lease::Lease;
-use crate::message::{Origin, Request};
+use crate::message::Origin;
 
 /// What dispatch has found out about a request.
 #[derive(Debug)]
@@ -65,18 +66,24 @@ unsafe impl Sync for Exchange {}
 impl Exchange {
     /// A request that was dispatched.
     #[inline(always)]
-    pub(crate) fn new(request: Request, mounted: Mounted, origin: Arc<Origin>) -> Arc<Self> {
+    pub(crate) fn new<B>(
+        request: Request<B>,
+        input: impl FnOnce(B) -> Input,
+        mounted: Mounted,
+        origin: Arc<Origin>,
+    ) -> Arc<Self> {
         // Filled where it stays: half a kilobyte is worth not being moved.
         let mut place = Arc::<Self>::new_uninit();
+        let (head, body) = request.into_parts();
         if let Some(place) = Arc::get_mut(&mut place) {
             place.write(Self {
                 table: &tables::FIRST,
                 depth: AtomicU32::new(0),
                 state: AtomicU32::new(0),
                 mounted,
-                head: request.head,
+                head,
                 origin,
-                input: request.input,
+                input: input(body),
                 parent: None,
                 variables: Vec::new(),
                 view: OnceLock::new(),

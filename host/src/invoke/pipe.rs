@@ -71,11 +71,8 @@ impl Pipe {
 
     /// Pulls on this thread until the window is full or the body is over.
     pub(super) fn pump(&self) {
-        let mut state = self.lock();
-        let Holder::Lying(mut stream) = std::mem::replace(&mut state.stream, Holder::Pulled) else {
-            return;
-        };
-        drop(state);
+        // Asked for twice, it may lie no more: then how it is to end must stay as it is.
+        let Some(mut stream) = self.lock().pick_up() else { return };
         let waker = Unpark::this_thread();
         loop {
             let pulled = match stream.pull(Some(&waker)) {
@@ -165,6 +162,17 @@ impl Pipe {
 }
 
 impl State {
+    /// The body, to be pulled; `None` when it does not lie here.
+    fn pick_up(&mut self) -> Option<Stream> {
+        match std::mem::replace(&mut self.stream, Holder::Pulled) {
+            Holder::Lying(stream) => Some(stream),
+            other => {
+                self.stream = other;
+                None
+            }
+        }
+    }
+
     /// How the body is to end, if its reader is done; whoever pulls it then closes it.
     fn ending(&mut self) -> Option<(Outcome, u64)> {
         let Holder::Ending(outcome, sent) = self.stream else { return None };

@@ -73,6 +73,7 @@ impl Handle {
     ///
     /// # Safety
     /// `exchange` is owned by the caller and follows the boundary's rules.
+    #[inline]
     #[must_use]
     pub unsafe fn from_raw(exchange: *mut Exchange) -> Option<Self> {
         NonNull::new(exchange).map(|exchange| Self {

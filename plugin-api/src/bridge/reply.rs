@@ -64,6 +64,7 @@ pub(crate) unsafe fn answer_later(future: *mut Future, reply: Out<grown::Reply>)
     answer::PENDING
 }
 
+#[inline]
 fn fill_body(filled: &mut grown::Reply, body: ReplyBody) {
     match body {
         ReplyBody::Empty => filled.body_kind = body_kind::EMPTY,

@@ -104,10 +104,11 @@ impl Started {
     /// # Errors
     /// When there is none yet, or it was sent before.
     #[inline]
-    pub fn send(self: &Arc<Self>) -> Result<Sent> {
-        let mut state = self.lock();
-        match std::mem::replace(&mut state.phase, Phase::Sent) {
-            Phase::Held => Ok(Sent(Arc::clone(self))),
+    pub fn send(self: Arc<Self>) -> Result<Sent> {
+        // Not kept in the match: the lock would borrow what is passed on.
+        let before = std::mem::replace(&mut self.lock().phase, Phase::Sent);
+        match before {
+            Phase::Held => Ok(Sent(self)),
             Phase::Waiting => {
                 Err(Error::new("start_response was not called before the body began"))
             }
@@ -118,6 +119,91 @@ impl Started {
     #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// [`Started::start`] as a closure that lies inline, so that whoever derefs to it needs no box
+/// (measured: a box is 72 instructions of the 10,600 of a small request).
+pub struct Callable {
+    started: Arc<Started>,
+    closure: Room,
+}
+
+/// What `start_response` is called as.
+pub type Call = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
+
+/// Room for the closure of [`closure`], whose type has no name.
+type Room = MaybeUninit<Lent>;
+
+/// A head that its holder keeps alive.
+#[derive(Clone, Copy)]
+struct Lent(*const Started);
+
+// SAFETY: as for `&Started`, which it stands for.
+unsafe impl Send for Lent {}
+// SAFETY: as above.
+unsafe impl Sync for Lent {}
+
+/// # Safety
+/// The head outlives the closure.
+unsafe fn closure(head: Lent) -> impl Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync {
+    move |status: &str, headers: HeaderList<'_>| {
+        let head = head;
+        // SAFETY: the caller's promise.
+        unsafe { &*head.0 }.start(status, headers)
+    }
+}
+
+/// Where a closure made by `_make` lies in its room; inferring is the only way to its type.
+const fn lies<F>(_make: unsafe fn(Lent) -> F) -> fn(*const Room) -> *const Call
+where
+    F: Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync + 'static,
+{
+    const {
+        assert!(size_of::<F>() == size_of::<Room>() && align_of::<F>() <= align_of::<Room>());
+        assert!(!std::mem::needs_drop::<F>(), "rooms drop nothing");
+    }
+    |room| room.cast::<F>()
+}
+
+impl Callable {
+    const LIES: fn(*const Room) -> *const Call = lies(closure);
+
+    /// Refers to a head that it keeps alive.
+    #[inline]
+    #[must_use]
+    pub fn new(started: Arc<Started>) -> Self {
+        let mut room = Room::uninit();
+        // SAFETY: the closure fits, as `lies` proves, and is dropped with `started`.
+        unsafe { write(&mut room, closure(Lent(Arc::as_ptr(&started)))) };
+        Self { started, closure: room }
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn started(&self) -> &Started {
+        &self.started
+    }
+
+    /// The closure.
+    #[inline]
+    pub fn call(&self) -> &Call {
+        // SAFETY: `new` has written a closure of that very type, and it is borrowed.
+        unsafe { &*Self::LIES(&raw const self.closure) }
+    }
+}
+
+/// # Safety
+/// The closure fits.
+#[inline]
+const unsafe fn write<F>(room: &mut Room, closure: F) {
+    // SAFETY: the caller's promise.
+    unsafe { room.as_mut_ptr().cast::<F>().write(closure) }
+}
+
+impl fmt::Debug for Callable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.started.fmt(f)
     }
 }
 
@@ -266,7 +352,6 @@ mod tests {
         let started = Started::new();
         started.start(status, headers).unwrap();
         let sent = started.send().unwrap();
-        drop(started);
         let mut reply = grown::Reply::absent();
         sent.hand_over(&mut reply);
         // SAFETY: the rows live until `keep` is released.
@@ -304,8 +389,8 @@ mod tests {
         started.start("200 OK", &[("A", "1")]).unwrap();
         assert!(started.start("200 OK", &[]).is_err(), "a second call was taken");
         started.replace(&"late", "503 Closed", &[]).unwrap();
-        assert_eq!(started.send().unwrap().status(), 503);
-        assert!(started.send().is_err(), "the head was sent twice");
+        assert_eq!(Arc::clone(&started).send().unwrap().status(), 503);
+        assert!(Arc::clone(&started).send().is_err(), "the head was sent twice");
         assert!(started.start("200 OK", &[]).is_err(), "taken after the head was sent");
         let late = started.replace(&"too late", "500 X", &[]).unwrap_err();
         assert!(late.message().contains("too late"));

@@ -161,7 +161,7 @@ where
     fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> P) -> Called {
         let started = Started::new();
         let pending = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)));
-        Called::Later(future::make(async move { reply(&started, pending.await?.begin()?) }))
+        Called::Later(future::make(async move { reply(started, pending.await?.begin()?) }))
     }
 }
 
@@ -217,7 +217,7 @@ impl<A: AsyncApplication> Entry for AsyncType<A> {
         let start_response = StartResponse::new(Arc::clone(&started));
         Called::Later(future::make(async move {
             let body = app.call(Environ::new(handle), start_response).await?;
-            reply(&started, body.begin()?)
+            reply(started, body.begin()?)
         }))
     }
 
@@ -269,16 +269,18 @@ fn refused(error: &serde_json::Error) -> Error {
     Error::new(format!("config: {text}"))
 }
 
+#[inline]
 fn answer<I: IntoBody<Blocks: Send + 'static>>(
     handle: Handle,
     app: impl FnOnce(Environ, StartResponse) -> Result<I>,
 ) -> Result<Reply> {
     let started = Started::new();
     let iterable = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)))?;
-    reply(&started, iterable.begin()?)
+    reply(started, iterable.begin()?)
 }
 
-fn reply(started: &Arc<Started>, body: Body) -> Result<Reply> {
+#[inline]
+fn reply(started: Arc<Started>, body: Body) -> Result<Reply> {
     Ok(Reply { head: started.send()?, body: body.into_reply() })
 }
 

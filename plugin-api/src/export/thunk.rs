@@ -70,20 +70,24 @@ unsafe extern "C" fn call<E: Entry>(
     exchange: *mut Exchange,
     reply: Out<Reply>,
 ) -> u32 {
-    // SAFETY: the exchange passes to this call.
-    let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
-        return answer::UNSUPPORTED;
-    };
     // SAFETY: made by `init`, and alive until `drop_app`.
     let app = unsafe { borrow::<E>(app) };
-    match caught(|| E::call(&app, handle)) {
-        // SAFETY: lent for this call, with its size set.
-        Ok(Called::Answered(answered)) => unsafe { answer_of(answered, reply) },
-        // SAFETY: as above.
-        Ok(Called::Later(future)) => unsafe { answer_later(future, reply) },
-        // SAFETY: as above.
-        Err(panic) => unsafe { answer_of(Err(Error::panic(&panic)), reply) },
-    }
+    // Handle and answer are made and used up inside of the catch: what goes into it and comes out
+    // of it is copied, and both are hundreds of bytes.
+    let called = caught(|| {
+        // SAFETY: the exchange passes to this call.
+        let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
+            return answer::UNSUPPORTED;
+        };
+        match E::call(&app, handle) {
+            // SAFETY: lent for this call, with its size set.
+            Called::Answered(answered) => unsafe { answer_of(answered, reply) },
+            // SAFETY: as above.
+            Called::Later(future) => unsafe { answer_later(future, reply) },
+        }
+    });
+    // SAFETY: as above; whoever panicked has not filled it.
+    called.unwrap_or_else(|panic| unsafe { answer_of(Err(Error::panic(&panic)), reply) })
 }
 
 unsafe extern "C" fn drain<E: Entry>(app: *mut c_void, deadline_ms: u64) {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Answers;
 use super::socket::{Protocol, Socket};
+use super::strict::KnownHost;
 use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::Limits;
 use crate::message::Origin;
@@ -37,7 +38,13 @@ pub(crate) async fn serve<S>(
         return;
     };
     let origin = Arc::new(origin);
-    let answers = Answers { site, origin, duty: Arc::clone(&duty), limits: Arc::clone(&limits) };
+    let answers = Answers {
+        site,
+        origin,
+        duty: Arc::clone(&duty),
+        limits: Arc::clone(&limits),
+        known_host: KnownHost::default(),
+    };
     let io = TokioIo::new(socket);
     // Errors of a connection are its client's; what an application did was logged where it was
     // seen.
@@ -50,6 +57,7 @@ pub(crate) async fn serve<S>(
             drive(&duty, pin!(connection), http1::Connection::graceful_shutdown).await;
         }
         Protocol::Http2 => {
+            duty.multiplex();
             let header_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
             let connection = http2::Builder::new(TokioExecutor::new())
                 .max_header_list_size(header_bytes)

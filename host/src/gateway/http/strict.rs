@@ -4,10 +4,11 @@
 //! codings, and the form of the target. Bare line feeds between fields never reach us: hyper takes
 //! them as line ends.
 
+use std::cell::RefCell;
+
 use http::header::{HOST, TRANSFER_ENCODING};
-use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 
 use crate::dispatch::page;
 use crate::message::Response;
@@ -31,6 +32,9 @@ pub(super) enum Refusal {
     /// Longer than the limit.
     #[error("the target is too long")]
     TargetLength,
+    /// More fields than the limit.
+    #[error("the head has too many fields")]
+    FieldCount,
     /// RFC 9110 9.3.6: this is not a proxy.
     #[error("CONNECT is for proxies")]
     Connect,
@@ -41,6 +45,7 @@ impl Refusal {
     pub(super) fn into_response(self) -> Response {
         let status = match self {
             Self::TargetLength => StatusCode::URI_TOO_LONG,
+            Self::FieldCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Connect => StatusCode::NOT_IMPLEMENTED,
             Self::HostCount | Self::HostForm | Self::TransferCoding | Self::TargetForm => {
                 StatusCode::BAD_REQUEST
@@ -56,34 +61,45 @@ impl Refusal {
 
 /// Checks what hyper has parsed.
 #[inline]
-pub(super) fn check(head: &Parts, body: Framing, target_bytes: usize) -> Result<(), Refusal> {
-    if head.method == Method::CONNECT {
+pub(super) fn check<B>(
+    request: &Request<B>,
+    body: Framing,
+    target_bytes: usize,
+    known: &KnownHost,
+) -> Result<(), Refusal> {
+    if request.method() == Method::CONNECT {
         return Err(Refusal::Connect);
     }
-    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     if target.len() > target_bytes {
         return Err(Refusal::TargetLength);
     }
     let origin = target.as_bytes().first() == Some(&b'/');
-    let asterisk = target == "*" && head.method == Method::OPTIONS;
+    let asterisk = target == "*" && request.method() == Method::OPTIONS;
     if !origin && !asterisk {
         return Err(Refusal::TargetForm);
     }
-    host(head)?;
+    host(request, known)?;
     match body {
         // Without a body there is no coding that could be misread.
         Framing::None => Ok(()),
-        Framing::Some => coding(head),
+        Framing::Some => coding(request.headers()),
     }
+}
+
+/// Counts fields over HTTP/2; over HTTP/1 hyper has done so while it parsed them.
+#[inline]
+pub(super) fn count<B>(request: &Request<B>, most: usize) -> Result<(), Refusal> {
+    if request.headers().len() > most { Err(Refusal::FieldCount) } else { Ok(()) }
 }
 
 /// Lets the authority of an absolute target be the Host, whatever that says (RFC 9112 3.2.2); over
 /// HTTP/2 it is usually the only one (RFC 9113 8.3.1).
 #[inline]
-pub(super) fn name_host(head: &mut Parts) -> Result<(), Refusal> {
-    let Some(authority) = head.uri.authority() else { return Ok(()) };
+pub(super) fn name_host<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    let Some(authority) = request.uri().authority() else { return Ok(()) };
     let host = HeaderValue::from_str(authority.as_str()).ok().filter(is_host);
-    head.headers.insert(HOST, host.ok_or(Refusal::HostForm)?);
+    request.headers_mut().insert(HOST, host.ok_or(Refusal::HostForm)?);
     Ok(())
 }
 
@@ -94,25 +110,49 @@ pub(super) enum Framing {
     Some,
 }
 
+/// The last Host of a connection that was accepted.
+///
+/// A client names the same one in nearly every request, and comparing costs less than reading it
+/// again.
+#[derive(Debug, Default)]
+pub(super) struct KnownHost(RefCell<Box<[u8]>>);
+
+impl KnownHost {
+    #[inline]
+    fn accepts(&self, host: &HeaderValue) -> bool {
+        let known = **self.0.borrow() == *host.as_bytes();
+        known || self.accepts_new(host)
+    }
+
+    fn accepts_new(&self, host: &HeaderValue) -> bool {
+        let accepted = is_host(host);
+        if accepted {
+            *self.0.borrow_mut() = host.as_bytes().into();
+        }
+        accepted
+    }
+}
+
 #[inline]
-fn host(head: &Parts) -> Result<(), Refusal> {
+fn host<B>(request: &Request<B>, known: &KnownHost) -> Result<(), Refusal> {
+    let headers = request.headers();
     // Nearly every client sends Host first, and looking there costs less than looking it up.
-    let first = head.headers.iter().next().filter(|(name, _)| *name == HOST);
-    match first.map(|(_, host)| host).or_else(|| head.headers.get(HOST)) {
+    let first = headers.iter().next().filter(|(name, _)| *name == HOST);
+    match first.map(|(_, host)| host).or_else(|| headers.get(HOST)) {
         // Counting keys is cheaper than walking values, and nearly no head repeats a name.
-        Some(_) if head.headers.len() != head.headers.keys_len() && repeats_host(head) => {
+        Some(_) if headers.len() != headers.keys_len() && repeats_host(headers) => {
             Err(Refusal::HostCount)
         }
-        Some(host) if is_host(host) => Ok(()),
+        Some(host) if known.accepts(host) => Ok(()),
         Some(_) => Err(Refusal::HostForm),
-        None if head.version != Version::HTTP_11 => Ok(()),
+        None if request.version() != Version::HTTP_11 => Ok(()),
         None => Err(Refusal::HostCount),
     }
 }
 
 #[cold]
-fn repeats_host(head: &Parts) -> bool {
-    head.headers.get_all(HOST).iter().count() > 1
+fn repeats_host(headers: &HeaderMap) -> bool {
+    headers.get_all(HOST).iter().count() > 1
 }
 
 /// Bytes of names and of IPv4 addresses.
@@ -138,8 +178,8 @@ fn is_host(host: &HeaderValue) -> bool {
     }
 }
 
-fn coding(head: &Parts) -> Result<(), Refusal> {
-    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+fn coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
@@ -161,7 +201,7 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        check(&request.body(()).unwrap().into_parts().0, Framing::Some, 16).err()
+        check(&request.body(()).unwrap(), Framing::Some, 16, &KnownHost::default()).err()
     }
 
     #[test]
@@ -176,6 +216,14 @@ mod tests {
         assert_eq!(get(&[]), Some(Refusal::HostCount));
         assert_eq!(get(&[("host", "a"), ("host", "a")]), Some(Refusal::HostCount));
         assert_eq!(checked(Version::HTTP_10, "GET", "/", &[]), None);
+    }
+
+    #[test]
+    fn a_known_host_is_no_other() {
+        let known = KnownHost::default();
+        for (host, fine) in [("a:1", true), ("a:1", true), ("a@1", false), ("a:1", true)] {
+            assert_eq!(known.accepts(&HeaderValue::from_static(host)), fine, "{host}");
+        }
     }
 
     #[test]

@@ -117,10 +117,7 @@ impl<'data> Dynamic<'data> {
         names: impl FnOnce(&[u8]) -> Option<Vec<u32>>,
     ) -> Result<Option<Glibc>, Unfit> {
         let Some(address) = self.value(table) else { return Ok(None) };
-        let names = image
-            .at(address)
-            .and_then(names)
-            .ok_or_else(no_versions)?;
+        let names = image.at(address).and_then(names).ok_or_else(no_versions)?;
         Ok(names.into_iter().filter_map(|name| Glibc::parse(self.strings.name(name)?)).max())
     }
 

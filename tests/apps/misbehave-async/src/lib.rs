@@ -37,6 +37,7 @@ impl AsyncApplication for Async {
                 pending().await
             }
             Some("/never/ends") => {
+                say("gives one block");
                 start_response("200 OK", &[])?;
                 let mut first = Some(Chunk::from("first\n"));
                 let body = Body::poll_blocks(move |_| match first.take() {
