@@ -3,11 +3,9 @@
 use crate::harness::client::get;
 use crate::harness::host::Host;
 use crate::harness::libraries::{TemporaryLibrary, c_app, c_library, own_copy};
-use crate::harness::refusal::{load, refused_to_load};
+use crate::harness::refusal::{load, refused_to_load, refuses};
 use std::path::Path;
 use std::process::Command;
-
-const NOTHING: [&str; 0] = [];
 
 /// Without it every refusal below could be one of this library itself.
 #[test]
@@ -127,8 +125,8 @@ fn an_undefined_symbol_is_found_before_serving() {
 fn a_file_is_named_as_it_was_given() {
     let library = c_app(&["KIND DSGI_KIND_LAYER"]);
     let name = library.file_name().unwrap();
-    let output = load(name).current_dir(library.parent().unwrap()).run();
-    crate::harness::refusal::refused(&output, 65).says(["`libone.so` is a layer"]).helps(NOTHING);
+    let refusal = refuses(load(name).current_dir(library.parent().unwrap()), 65);
+    refusal.says(["`libone.so` is a layer"]);
 }
 
 fn file_of(name: &str, content: &[u8]) -> TemporaryLibrary {

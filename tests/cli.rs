@@ -5,7 +5,7 @@ use crate::harness::client::get;
 use crate::harness::eventually;
 use crate::harness::host::{Host, Launch, run};
 use crate::harness::libraries::{TemporaryLibrary, c_app};
-use crate::harness::refusal::{Refusal, load, refused};
+use crate::harness::refusal::{Refusal, load, refused, refuses};
 use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};

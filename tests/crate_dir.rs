@@ -4,7 +4,7 @@ use crate::harness::client::get;
 use crate::harness::crates::{Crates, Target};
 use crate::harness::host::Launch;
 use crate::harness::project;
-use crate::harness::refusal::{Refusal, refused_after_a_build};
+use crate::harness::refusal::{Refusal, refuses, refuses_after_a_build};
 
 /// Answers with the profile that it was built in.
 const BY_HAND: &str = include_str!("libraries/by_hand.rs");
@@ -125,9 +125,8 @@ fn the_compiler_s_own_message_is_shown() {
 fn without_cargo_a_built_library_is_asked_for() {
     let crates = Crates::new();
     crates.library("shop", "", BY_HAND);
-    let launch = load(&crates, "shop").args(["--listen", "127.0.0.1:0"]).env("PATH", "/nowhere");
-    let output = launch.env_remove("CARGO").run();
-    let (_, refusal) = refused_after_a_build(&output, 65);
+    let launch = load(&crates, "shop").env("PATH", "/nowhere").env_remove("CARGO");
+    let refusal = refuses(launch, 65);
     refusal.says(["cannot run `cargo` to build `shop`"]).helps(["rustup.rs", "already built"]);
 }
 
@@ -144,8 +143,7 @@ fn a_crate_whose_panics_end_the_process_is_refused_until_they_do_not() {
         crates.lock_versions("aborts");
         crates.host(Target::Shared).args(["--debug", "--load", "aborts"])
     };
-    let output = with("abort").args(["--listen", "127.0.0.1:0"]).run();
-    let (_, refusal) = refused_after_a_build(&output, 65);
+    let (_, refusal) = refuses_after_a_build(with("abort"), 65);
     refusal.says(["libaborts.so", "is built with panic=abort", "would end the whole host"]);
     refusal.helps(["panic = \"unwind\"", "profile"]);
     let host = with("unwind").start();
@@ -158,6 +156,5 @@ fn load(crates: &Crates, folder: &str) -> Launch {
 
 #[track_caller]
 fn refusal(crates: &Crates, folder: &str) -> (String, Refusal) {
-    let output = load(crates, folder).args(["--debug", "--listen", "127.0.0.1:0"]).run();
-    refused_after_a_build(&output, 65)
+    refuses_after_a_build(load(crates, folder).arg("--debug"), 65)
 }

@@ -3,7 +3,7 @@
 use crate::harness::client::get;
 use crate::harness::host::Host;
 use crate::harness::libraries::{c_app, own_copy};
-use crate::harness::refusal::load;
+use crate::harness::refusal::{load, refuses};
 use rustix::process::Signal;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -54,8 +54,7 @@ fn it_lies_where_nobody_else_may_look_and_goes_with_the_host() {
 fn a_refused_file_leaves_no_copy() {
     let runtime = tempfile::tempdir().unwrap();
     let library = c_app(&["CONSTRUCTOR ABORT"]);
-    let output = load(&library).env("XDG_RUNTIME_DIR", runtime.path()).run();
-    assert_eq!(output.status.code(), Some(65));
+    refuses(load(&library).env("XDG_RUNTIME_DIR", runtime.path()), 65);
     assert_eq!(folders(runtime.path()), [""; 0].map(PathBuf::from));
 }
 

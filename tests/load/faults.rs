@@ -5,7 +5,7 @@ use super::Report;
 use crate::harness::client::get;
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::{c_app, fault_app};
-use crate::harness::refusal::{Refusal, load, refused, refused_to_load};
+use crate::harness::refusal::{Refusal, load, refused_to_load, refuses};
 use std::path::Path;
 use std::thread;
 
@@ -27,8 +27,8 @@ fn a_constructor_that_ends_the_process_ends_only_the_child() {
 #[test]
 fn a_constructor_that_panics_leaves_its_place_and_message() {
     for backtrace in ["0", "1", "full"] {
-        let output = load(&fault_app("constructor")).env("RUST_BACKTRACE", backtrace).run();
-        let refusal = refused(&output, 65);
+        let launch = load(&fault_app("constructor")).env("RUST_BACKTRACE", backtrace);
+        let refusal = refuses(launch, 65);
         refusal.says(["libapp_constructor.so", "while its constructors ran", "by SIGABRT"]);
         refusal.helps(["its last words", "constructor/src/lib.rs:11:5", "the index is locked"]);
     }
@@ -48,9 +48,12 @@ fn an_init_that_ends_the_process_ends_only_the_child() {
 #[test]
 fn an_init_that_panics_leaves_its_message() {
     for backtrace in ["0", "full"] {
-        let refusal = refuses(load(&fault_app("init"))
+        let refusal = refuses(
+            load(&fault_app("init"))
                 .args(["--set", "init.fault=panic", "--set", "init.text=the index is locked"])
-                .env("RUST_BACKTRACE", backtrace), 65);
+                .env("RUST_BACKTRACE", backtrace),
+            65,
+        );
         refusal.says(["libapp_init.so", "init failed: panicked: the index is locked"]);
         refusal.helps(["its last words", "init/src/lib.rs:"]);
     }
