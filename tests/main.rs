@@ -2,6 +2,7 @@
 //! real sockets with real libraries.
 //!
 //! Each module holds what its comment says; what several of them need stands in `harness`.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
 // What an author writes in a project of their own, by the README.
 mod authors;

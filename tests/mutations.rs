@@ -20,7 +20,7 @@ const OF_EACH_CLASS: usize = 50;
 
 #[test]
 fn in_the_elf_header() {
-    bytes_changed("ELF header", vec![0..64]);
+    bytes_changed("ELF header", std::iter::once(0..64).collect());
 }
 
 #[test]

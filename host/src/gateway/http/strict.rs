@@ -189,6 +189,8 @@ fn coding(headers: &HeaderMap) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn checked(
@@ -197,7 +199,7 @@ mod tests {
         target: &str,
         fields: &[(&str, &str)],
     ) -> Option<Refusal> {
-        let mut request = http::Request::builder().version(version).method(method).uri(target);
+        let mut request = Request::builder().version(version).method(method).uri(target);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }

@@ -232,7 +232,7 @@ fn errors(place: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
         "foreign" => return Ok(Body::from(fs::read("/no/such/file")?)),
         _ => start_response("200 OK", &[])?,
     }
-    let first = (place == "middle").then(|| Ok("first\n"));
+    let first = (place == "middle").then_some(Ok("first\n"));
     Ok(Body::blocks(first.into_iter().chain(once_with(move || Err(locked())))))
 }
 
