@@ -8,6 +8,8 @@
 mod authors;
 // Files that are no application, each refused in one line.
 mod bad_files;
+// An application in C, through the header.
+mod c_app;
 // The command line: its forms, its exit codes, and the commands that do not serve.
 mod cli;
 // The end of a request is told exactly once.
