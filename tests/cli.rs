@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
 const FLAGS: [&str; 10] = [
@@ -277,13 +277,13 @@ fn signals_are_heeded_before_anybody_is_told_that_it_listens() {
     let (mut read, mut write) = std::io::pipe().unwrap();
     let full = fcntl_getpipe_size(&write).unwrap();
     write.write_all(&vec![b'\n'; full]).unwrap();
-    let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
+    let host = Command::new(env!("CARGO_BIN_EXE_host"))
         .args(["--listen", "127.0.0.1:0", "--load"])
         .arg(&library)
         .stdout(write)
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", host.id());
+        .spawn();
+    let mut host = Killed(host.unwrap());
+    let status = format!("/proc/{}/status", host.0.id());
     // Bits of the signals that it has a function for, the lowest for signal 1, proc(5).
     eventually("a function for SIGTERM and SIGINT", || {
         let text = std::fs::read_to_string(&status).ok()?;
@@ -292,11 +292,22 @@ fn signals_are_heeded_before_anybody_is_told_that_it_listens() {
         let signals = [Signal::TERM, Signal::INT].map(|signal| 1 << (signal.as_raw() - 1));
         signals.iter().all(|signal| caught & signal != 0).then_some(())
     });
-    kill_process(Pid::from_child(&host), Signal::TERM).unwrap();
+    kill_process(Pid::from_child(&host.0), Signal::TERM).unwrap();
     let mut said = String::new();
     read.read_to_string(&mut said).unwrap();
     assert!(said.trim_start().starts_with("listening on "), "{}", said.trim_start());
-    assert_eq!(host.wait().unwrap().code(), Some(0));
+    assert_eq!(host.0.wait().unwrap().code(), Some(0));
+}
+
+/// A child that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Both fail only for a child that has been reaped already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn app(name: &str) -> TemporaryLibrary {

@@ -23,8 +23,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection may stay open without a request.
     pub keep_alive_timeout: Duration,
-    /// How long a client may be silent once it was told that its HTTP/2 connection ends: it is asked
-    /// whether it has heard, and one that has vanished never answers.
+    /// How long a client may be silent once it was told that its HTTP/2 connection ends: it is
+    /// asked whether it has heard, and one that has vanished never answers.
     pub goodbye_timeout: Duration,
     /// How long a client may pause within a request body that somebody waits for.
     pub body_timeout: Duration,

@@ -2,10 +2,12 @@
 //! and the host says what happened and where.
 
 use super::Report;
+use crate::harness::DEADLINE;
 use crate::harness::client::get;
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::{c_app, fault_app};
 use crate::harness::refusal::{Refusal, load, refused_to_load, refuses};
+use crate::harness::skip::{long_tests_run, skip};
 use std::path::Path;
 use std::thread;
 
@@ -138,6 +140,19 @@ fn what_hangs_is_given_up_and_ended() {
             });
         }
     });
+}
+
+/// The probe has passed, so only the serving process meets it; its deadline is a minute.
+#[test]
+fn an_init_that_hangs_where_it_is_to_serve_is_given_up() {
+    const NAME: &str = "load::faults::an_init_that_hangs_where_it_is_to_serve_is_given_up";
+    if !long_tests_run() {
+        return skip(NAME, "takes a minute: tests/run --long");
+    }
+    let settings = ["init.fault=hang", "init.place=serve"];
+    let launch = with_settings(&fault_app("init"), settings).deadline(3 * DEADLINE);
+    let refusal = refuses(launch, 4);
+    refusal.says(["libapp_init.so", "did not start: init did not return within 60s"]);
 }
 
 /// A host that refuses `init` with these settings.
