@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
 const FLAGS: [&str; 10] = [
@@ -280,7 +280,10 @@ fn signals_are_heeded_before_anybody_is_told_that_it_listens() {
     let host = Command::new(env!("CARGO_BIN_EXE_host"))
         .args(["--listen", "127.0.0.1:0", "--load"])
         .arg(&library)
+        .env("XDG_RUNTIME_DIR", library.parent().unwrap())
+        .stdin(Stdio::null())
         .stdout(write)
+        .stderr(Stdio::null())
         .spawn();
     let mut host = Killed(host.unwrap());
     let status = format!("/proc/{}/status", host.0.id());
