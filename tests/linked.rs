@@ -1,5 +1,6 @@
 //! The same applications without a library: linked into a program of one's own.
 
+use crate::harness::DEADLINE;
 use crate::harness::client::{Connection, get, request};
 use crate::harness::http2::Http2;
 use crate::harness::linked::Linked;
@@ -70,7 +71,7 @@ fn a_closure_may_be_linked_in_and_is_held_to_the_same_rules() {
     connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /panic HTTP/1.1\r\nHost: a\r\n\r\n");
     let response = connection.response().unwrap();
     assert_eq!((response.text(), response.header("connection")), ("abc", None));
-    assert_eq!(told.recv().unwrap(), (dsgi::Outcome::Completed, 3));
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), (dsgi::Outcome::Completed, 3));
     assert_eq!(connection.response().unwrap().status, 500);
 }
 
@@ -88,7 +89,7 @@ fn a_server_finishes_what_is_in_hand_when_it_is_told_to_stop() {
     let mut server = Linked::start(Limits::default(), app);
     let mut connection = Connection::open(server.address());
     connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    called.recv().unwrap();
+    called.recv_timeout(DEADLINE).unwrap();
     server.stop();
     go_on.send(()).unwrap();
     assert_eq!(connection.response().unwrap().text(), "done\n");

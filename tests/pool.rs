@@ -1,6 +1,7 @@
 //! The threads of blocking applications: clients that never read hold none of them, and those that
 //! are held answer for no other application.
 
+use crate::harness::DEADLINE;
 use crate::harness::client::{Connection, get};
 use crate::harness::http2::Http2;
 use crate::harness::libraries::sample;
@@ -99,7 +100,7 @@ fn a_full_queue_is_503_and_when_to_come_again() {
         connection
     };
     let mut first = send();
-    called.recv().expect("the only thread is taken");
+    called.recv_timeout(DEADLINE).expect("the only thread is taken");
     // Two of these find a place in the queue, whichever they are.
     let (answers, answered) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -108,13 +109,13 @@ fn a_full_queue_is_503_and_when_to_come_again() {
             scope.spawn(move || answers.send(connection.response().unwrap()).unwrap());
         }
         for _ in 0..3 {
-            let refused = answered.recv().unwrap();
+            let refused = answered.recv_timeout(DEADLINE).expect("a refusal");
             assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
         }
         (0..3).for_each(|_| go_on.send(()).unwrap());
         assert_eq!(first.response().unwrap().text(), "done\n");
         for _ in 0..2 {
-            assert_eq!(answered.recv().unwrap().text(), "done\n");
+            assert_eq!(answered.recv_timeout(DEADLINE).unwrap().text(), "done\n");
         }
     });
 }
