@@ -258,7 +258,9 @@ fn starts(how: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
 
 fn input(mut environ: Environ, start_response: &StartResponse) -> dsgi::Result<Body> {
     let mut received = Vec::new();
-    environ.input().read_to_end(&mut received)?;
+    environ.input().read_to_end(&mut received).inspect_err(|error| {
+        say(&format!("was told within its input: {error}"));
+    })?;
     start_response("200 OK", &[])?;
     Ok(Body::from(format!("{} bytes\n", received.len())))
 }
