@@ -170,7 +170,7 @@ fn two_mounts_of_one_name_are_one_application() {
     // The same file under another name is another one.
     let mounts = [mount("--mount", "/a=", &library), mount("--mount", "/b=two=", &library)];
     let host = serve(&mounts).start();
-    assert_eq!(in_service(&host), 2, "{}", host.log());
+    assert_eq!(host.wait_for_logs("in service", 2).len(), 2);
 }
 
 #[test]
