@@ -25,6 +25,10 @@ use crate::plugin::generation::Flavour;
 use crate::site::{Found, Mount, Site};
 
 /// A request that was dispatched; its future is the response.
+///
+/// An application that does not wait was called already: hyper looks for more input before it polls
+/// this, and can use the memory of the head again only if nobody holds the head any more
+/// (measured: 5 % of a small request).
 #[derive(Debug)]
 pub(crate) struct Dispatched {
     /// Filled in where it stays: moving a response about costs more than calling an application.

@@ -12,6 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::body;
+use super::exchange::spare;
 use super::fields::{self, Class};
 use crate::lease::Lease;
 use crate::message::Response;
@@ -118,6 +119,7 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
         .and_then(|status| StatusCode::from_u16(status).ok())
         .ok_or_else(|| wrong_status(reply.status))?;
     let mut class = Class::Plain;
+    spare::headers(response.headers_mut());
     // SAFETY: the caller's promise.
     for row in unsafe { rows(reply.headers, reply.header_count, reply.header_stride) } {
         // SAFETY: as above.

@@ -132,14 +132,25 @@ impl ReplyBody {
         }
     }
 
+    /// A whole body is one piece, which was cut already where it was too long.
+    #[inline]
+    fn whole(&mut self) -> Option<Data> {
+        if !matches!(self.source, Source::Whole(_)) {
+            return None;
+        }
+        let Source::Whole(data) = std::mem::replace(&mut self.source, Source::Over) else {
+            return None;
+        };
+        let length = data.remaining() as u64;
+        self.left = self.left.map(|left| left.saturating_sub(length));
+        self.sent = length;
+        (length > 0).then_some(data)
+    }
+
     #[inline]
     fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Data, BodyError>>> {
         match &mut self.source {
-            Source::Over => Poll::Ready(None),
-            Source::Whole(_) => match std::mem::replace(&mut self.source, Source::Over) {
-                Source::Whole(data) => Poll::Ready(Some(Ok(data))),
-                _ => Poll::Ready(None),
-            },
+            Source::Over | Source::Whole(_) => Poll::Ready(None),
             Source::Pipe(pipe) => pipe.poll(context.waker()),
             Source::Stream(stream, lease) => {
                 let pull = || stream.pull(Some(context.waker()));
@@ -180,9 +191,7 @@ impl ReplyBody {
 
     #[inline]
     fn take(&mut self) {
-        if !matches!(self.source, Source::Whole(_))
-            && let Some(in_hand) = &mut self.in_hand
-        {
+        if let Some(in_hand) = &mut self.in_hand {
             in_hand.take();
         }
     }
@@ -281,6 +290,9 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+        if let Some(data) = self.whole() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
         self.take();
         loop {
             let polled = match self.pull(context) {

@@ -7,7 +7,9 @@
 #![allow(unsafe_code, reason = "implements the boundary's exchange table")]
 
 mod changes;
+mod head;
 pub(crate) mod input;
+pub(super) mod spare;
 mod tables;
 mod view;
 
@@ -17,8 +19,8 @@ use std::sync::{Arc, OnceLock};
 
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
 use http::Request;
-use http::request::Parts;
 
+use self::head::Head;
 use self::input::Input;
 use self::view::View;
 use crate::lease::Lease;
@@ -44,7 +46,7 @@ pub(crate) struct Exchange {
     depth: AtomicU32,
     state: AtomicU32,
     pub(crate) mounted: Mounted,
-    head: Parts,
+    head: Head,
     origin: Arc<Origin>,
     input: Input,
     /// Of a derived exchange: whose request body it reads, when it has none of its own.
@@ -73,23 +75,23 @@ impl Exchange {
         origin: Arc<Origin>,
     ) -> Arc<Self> {
         // Filled where it stays: half a kilobyte is worth not being moved.
-        let mut place = Arc::<Self>::new_uninit();
-        let (head, body) = request.into_parts();
-        if let Some(place) = Arc::get_mut(&mut place) {
-            place.write(Self {
-                table: &tables::FIRST,
-                depth: AtomicU32::new(0),
-                state: AtomicU32::new(0),
-                mounted,
-                head,
-                origin,
-                input: input(body),
-                parent: None,
-                variables: Vec::new(),
-                view: OnceLock::new(),
-            });
+        let place = spare::place();
+        let exchange = place.as_ptr().cast_mut();
+        // SAFETY: nobody else has the memory yet, and every field is written once. Field by field,
+        // because the whole would be put together on the stack first.
+        unsafe {
+            let body = Head::place(&raw mut (*exchange).head, request);
+            (&raw mut (*exchange).input).write(input(body));
+            (&raw mut (*exchange).mounted).write(mounted);
+            (&raw mut (*exchange).table).write(&tables::FIRST);
+            (&raw mut (*exchange).depth).write(AtomicU32::new(0));
+            (&raw mut (*exchange).state).write(AtomicU32::new(0));
+            (&raw mut (*exchange).origin).write(origin);
+            (&raw mut (*exchange).parent).write(None);
+            (&raw mut (*exchange).variables).write(Vec::new());
+            (&raw mut (*exchange).view).write(OnceLock::new());
         }
-        // SAFETY: nobody else has it yet, so it was written just now.
+        // SAFETY: written just now.
         unsafe { place.assume_init() }
     }
 

@@ -4,10 +4,12 @@
 //! request feels. Rows point into the text beside them, so a head is filled where it stays, behind
 //! an `Arc`, and is handed to the other side as it is.
 
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::abi::grown;
 use crate::abi::leaf::{Header, Keep, Str};
@@ -18,18 +20,25 @@ pub type HeaderList<'a> = &'a [(&'a str, &'a str)];
 
 /// The head of a response, shared by `start_response` and whoever pulls the body.
 pub struct Started {
-    state: Mutex<State>,
+    /// Whose turn it is: only who has moved it to `FILLING` may write the rest.
+    phase: AtomicU8,
+    head: UnsafeCell<Filled>,
 }
 
 /// A head that was sent: it never changes again.
 #[derive(Debug)]
 pub struct Sent(Arc<Started>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Waiting,
-    Held,
-    Sent,
+/// The phases of a head.
+mod phase {
+    /// Nothing was said.
+    pub(super) const WAITING: u8 = 0;
+    /// Somebody says it right now.
+    pub(super) const FILLING: u8 = 1;
+    /// Said, and not sent yet.
+    pub(super) const HELD: u8 = 2;
+    /// Sent: nobody writes any more.
+    pub(super) const SENT: u8 = 3;
 }
 
 /// Fields that most responses have room for.
@@ -37,8 +46,7 @@ const ROWS: usize = 8;
 /// Bytes of names and values that most responses have room for.
 const TEXT: usize = 320;
 
-struct State {
-    phase: Phase,
+struct Filled {
     status: u16,
     count: u32,
     reason: Str,
@@ -54,7 +62,9 @@ struct Large {
 }
 
 // SAFETY: the pointers lead into the very same allocation, which `Arc` keeps where it is.
-unsafe impl Send for State {}
+unsafe impl Send for Started {}
+// SAFETY: `phase` lets one writer in at a time, and readers only when nobody writes any more.
+unsafe impl Sync for Started {}
 
 impl Started {
     /// Nothing was said yet.
@@ -63,7 +73,10 @@ impl Started {
     pub fn new() -> Arc<Self> {
         let mut place = Arc::<Self>::new_uninit();
         if let Some(place) = Arc::get_mut(&mut place) {
-            place.write(Self { state: Mutex::new(State::waiting()) });
+            place.write(Self {
+                phase: AtomicU8::new(phase::WAITING),
+                head: UnsafeCell::new(Filled::nothing()),
+            });
         }
         // SAFETY: nobody else has it yet, so it was written just now.
         unsafe { place.assume_init() }
@@ -74,11 +87,12 @@ impl Started {
     /// # Errors
     /// When it was called before, or the status is malformed.
     pub fn start(&self, status: &str, headers: HeaderList<'_>) -> Result<()> {
-        let mut state = self.lock();
-        match state.phase {
-            Phase::Waiting => state.fill(status, headers),
-            Phase::Held => Err(second_call()),
-            Phase::Sent => Err(Error::new("start_response was called after the head was sent")),
+        match self.begin(phase::WAITING) {
+            Ok(()) => self.fill(status, headers, phase::WAITING),
+            Err(phase::SENT) => {
+                Err(Error::new("start_response was called after the head was sent"))
+            }
+            Err(_) => Err(second_call()),
         }
     }
 
@@ -92,11 +106,14 @@ impl Started {
         status: &str,
         headers: HeaderList<'_>,
     ) -> Result<()> {
-        let mut state = self.lock();
-        if state.phase == Phase::Sent {
-            return Err(Error::new(format!("the head was sent before this error: {error}")));
+        let held = self.begin(phase::HELD).map(|()| phase::HELD);
+        match held.or_else(|_| self.begin(phase::WAITING).map(|()| phase::WAITING)) {
+            Ok(before) => self.fill(status, headers, before),
+            Err(phase::SENT) => {
+                Err(Error::new(format!("the head was sent before this error: {error}")))
+            }
+            Err(_) => Err(second_call()),
         }
-        state.fill(status, headers)
     }
 
     /// The head, to be sent now.
@@ -105,21 +122,40 @@ impl Started {
     /// When there is none yet, or it was sent before.
     #[inline]
     pub fn send(self: Arc<Self>) -> Result<Sent> {
-        // Not kept in the match: the lock would borrow what is passed on.
-        let before = std::mem::replace(&mut self.lock().phase, Phase::Sent);
-        match before {
-            Phase::Held => Ok(Sent(self)),
-            Phase::Waiting => {
-                Err(Error::new("start_response was not called before the body began"))
-            }
-            Phase::Sent => Err(Error::new("the head was sent twice")),
+        let order = (Ordering::Acquire, Ordering::Relaxed);
+        match self.phase.compare_exchange(phase::HELD, phase::SENT, order.0, order.1) {
+            Ok(_) => Ok(Sent(self)),
+            Err(phase) => Err(not_to_be_sent(phase)),
         }
     }
 
+    /// Takes the turn to write in this phase, or says which other it is in.
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn begin(&self, phase: u8) -> Result<(), u8> {
+        let order = (Ordering::Acquire, Ordering::Relaxed);
+        self.phase.compare_exchange(phase, phase::FILLING, order.0, order.1).map(drop)
     }
+
+    /// Fills the head in; a status that is none leaves it as it was `before`.
+    #[inline]
+    fn fill(&self, status: &str, headers: HeaderList<'_>, before: u8) -> Result<()> {
+        let parsed = parse_status(status);
+        if let Ok((code, reason)) = parsed {
+            // SAFETY: our turn, see `begin`; pointers of an earlier head were not given away.
+            unsafe { Filled::fill(self.head.get(), code, reason, headers) };
+        }
+        let after = if parsed.is_ok() { phase::HELD } else { before };
+        self.phase.store(after, Ordering::Release);
+        parsed.map(drop).map_err(|NoStatus| bad_status(status))
+    }
+}
+
+#[cold]
+fn not_to_be_sent(phase: u8) -> Error {
+    Error::new(match phase {
+        phase::SENT => "the head was sent twice",
+        _ => "start_response was not called before the body began",
+    })
 }
 
 /// [`Started::start`] as a closure that lies inline, so that whoever derefs to it needs no box
@@ -219,22 +255,27 @@ impl Sent {
     /// HTTP status code.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.0.lock().status
+        self.head().status
+    }
+
+    #[inline]
+    fn head(&self) -> &Filled {
+        // SAFETY: sent, so nobody writes any more, and `send` has seen all that was written.
+        unsafe { &*self.0.head.get() }
     }
 
     /// Hands the head over in a reply; it is released with the reply's `keep`.
     #[inline]
     pub(super) fn hand_over(self, reply: &mut grown::Reply) {
-        let state = self.0.lock();
-        reply.status = u32::from(state.status);
-        reply.reason = state.reason;
-        reply.header_count = state.count;
+        let head = self.head();
+        reply.status = u32::from(head.status);
+        reply.reason = head.reason;
+        reply.header_count = head.count;
         reply.header_stride = size_of::<Header>() as u32;
-        reply.headers = match &state.large {
+        reply.headers = match &head.large {
             Some(large) => large.rows.as_ptr(),
-            None => state.rows.as_ptr().cast(),
+            None => head.rows.as_ptr().cast(),
         };
-        drop(state);
         let owner = Arc::into_raw(self.0).cast_mut().cast();
         reply.keep = Keep { owner, release: Some(release) };
     }
@@ -245,11 +286,10 @@ unsafe extern "C" fn release(owner: *mut c_void) {
     drop(unsafe { Arc::from_raw(owner.cast_const().cast::<Started>()) });
 }
 
-impl State {
+impl Filled {
     #[inline]
-    const fn waiting() -> Self {
+    const fn nothing() -> Self {
         Self {
-            phase: Phase::Waiting,
             status: 0,
             count: 0,
             reason: Str::EMPTY,
@@ -259,38 +299,43 @@ impl State {
         }
     }
 
-    fn fill(&mut self, status: &str, headers: HeaderList<'_>) -> Result<()> {
-        let (code, reason) = parse_status(status)?;
+    /// Fills a head in. Rows point into the text beside them, so neither is borrowed as a whole.
+    ///
+    /// # Safety
+    /// `head` is valid, and nobody else uses it meanwhile.
+    unsafe fn fill(head: *mut Self, status: u16, reason: &str, headers: HeaderList<'_>) {
         let length = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
             + reason.len();
-        self.phase = Phase::Held;
-        self.status = code;
-        self.count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
-        if headers.len() > ROWS || length > TEXT {
-            self.fill_large(reason, headers, length);
-            return Ok(());
-        }
-        self.large = None;
-        let mut text = self.text.as_mut_ptr().cast::<u8>();
-        let mut put = |bytes: &[u8]| {
-            let at = Str { ptr: text, len: bytes.len() };
-            // SAFETY: all bytes together fit, as just computed.
-            unsafe {
+        // SAFETY: the caller's promise; all bytes together fit, as just computed.
+        unsafe {
+            (*head).status = status;
+            (*head).count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
+            if headers.len() > ROWS || length > TEXT {
+                ((*head).reason, (*head).large) = Large::of(reason, headers, length);
+                return;
+            }
+            (*head).large = None;
+            let mut text = (&raw mut (*head).text).cast::<u8>();
+            let mut put = |bytes: &[u8]| {
+                let at = Str { ptr: text, len: bytes.len() };
                 text.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
                 text = text.add(bytes.len());
+                at
+            };
+            (*head).reason = put(reason.as_bytes());
+            let mut row = (&raw mut (*head).rows).cast::<Header>();
+            for (name, value) in headers {
+                let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
+                row.write(Header { id: 0, reserved: 0, name, value });
+                row = row.add(1);
             }
-            at
-        };
-        self.reason = put(reason.as_bytes());
-        for (row, (name, value)) in self.rows.iter_mut().zip(headers) {
-            let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
-            row.write(Header { id: 0, reserved: 0, name, value });
         }
-        Ok(())
     }
+}
 
+impl Large {
     #[cold]
-    fn fill_large(&mut self, reason: &str, headers: HeaderList<'_>, length: usize) {
+    fn of(reason: &str, headers: HeaderList<'_>, length: usize) -> (Str, Option<Box<Self>>) {
         let mut text = Vec::with_capacity(length);
         let first: *const u8 = text.as_ptr();
         let mut put = |bytes: &[u8]| {
@@ -298,7 +343,7 @@ impl State {
             text.extend_from_slice(bytes);
             at
         };
-        self.reason = put(reason.as_bytes());
+        let reason = put(reason.as_bytes());
         let rows = headers
             .iter()
             .map(|(name, value)| {
@@ -306,26 +351,30 @@ impl State {
                 Header { id: 0, reserved: 0, name, value }
             })
             .collect();
-        self.large = Some(Box::new(Large { rows, _text: text }));
+        (reason, Some(Box::new(Self { rows, _text: text })))
     }
 }
 
 /// PEP 3333: three digits, one space, a reason; we also take the digits alone.
 #[inline]
-fn parse_status(status: &str) -> Result<(u16, &str)> {
+fn parse_status(status: &str) -> Result<(u16, &str), NoStatus> {
     let (digits, reason) = match status.as_bytes() {
         [a, b, c, b' ', ..] => ([*a, *b, *c], &status[4..]),
         [a, b, c] => ([*a, *b, *c], ""),
-        _ => return Err(bad_status(status)),
+        _ => return Err(NoStatus),
     };
     match digits {
         [a @ b'2'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
             let number = |digit: u8| u16::from(digit - b'0');
             Ok((number(a) * 100 + number(b) * 10 + number(c), reason))
         }
-        _ => Err(bad_status(status)),
+        _ => Err(NoStatus),
     }
 }
+
+/// A text that is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct NoStatus;
 
 #[cold]
 fn bad_status(status: &str) -> Error {
@@ -337,8 +386,11 @@ fn bad_status(status: &str) -> Error {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.lock();
-        write!(f, "Started({:?}, {}, {} headers)", state.phase, state.status, state.count)
+        f.write_str(match self.phase.load(Ordering::Relaxed) {
+            phase::WAITING => "Started(nothing yet)",
+            phase::SENT => "Started(sent)",
+            _ => "Started(held)",
+        })
     }
 }
 

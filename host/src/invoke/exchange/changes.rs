@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicU32;
 use dsgi::abi::grown::Changes;
 use dsgi::abi::leaf::rows;
 use dsgi::bridge::body::Stream;
-use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+use super::head::Head;
 use super::input::Input;
 use super::{Exchange, Mounted, tables};
 
@@ -66,7 +66,7 @@ impl Exchange {
 }
 
 struct Draft {
-    head: Parts,
+    head: Head,
     script_name: Arc<str>,
     script_length: usize,
     variables: Vec<(String, Vec<u8>)>,

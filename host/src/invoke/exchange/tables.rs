@@ -13,7 +13,7 @@ use dsgi::abi::pointer::{In, Out};
 use dsgi::bridge::bytes::fault;
 use dsgi::bridge::{caught, waker};
 
-use super::Exchange;
+use super::{Exchange, spare};
 use crate::invoke::call;
 
 /// Functions of the first handle: the object is the exchange itself.
@@ -64,7 +64,7 @@ impl Handle for Exchange {
 
     unsafe fn release(object: *mut object::Exchange) {
         // SAFETY: as `into_handle` made it, and given up here.
-        drop(unsafe { Arc::from_raw(object.cast_const().cast::<Exchange>()) });
+        spare::release(unsafe { Arc::from_raw(object.cast_const().cast::<Exchange>()) });
     }
 }
 

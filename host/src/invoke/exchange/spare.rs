@@ -1,0 +1,60 @@
+//! Memory of an exchange that is over, for the next one of the same thread.
+//!
+//! A request ends on the thread that the next one begins on, nearly always; asking the allocator in
+//! between costs a small request 5 % of its instructions (measured: three pairs of allocations). A
+//! thread keeps the memory of one exchange and of one header map, of whichever kind.
+
+use std::cell::Cell;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::ptr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::Exchange;
+
+/// A map with room for more fields is not worth keeping.
+const FIELDS_MAX: usize = 32;
+
+thread_local! {
+    static PLACE: Cell<Option<Arc<MaybeUninit<Exchange>>>> = const { Cell::new(None) };
+    static HEADERS: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+}
+
+/// Where an exchange can be put; nobody else has it.
+#[inline]
+pub(super) fn place() -> Arc<MaybeUninit<Exchange>> {
+    PLACE.take().unwrap_or_else(Arc::new_uninit)
+}
+
+/// Ends an exchange if this was its last handle, and keeps its memory.
+#[inline]
+pub(super) fn release(mut exchange: Arc<Exchange>) {
+    let Some(over) = Arc::get_mut(&mut exchange) else { return };
+    // SAFETY: unique, and dropped just once: from here on the memory is not an exchange any more.
+    let place = unsafe {
+        ptr::drop_in_place(over);
+        Arc::from_raw(Arc::into_raw(exchange).cast::<MaybeUninit<Exchange>>())
+    };
+    // A thread that ends has no place any more, and frees it.
+    let _ = PLACE.try_with(|spare| spare.set(Some(place)));
+}
+
+/// Gives an empty map the room of one that is over.
+#[inline]
+pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
+    if let Some(mut spare) = HEADERS.take() {
+        mem::swap(headers, &mut spare);
+        // Empty and without memory of its own: even finding that out costs something.
+        let _ = ManuallyDrop::new(spare);
+    }
+}
+
+/// Keeps the memory of a map that is over.
+#[inline]
+pub(super) fn keep(mut headers: HeaderMap) {
+    if headers.capacity() <= FIELDS_MAX {
+        headers.clear();
+        let _ = HEADERS.try_with(|spare| spare.set(Some(headers)));
+    }
+}
