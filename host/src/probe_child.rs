@@ -30,6 +30,7 @@ use crate::platform;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
 use crate::plugin::library::{Layout, Library};
+use crate::plugin::objects::Owner;
 use crate::plugin::probe::{Depth, Line, Refusal, Step, Task};
 
 /// Runs the probe that standard input describes, and ends the process.
@@ -62,7 +63,8 @@ fn probe() -> io::Result<()> {
 /// Goes as far as the task says; an inner error is the library's.
 fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
     tell(report, &Line::At(Step::Open))?;
-    let library = match Library::open(&task.file) {
+    let owner = Owner { app: task.name.clone(), generation: 1 };
+    let library = match Library::open(&task.file, owner) {
         Ok(library) => library,
         Err(error) => return Ok(Err(error.into())),
     };

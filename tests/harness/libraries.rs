@@ -119,12 +119,13 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Arguments that make cargo share what it has built for these tests.
+/// Arguments that make cargo share what it has built for these tests, whose program lies in
+/// `TARGET/PROFILE/deps`.
 fn same_folder_and_profile() -> [std::ffi::OsString; 4] {
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let target = temporary.parent().expect("a folder in the target folder");
-    let profile = Path::new(env!("CARGO_BIN_EXE_host")).parent().and_then(Path::file_name);
-    let profile = match profile {
+    let program = std::env::current_exe().expect("a program");
+    let profile = program.ancestors().nth(2).expect("a folder of the profile");
+    let target = profile.parent().expect("a folder in the target folder");
+    let profile = match profile.file_name() {
         Some(name) if name != "debug" => name,
         _ => OsStr::new("dev"),
     };

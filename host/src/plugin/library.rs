@@ -4,6 +4,7 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::time::Instant;
 
 use dsgi::abi::app::AppTable;
 use dsgi::abi::pointer::In;
@@ -11,11 +12,15 @@ use dsgi::abi::{self, proof};
 use libloading::os::unix;
 
 use super::application::{Application, BUILD_AGAIN, Start, StartError};
+use super::interpose;
+use super::objects::{self, Brought, Owner};
+use super::unload::{self, Unloaded};
 
-/// An open library. It stays mapped until the process ends: what it left in the host's threads
-/// would otherwise be called after it is gone.
+/// An open library. One that is merely dropped stays mapped until the process ends: what it left
+/// in the host's threads would otherwise be called after it is gone.
 pub(crate) struct Library {
     handle: ManuallyDrop<unix::Library>,
+    brought: Option<Brought>,
 }
 
 /// How sure we are that both sides mean the same layout.
@@ -70,14 +75,45 @@ impl OpenError {
 impl Library {
     /// Maps the file and runs its constructors. All symbols are bound now, so that a missing one is
     /// an error here and not the end of the process at the first call.
-    pub(crate) fn open(file: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(file: &Path, owner: Owner) -> Result<Self, OpenError> {
+        // What it leaves is recorded from its first constructor on.
+        let _ = interpose::verdict();
+        let turn = objects::turn();
         let flags = unix::RTLD_NOW | unix::RTLD_LOCAL;
         // SAFETY: constructors are foreign code; a probe has run them in a child before.
         let opened = unsafe { unix::Library::open(Some(file), flags) };
         match opened {
-            Ok(handle) => Ok(Self { handle: ManuallyDrop::new(handle) }),
+            Ok(handle) => {
+                let brought = turn.adopt(file, owner);
+                Ok(Self { handle: ManuallyDrop::new(handle), brought })
+            }
             Err(error) => Err(OpenError::Linker(linker_text(&error, file))),
         }
+    }
+
+    /// Unmaps the library, or says what keeps it. Waits for that until the time is over.
+    ///
+    /// Its application was shut down and dropped, and nobody is at work in it or holds anything of
+    /// it.
+    pub(crate) fn close(self, until: Instant) -> Unloaded {
+        unload::unload(self, until)
+    }
+
+    /// What its opening has brought; `None` when that was not found.
+    pub(super) const fn brought(&self) -> Option<&Brought> {
+        self.brought.as_ref()
+    }
+
+    /// A function of it, for tests. It may be called as long as the library is open.
+    #[cfg(test)]
+    pub(super) fn function<F: Copy>(&self, name: &str) -> F {
+        // SAFETY: the test knows what the function takes.
+        unsafe { *self.handle.get::<F>(name).expect(name) }
+    }
+
+    /// Gives it back to the dynamic linker.
+    pub(super) fn release(self) {
+        drop(ManuallyDrop::into_inner(self.handle));
     }
 
     /// The table of functions, lent as long as the library is open.

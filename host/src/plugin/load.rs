@@ -14,6 +14,7 @@ use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Flavour, Generation};
 use super::inspect::{Kind, Panic};
 use super::library::{Layout, Library, OpenError};
+use super::objects::Owner;
 use super::probe::{self, Depth, ProbeError, Refusal, Task};
 use crate::limits::Limits;
 
@@ -134,10 +135,11 @@ pub(crate) fn start(
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
     let open_error = |source| LoadError::Open { file: file.clone(), source };
-    let library = Library::open(&artifact.file).map_err(open_error)?;
+    let number = Generation::next_number();
+    let owner = Owner { app: name.to_owned(), generation: number };
+    let library = Library::open(&artifact.file, owner).map_err(open_error)?;
     library.prove().map_err(open_error)?;
     let flavour = Flavour::of(artifact.facts.descriptor.flavour);
-    let number = Generation::next_number();
     let after = limits.init_timeout;
     let (name, config) = (name.to_owned(), config.to_owned());
     let (send, started) = mpsc::channel();

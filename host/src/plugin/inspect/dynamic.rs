@@ -52,6 +52,11 @@ impl<'data> Dynamic<'data> {
         offset.map(|offset| self.text(offset, "its search path")).transpose()
     }
 
+    /// The name under which others need it.
+    pub(super) fn name(&self) -> Result<Option<String>, Unfit> {
+        self.value(elf::DT_SONAME).map(|offset| self.text(offset, "its own name")).transpose()
+    }
+
     pub(super) fn is_nodelete(&self) -> bool {
         self.flags(elf::DT_FLAGS_1) & elf::DF_1_NODELETE.0 != 0
     }
