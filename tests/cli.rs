@@ -14,13 +14,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 12] = [
+    "--control",
     "--debug",
     "--drain-timeout",
     "--help",
     "--listen",
     "--load",
     "--mount",
+    "--name",
     "--request-timeout",
     "--set",
     "--strict",
@@ -40,7 +42,7 @@ fn help_lists_what_works_and_nothing_else() {
     assert_eq!(flags, FLAGS);
     let (_, commands) = help.split_once("Commands:\n").expect("commands");
     let commands = commands.lines().map_while(|line| line.split_whitespace().next());
-    assert_eq!(commands.collect::<Vec<_>>(), ["check", "inspect", "help"]);
+    assert_eq!(commands.collect::<Vec<_>>(), ["check", "inspect", "ps", "events", "help"]);
     for later in ["swap", "replace", "reload", "watch", "layer", "fastcgi", "config file"] {
         assert!(!help.contains(later), "`{later}` does not work yet:\n{help}");
     }
@@ -281,6 +283,7 @@ fn signals_are_heeded_before_anybody_is_told_that_it_listens() {
         .args(["--listen", "127.0.0.1:0", "--load"])
         .arg(&library)
         .env("XDG_RUNTIME_DIR", library.parent().unwrap())
+        .env("DSGI_CONTROL_DIR", library.with_file_name("control"))
         .stdin(Stdio::null())
         .stdout(write)
         .stderr(Stdio::null())

@@ -20,6 +20,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("duty", 0),
     ("limits", 0),
     ("log", 0),
+    ("moment", 0),
+    // What an operator can ask: the seam between the control socket and who does it.
+    ("operator", 0),
     ("path", 0),
     ("platform", 0),
     // Libraries, from file to started.
@@ -37,6 +40,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("gateway", 5),
     ("listener", 5),
     ("cores", 5),
+    ("control", 5),
     ("shutdown", 5),
     ("watchdog", 5),
     // The whole.
@@ -45,9 +49,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("crate_dir", 6),
     ("config", 6),
     ("cli", 6),
+    ("client", 6),
     ("apps", 6),
     ("failure", 6),
     ("run", 6),
+    ("running", 6),
     ("main", 6),
     ("lib", 6),
 ];

@@ -7,6 +7,8 @@ use crate::config::{BadApps, Config, ConfigError, Mount};
 use crate::crate_dir;
 use crate::failure::Failure;
 use crate::lease::Stack;
+use crate::moment::Moment;
+use crate::operator::{self, Build, State};
 use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::generation::Generation;
 use crate::plugin::load;
@@ -20,8 +22,18 @@ struct App {
     artifact: Result<Artifact, Failure>,
 }
 
+/// A generation and what its operator is told of it.
+struct Started {
+    generation: Generation,
+    build: Build,
+    layout: String,
+}
+
 /// Takes every application into service, or says why not.
-pub(crate) fn take_into_service(config: &Config, staging: &Staging) -> Result<Plan, Failure> {
+pub(crate) fn take_into_service(
+    config: &Config,
+    staging: &Staging,
+) -> Result<(Plan, Vec<operator::App>), Failure> {
     let apps = gather(config, staging)?;
     let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
     // The name of a file that could not be read is not known.
@@ -29,25 +41,51 @@ pub(crate) fn take_into_service(config: &Config, staging: &Staging) -> Result<Pl
         config.settings.check_names(&names)?;
     }
     let alone = apps.len() == 1 || config.bad_apps == BadApps::Refuse;
-    let mut plan = Plan::default();
+    let (mut plan, mut seen) = (Plan::default(), Vec::new());
     for app in apps {
         let App { name, mounts, artifact, .. } = app;
+        let mut shown = shown(&name, &mounts);
         let started = artifact.and_then(|artifact| start(artifact, &name, config));
         let place = match started {
-            Ok(generation) => {
+            Ok(Started { generation, build, layout }) => {
+                (shown.current, shown.layout) = (Some(build), Some(layout));
+                shown.since = Some(Moment::now());
                 Place::Serving(Stack::new(vec![Arc::new(generation)], &config.limits)?)
             }
             Err(failure) if alone => return Err(failure),
             Err(failure) => {
                 tracing::error!(app = name, "not in service: {}", failure.one_line());
+                shown.state = State::Failed { why: failure.one_line() };
                 Place::Failed(Arc::from("the application is not in service"))
             }
         };
+        seen.push(shown);
         for mount in mounts {
             plan.mount(&mount.path, place.clone())?;
         }
     }
-    Ok(plan)
+    Ok((plan, seen))
+}
+
+/// What an operator sees of an application that is not started yet.
+fn shown(name: &str, mounts: &[Mount]) -> operator::App {
+    let path = |mount: &Mount| match &*mount.path {
+        "" => String::from("/"),
+        path => path.to_owned(),
+    };
+    operator::App {
+        name: name.to_owned(),
+        mounts: mounts.iter().map(path).collect(),
+        state: State::Serving,
+        current: None,
+        since: None,
+        layout: None,
+        in_flight: None,
+        requests: None,
+        panics: None,
+        previous: None,
+        retained: Vec::new(),
+    }
 }
 
 /// The library that a user names: the file itself, or what its crate folder builds.
@@ -92,21 +130,22 @@ fn clash(first: &App, second: &Mount, name: &str) -> ConfigError {
     }
 }
 
-fn start(artifact: Artifact, name: &str, config: &Config) -> Result<Generation, Failure> {
+fn start(artifact: Artifact, name: &str, config: &Config) -> Result<Started, Failure> {
     let json = config.settings.json(name);
     let layout = load::probe(&artifact, name, &json, &config.limits)?;
     let (version, compiler) =
         (artifact.facts.descriptor.version.clone(), artifact.facts.descriptor.compiler.clone());
-    let digest = artifact.digest[..12].to_owned();
+    let digest = artifact.digest.clone();
     let generation = load::start(artifact, name, &json, &config.limits)?;
     let number = generation.number();
     tracing::info!(
         app = name,
         generation = number,
         version,
-        digest,
+        digest = &digest[..12],
         compiler,
         "in service, layout {layout}"
     );
-    Ok(generation)
+    let build = Build { version, digest, generation: number };
+    Ok(Started { generation, build, layout: layout.to_string() })
 }

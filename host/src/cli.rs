@@ -25,6 +25,19 @@ pub(crate) enum Command {
     Check(File),
     /// Show what a library says of itself, without running any of it
     Inspect(File),
+    /// Show the hosts of this user and their applications
+    Ps(Reach),
+    /// Take another version of an application into service
+    #[command(hide = true)]
+    Deploy(Deploy),
+    /// Take the previous version of an application into service again
+    #[command(hide = true)]
+    Rollback(OneApp),
+    /// Take an application out of service; what is in hand is finished
+    #[command(hide = true)]
+    Drain(OneApp),
+    /// Follow what happens to the applications of a host
+    Events(Reach),
     /// The child of a probe
     #[command(name = crate::plugin::probe::COMMAND, hide = true)]
     Probe,
@@ -39,6 +52,50 @@ pub(crate) struct File {
     /// Build a crate folder in the debug profile
     #[arg(long)]
     pub(crate) debug: bool,
+}
+
+/// Which host is meant, and how it answers.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// The host whose control socket this is
+    #[arg(long, value_name = "SOCKET", conflicts_with = "name")]
+    pub(crate) control: Option<PathBuf>,
+    /// The host of this name: its first port, if it was given none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An application of a host.
+#[derive(Debug, Args)]
+pub(crate) struct OneApp {
+    /// The application's name, as `host ps` shows it
+    #[arg(value_name = "APP")]
+    pub(crate) app: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// Another version of an application.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags are what was typed")]
+pub(crate) struct Deploy {
+    /// The application's name, as `host ps` shows it
+    #[arg(value_name = "APP")]
+    pub(crate) app: String,
+    /// A library, or a crate folder that the host builds
+    #[arg(value_name = "FILE|CRATE_DIR")]
+    pub(crate) file: PathBuf,
+    /// Stay until the crash window is over; the exit code is 3 when it was rolled back
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Deploy it although it is in quarantine
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 /// What to serve, and how.
@@ -57,6 +114,12 @@ pub(crate) struct Serve {
     /// Listen for HTTP; repeatable. Port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "[http://]ADDRESS")]
     pub(crate) listen: Vec<String>,
+    /// Where `host ps` and its like reach this host [default: NAME.sock in the user's own folder]
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) control: Option<PathBuf>,
+    /// What this host is called [default: its first port]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// From the end of a request's head to the first byte of its response
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) request_timeout: Duration,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::Serve;
+use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::limits::Limits;
 
@@ -17,6 +18,10 @@ pub(crate) struct Config {
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
     pub(crate) bad_apps: BadApps,
+    /// What the user calls this host; otherwise it is its first port.
+    pub(crate) name: Option<String>,
+    /// Where the user wants the control socket.
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// One application at one path.
@@ -56,6 +61,8 @@ pub(crate) enum ConfigError {
     Set(String),
     #[error("`--set {text}`: `{key}` is a value already and has no keys of its own")]
     Key { text: String, key: String },
+    #[error("`--name {0}`: a name has letters, digits, `-`, `_` and `.`, and begins with no dot")]
+    HostName(String),
     #[error("`--listen {address}`: this host does not speak `{protocol}`")]
     Protocol { address: String, protocol: String },
     #[error("two applications are mounted at `{path}`: {first} and {second}")]
@@ -73,6 +80,7 @@ impl ConfigError {
             Self::Nothing => Some(String::from("host --load app.so, or host --load ./my-crate")),
             Self::Mount(_) => Some(String::from("--mount /shop=./shop.so")),
             Self::Set(_) => Some(String::from("--set shop.currency=EUR")),
+            Self::HostName(_) => Some(String::from("--name shop")),
             Self::Protocol { .. } => Some(String::from("--listen 127.0.0.1:8080")),
             Self::Twice { second, .. } => {
                 Some(format!("give {second} a path of its own: --mount /PATH=FILE"))
@@ -113,7 +121,12 @@ impl Config {
         };
         let profile = if typed.debug { Profile::Debug } else { Profile::Release };
         let bad_apps = if typed.strict { BadApps::Refuse } else { BadApps::Answer503 };
-        Ok(Self { listen, mounts, settings, limits: Arc::new(limits), profile, bad_apps })
+        if let Some(name) = typed.name.as_deref().filter(|name| !is_host_name(name)) {
+            return Err(ConfigError::HostName(name.to_owned()));
+        }
+        let (name, control) = (typed.name, typed.control);
+        let limits = Arc::new(limits);
+        Ok(Self { listen, mounts, settings, limits, profile, bad_apps, name, control })
     }
 }
 

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::client::ClientError;
 use crate::config::ConfigError;
+use crate::control::ControlError;
 use crate::crate_dir::BuildError;
 use crate::listener::ListenError;
 use crate::plugin::artifact::{ArtifactError, StagingError};
@@ -18,10 +20,26 @@ use crate::site::MountError;
 pub(crate) enum Code {
     Failure = 1,
     Usage = 2,
+    RolledBack = 3,
     TimedOut = 4,
     BadFile = 65,
     Address = 69,
     BadConfig = 78,
+}
+
+impl Code {
+    /// From what a host of perhaps another release says.
+    const fn of(exit: u8) -> Self {
+        match exit {
+            2 => Self::Usage,
+            3 => Self::RolledBack,
+            4 => Self::TimedOut,
+            65 => Self::BadFile,
+            69 => Self::Address,
+            78 => Self::BadConfig,
+            _ => Self::Failure,
+        }
+    }
 }
 
 /// A failed command.
@@ -77,7 +95,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// Libraries say what they like, and a terminal obeys control characters.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" | ");
     line.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
@@ -89,6 +107,7 @@ impl From<ConfigError> for Failure {
             ConfigError::Nothing
             | ConfigError::Mount(_)
             | ConfigError::Set(_)
+            | ConfigError::HostName(_)
             | ConfigError::Protocol { .. } => Code::Usage,
             _ => Code::BadConfig,
         };
@@ -126,6 +145,25 @@ impl From<ListenError> for Failure {
         let code = match error {
             ListenError::Address(_) => Code::Usage,
             ListenError::Bind { .. } => Code::Address,
+        };
+        Self::new(code, &error, error.help())
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::new(Code::Address, &error, error.help())
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let code = match &error {
+            ClientError::NoHost(_) | ClientError::Unreachable { .. } => Code::Address,
+            ClientError::Several(_) => Code::Usage,
+            ClientError::Problem(problem) => Code::of(problem.exit),
+            ClientError::RolledBack { .. } => Code::RolledBack,
+            _ => Code::Failure,
         };
         Self::new(code, &error, error.help())
     }

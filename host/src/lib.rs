@@ -5,13 +5,14 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform` |
+//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `moment`, `operator` |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `site`, `dispatch`: from a request to its application |
-//! | 5 | `gateway`, `cores`, `listener`, `watchdog`, `shutdown`: sockets and threads |
+//! | 5 | `gateway`, `cores`, `listener`, `control`, `watchdog`, `shutdown`: sockets and threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
+//! | 6 | `running`, `client`: what an operator sees, and how one asks |
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(
@@ -21,8 +22,10 @@ compile_error!(
 
 mod apps;
 mod cli;
+mod client;
 mod clock;
 mod config;
+mod control;
 mod cores;
 mod crate_dir;
 mod dispatch;
@@ -35,12 +38,15 @@ mod limits;
 mod listener;
 mod log;
 mod message;
+mod moment;
+mod operator;
 mod path;
 mod platform;
 mod plugin;
 mod pool;
 mod probe_child;
 mod run;
+mod running;
 mod server;
 mod shutdown;
 mod site;

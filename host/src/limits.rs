@@ -77,3 +77,46 @@ impl Default for Limits {
         }
     }
 }
+
+/// What clients of the control socket may use: they are of the house, but a script that runs wild
+/// must not harm what serves.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlLimits {
+    /// Connections at once; more wait in the kernel's queue.
+    pub(crate) connections: usize,
+    /// Followers of events at once: half of the connections, so that they never take them all.
+    pub(crate) followers: usize,
+    /// Deploys and other wishes at once. An application has one deploy at work and one that waits.
+    pub(crate) wishes: usize,
+    /// Bytes of a request's head.
+    pub(crate) head_bytes: usize,
+    /// Bytes of a request's body, which is a path and two words.
+    pub(crate) body_bytes: usize,
+    /// For a request's head, and for a connection without a request.
+    pub(crate) head_timeout: Duration,
+    /// For a request's body.
+    pub(crate) body_timeout: Duration,
+    /// For taking nothing of an answer that is ready.
+    pub(crate) write_timeout: Duration,
+    /// For the last answers when the host ends.
+    pub(crate) goodbye_timeout: Duration,
+}
+
+impl Default for ControlLimits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            followers: 32,
+            wishes: 32,
+            head_bytes: 16 * 1024,
+            body_bytes: 64 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            goodbye_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// How many events are remembered. A deploy makes about six: these are the last hundred or more.
+pub(crate) const EVENTS_REMEMBERED: usize = 1024;

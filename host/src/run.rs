@@ -9,14 +9,17 @@ use clap::Parser;
 use crate::apps::{library_of, take_into_service};
 use crate::cli::{Cli, Command, File, Serve};
 use crate::config::Config;
+use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
 use crate::failure::Failure;
 use crate::listener::Listener;
+use crate::operator::Operator;
 use crate::plugin::artifact::{Staging, read};
 use crate::plugin::inspect::{Proof, describe, inspect};
 use crate::plugin::load;
+use crate::running::Running;
 use crate::server::Server;
-use crate::{log, platform, probe_child};
+use crate::{client, log, platform, probe_child};
 
 /// Runs the program and gives its exit code.
 #[must_use]
@@ -27,6 +30,11 @@ pub fn run() -> ExitCode {
         Some(Command::Probe) => probe_child::run(),
         Some(Command::Inspect(file)) => inspect_file(&file),
         Some(Command::Check(file)) => check_file(&file),
+        Some(Command::Ps(reach)) => client::ps(&reach),
+        Some(Command::Deploy(deploy)) => client::deploy(&deploy),
+        Some(Command::Rollback(app)) => client::rollback(&app),
+        Some(Command::Drain(app)) => client::drain(&app),
+        Some(Command::Events(reach)) => client::events(&reach),
         None => serve(cli.serve),
     };
     match result {
@@ -44,22 +52,58 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();
     let listeners = listeners?;
+    let running = Arc::new(running(&config, &listeners));
+    let control = control_socket(&config, &running.status().name)?;
+    let control = control.map(|socket| running.controlled_by(socket)).transpose()?;
     let staging = Staging::open()?;
-    let plan = take_into_service(&config, &staging)?;
+    let (plan, apps) = take_into_service(&config, &staging)?;
     let server = Server::new(listeners, plan, Arc::clone(&config.limits))?;
     // Before anybody is told that it listens: who reads that may send a signal at once.
     let asked = server.asked_to_end()?;
+    running.serve(apps);
     let mut out = io::stdout().lock();
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;
     }
     out.flush()?;
     drop(out);
-    server.serve_until(asked)?;
+    server.serve_until(async {
+        let asked = asked.await;
+        running.shut_down();
+        asked
+    })?;
+    // Who follows is told of the end, and the socket goes before the process does.
+    drop(control);
     staging.clear();
     // Libraries have registered what should run at the end, and their threads may still be at
     // work: nothing of that may run now.
     platform::end(0)
+}
+
+fn running(config: &Config, listeners: &[Listener]) -> Running {
+    let port = || listeners.first().map_or(0, |listener| listener.address().port()).to_string();
+    let name = config.name.clone().unwrap_or_else(port);
+    let addresses = listeners.iter().map(|listener| format!("http://{}", listener.address()));
+    Running::new(name, addresses.collect(), &config.limits)
+}
+
+/// The control socket. Where nobody has asked for one and the system gives none, as in a container
+/// whose folders cannot be written to, the host serves without.
+fn control_socket(config: &Config, name: &str) -> Result<Option<Socket>, ControlError> {
+    let place = match &config.control {
+        Some(socket) => Place::At(socket.clone()),
+        None => Place::Named(name.to_owned()),
+    };
+    match Socket::bind(&place) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error @ ControlError::Taken(_)) => Err(error),
+        Err(error) if config.control.is_some() || config.name.is_some() => Err(error),
+        Err(error) => {
+            let failure = Failure::from(error).one_line();
+            tracing::warn!("`host ps` cannot reach this host: {failure}");
+            Ok(None)
+        }
+    }
 }
 
 fn inspect_file(typed: &File) -> Result<(), Failure> {

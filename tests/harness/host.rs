@@ -51,6 +51,7 @@ impl Launch {
         command
             .env("TMPDIR", folder.path())
             .env("XDG_RUNTIME_DIR", folder.path())
+            .env("DSGI_CONTROL_DIR", folder.path().join("control"))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,0 +1,276 @@
+//! The socket's file: made private, taken over from the dead only, and removed at the end.
+//!
+//! Invariant: whoever looks whether a socket is dead and removes it holds the lock of its folder,
+//! or two hosts that start together would remove each other's.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
+
+use super::Place;
+
+/// How long another host may hold the folder's lock, which it does for some system calls.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the system takes as a socket's path, without its last zero.
+const PATH_MAX: usize = 107;
+
+/// A bound control socket. Dropping it removes its file.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode: what has this name at the end may be another host's.
+    identity: (u64, u64),
+}
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ControlError {
+    /// Another host has it.
+    #[error("another host listens on the control socket `{}`", .0.display())]
+    Taken(PathBuf),
+    /// A file of the user's, perhaps.
+    #[error("`{}` is no socket", .0.display())]
+    NotASocket(PathBuf),
+    /// The folder is somebody else's.
+    #[error("`{}` belongs to user {owner}, and must belong to user {user}", folder.display())]
+    ForeignOwner {
+        /// The folder.
+        folder: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// This process's user.
+        user: u32,
+    },
+    /// Others could put a socket there.
+    #[error("`{}` is open to other users: its mode is {mode:o}", folder.display())]
+    OpenToOthers {
+        /// The folder.
+        folder: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The system has no room for it.
+    #[error("`{}` is too long for a socket: {length} bytes, and at most 107 fit", path.display())]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length.
+        length: usize,
+    },
+    /// The system refused.
+    #[error("cannot make the control socket `{}`", path.display())]
+    System {
+        /// The path.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+}
+
+impl ControlError {
+    /// What the user can do.
+    pub(crate) fn help(&self) -> Option<String> {
+        let text = match self {
+            Self::Taken(_) => "give this host another name: --name NAME",
+            Self::NotASocket(_) => "remove it, or choose another place: --control SOCKET",
+            Self::ForeignOwner { .. } | Self::OpenToOthers { .. } => {
+                "choose a folder of your own, closed to others (mode 700): --control SOCKET"
+            }
+            Self::TooLong { .. } | Self::System { .. } => "choose another place: --control SOCKET",
+        };
+        Some(String::from(text))
+    }
+}
+
+impl Socket {
+    /// Makes the socket, and its folder where it is missing.
+    pub(crate) fn bind(place: &Place) -> Result<Self, ControlError> {
+        let path = place.socket();
+        let system = |source| ControlError::System { path: path.clone(), source };
+        let path = std::path::absolute(&path).map_err(system)?;
+        let length = path.as_os_str().len();
+        if length > PATH_MAX {
+            return Err(ControlError::TooLong { path, length });
+        }
+        let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let system = |source| ControlError::System { path: path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(system)?;
+        check_folder(&folder, place).map_err(|error| error.unwrap_or_else(system))?;
+        let _lock = lock(&folder).map_err(system)?;
+        match state(&path).map_err(system)? {
+            State::Absent => {}
+            State::Dead => fs::remove_file(&path).map_err(system)?,
+            State::Alive => return Err(ControlError::Taken(path)),
+            State::Other => return Err(ControlError::NotASocket(path)),
+        }
+        let listener = UnixListener::bind(&path).map_err(system)?;
+        // Between the two lines the folder or the check of the peer keeps others out.
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(system)?;
+        let made = fs::symlink_metadata(&path).map_err(system)?;
+        let identity = (made.dev(), made.ino());
+        Ok(Self { listener, path, identity })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second descriptor of it, which waits for nothing.
+    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.set_nonblocking(true)?;
+        self.listener.try_clone()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let Some(_lock) = self.path.parent().and_then(|folder| lock(folder).ok()) else { return };
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        if ours {
+            // A file that cannot be removed is taken over by the next host.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes a socket on which nobody listens.
+pub(crate) fn remove_dead(path: &Path) -> io::Result<()> {
+    let _lock = lock(path.parent().unwrap_or(Path::new("/")))?;
+    match state(path)? {
+        State::Dead => fs::remove_file(path),
+        State::Absent | State::Alive | State::Other => Ok(()),
+    }
+}
+
+/// What has a socket's name.
+enum State {
+    Absent,
+    Dead,
+    Alive,
+    Other,
+}
+
+fn state(path: &Path) -> io::Result<State> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Absent),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => return Ok(State::Other),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Ok(State::Alive),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(State::Dead),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where clients look, the folder must be private. One that the user named may be anybody's who
+/// cannot exchange files in it: others may write to it only when it is sticky, as /tmp.
+fn check_folder(folder: &Path, place: &Place) -> Result<(), Result<ControlError, io::Error>> {
+    let found = fs::metadata(folder).map_err(Err)?;
+    let (owner, user, mode) = (found.uid(), geteuid().as_raw(), found.mode() & 0o7777);
+    let folder = folder.to_path_buf();
+    let (owned, private) = match place {
+        Place::Named(_) => (owner == user, mode & 0o077 == 0),
+        Place::At(_) => (owner == user || owner == 0, mode & 0o022 == 0 || mode & 0o1000 != 0),
+    };
+    match (owned, private) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Ok(ControlError::ForeignOwner { folder, owner, user })),
+        (true, false) => Err(Ok(ControlError::OpenToOthers { folder, mode })),
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<File> {
+    let file = File::open(folder)?;
+    let until = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(folder: &Path) -> Place {
+        Place::At(folder.join("c.sock"))
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn it_is_private_and_goes_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        let socket = Socket::bind(&at(&inner)).unwrap();
+        assert_eq!((mode(&inner), mode(socket.path())), (0o700, 0o600));
+        let path = socket.path().to_path_buf();
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_a_dead_one_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "no stale socket");
+        let socket = Socket::bind(&at(folder.path())).unwrap();
+        assert!(matches!(Socket::bind(&at(folder.path())), Err(ControlError::Taken(_))));
+        remove_dead(&path).unwrap();
+        assert!(path.exists(), "a living one was removed");
+
+        // Somebody else took the name: theirs stays.
+        fs::remove_file(&path).unwrap();
+        let theirs = UnixListener::bind(&path).unwrap();
+        drop(socket);
+        assert!(path.exists());
+        drop(theirs);
+        remove_dead(&path).unwrap();
+        assert!(!path.exists());
+
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(Socket::bind(&at(folder.path())), Err(ControlError::NotASocket(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn folders_that_others_can_write_to_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let judge = |mode, place: &Place| {
+            fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+            check_folder(folder.path(), place).map_err(|error| error.unwrap())
+        };
+        let (named, placed) = (Place::Named(String::from("x")), at(folder.path()));
+        assert!(judge(0o700, &named).is_ok() && judge(0o700, &placed).is_ok());
+        assert!(judge(0o755, &placed).is_ok() && judge(0o1777, &placed).is_ok());
+        for (mode, place) in [(0o755, &named), (0o1777, &named), (0o777, &placed)] {
+            assert!(matches!(judge(mode, place), Err(ControlError::OpenToOthers { .. })));
+        }
+    }
+
+    #[test]
+    fn a_path_must_fit() {
+        let place = Place::At(PathBuf::from(format!("/tmp/{}/c.sock", "x".repeat(120))));
+        assert!(matches!(Socket::bind(&place), Err(ControlError::TooLong { .. })));
+    }
+}
