@@ -6,13 +6,12 @@ use std::sync::Arc;
 use crate::config::{BadApps, Config, ConfigError, Mount};
 use crate::crate_dir;
 use crate::failure::Failure;
-use crate::lease::Stack;
-use crate::moment::Moment;
-use crate::operator::{self, Build, State};
+use crate::operator::Build;
 use crate::plugin::artifact::{Artifact, Staging};
-use crate::plugin::generation::Generation;
-use crate::plugin::load;
+use crate::plugin::load::{self, Previous};
 use crate::site::{Place, Plan};
+use crate::slot::version::{self, Steps, Version};
+use crate::slot::{Host, Policy, Slot, short};
 
 /// One application with all its mounts.
 struct App {
@@ -22,69 +21,49 @@ struct App {
     artifact: Result<Artifact, Failure>,
 }
 
-/// A generation and what its operator is told of it.
-struct Started {
-    generation: Generation,
-    build: Build,
-    layout: String,
-}
-
 /// Takes every application into service, or says why not.
 pub(crate) fn take_into_service(
     config: &Config,
-    staging: &Staging,
-) -> Result<(Plan, Vec<operator::App>), Failure> {
-    let apps = gather(config, staging)?;
+    host: &Host,
+) -> Result<(Plan, Vec<Arc<Slot>>), Failure> {
+    let apps = gather(config, &host.staging)?;
     let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
     // The name of a file that could not be read is not known.
     if apps.iter().all(|app| app.artifact.is_ok()) {
         config.settings.check_names(&names)?;
     }
     let alone = apps.len() == 1 || config.bad_apps == BadApps::Refuse;
-    let (mut plan, mut seen) = (Plan::default(), Vec::new());
+    let (mut plan, mut slots) = (Plan::default(), Vec::new());
     for app in apps {
         let App { name, mounts, artifact, .. } = app;
-        let mut shown = shown(&name, &mounts);
-        let started = artifact.and_then(|artifact| start(artifact, &name, config));
-        let place = match started {
-            Ok(Started { generation, build, layout }) => {
-                (shown.current, shown.layout) = (Some(build), Some(layout));
-                shown.since = Some(Moment::now());
-                Place::Serving(Stack::new(vec![Arc::new(generation)], &config.limits)?)
-            }
+        let json = config.settings.json(&name);
+        let started = artifact.and_then(|artifact| start(host, artifact, &name, &json));
+        let started = match started {
+            Ok(version) => Ok(version),
             Err(failure) if alone => return Err(failure),
             Err(failure) => {
                 tracing::error!(app = name, "not in service: {}", failure.one_line());
-                shown.state = State::Failed { why: failure.one_line() };
-                Place::Failed(Arc::from("the application is not in service"))
+                Err(failure.one_line())
             }
         };
-        seen.push(shown);
-        for mount in mounts {
-            plan.mount(&mount.path, place.clone())?;
+        let place = match &started {
+            Ok(version) => Place::Serving(Arc::clone(&version.stack)),
+            Err(_) => Place::Out(Arc::from("the application is not in service")),
+        };
+        for mount in &mounts {
+            plan.mount(&mount.path, &name, place.clone())?;
         }
+        let paths = mounts.iter().map(shown).collect();
+        slots.push(Arc::new(Slot::new(name, paths, json, Policy::default(), started)));
     }
-    Ok((plan, seen))
+    Ok((plan, slots))
 }
 
-/// What an operator sees of an application that is not started yet.
-fn shown(name: &str, mounts: &[Mount]) -> operator::App {
-    let path = |mount: &Mount| match &*mount.path {
+/// A mount's path as people write it.
+fn shown(mount: &Mount) -> String {
+    match &*mount.path {
         "" => String::from("/"),
         path => path.to_owned(),
-    };
-    operator::App {
-        name: name.to_owned(),
-        mounts: mounts.iter().map(path).collect(),
-        state: State::Serving,
-        current: None,
-        since: None,
-        layout: None,
-        in_flight: None,
-        requests: None,
-        panics: None,
-        previous: None,
-        retained: Vec::new(),
     }
 }
 
@@ -130,22 +109,19 @@ fn clash(first: &App, second: &Mount, name: &str) -> ConfigError {
     }
 }
 
-fn start(artifact: Artifact, name: &str, config: &Config) -> Result<Started, Failure> {
-    let json = config.settings.json(name);
-    let layout = load::probe(&artifact, name, &json, &config.limits)?;
-    let (version, compiler) =
-        (artifact.facts.descriptor.version.clone(), artifact.facts.descriptor.compiler.clone());
-    let digest = artifact.digest.clone();
-    let generation = load::start(artifact, name, &json, &config.limits)?;
-    let number = generation.number();
+fn start(host: &Host, artifact: Artifact, name: &str, json: &str) -> Result<Version, Failure> {
+    let mut steps = Steps::new(&|_| {});
+    let version = version::start(host, artifact, name, json, Previous::None, &mut steps)?;
+    let Build { version: number, digest, generation } = &version.build;
+    let compiler = &version.artifact.facts.descriptor.compiler;
     tracing::info!(
         app = name,
-        generation = number,
-        version,
-        digest = &digest[..12],
+        generation,
+        version = number,
+        digest = short(digest),
         compiler,
-        "in service, layout {layout}"
+        "in service, layout {}",
+        version.layout
     );
-    let build = Build { version, digest, generation: number };
-    Ok(Started { generation, build, layout: layout.to_string() })
+    Ok(version)
 }

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
@@ -15,12 +16,11 @@ use tokio::sync::{Notify, oneshot};
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
-use crate::site::{Plan, Site};
+use crate::site::{self, Plan};
 
 /// One core: a thread with a runtime and its own copy of the site.
 pub(crate) struct Core {
     runtime: Handle,
-    site: Arc<Site>,
     duties: Arc<Duties>,
     load: Arc<AtomicUsize>,
     pulse: &'static Pulse,
@@ -38,6 +38,10 @@ pub(crate) struct Cores {
 /// The threads of cores, to wait for once the cores were dropped.
 #[derive(Debug)]
 pub(crate) struct Threads(mpsc::Receiver<Infallible>);
+
+/// A core did not take new mounts in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held;
 
 /// A connection that a core serves.
 pub(crate) struct Served {
@@ -72,6 +76,25 @@ impl Cores {
     pub(crate) fn judge_all(&self, verdict: Verdict) {
         for core in &self.cores {
             core.duties.judge_all(verdict);
+        }
+    }
+
+    /// Gives every core the mounts of a plan; each takes them between two requests. Waits until all
+    /// have, or the time is over: a core that an application holds takes them later.
+    pub(crate) fn install(&self, plan: &Plan, until: Instant) -> Result<(), Held> {
+        let (pending, done) = mpsc::channel::<Infallible>();
+        for (number, core) in self.cores.iter().enumerate() {
+            let (site, pending) = (plan.for_core(number), pending.clone());
+            core.spawn(async move {
+                site::install(site);
+                drop(pending);
+            });
+        }
+        drop(pending);
+        // Nothing is ever sent: the channel closes with the last core that has taken it.
+        match done.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Err(RecvTimeoutError::Timeout) => Err(Held),
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => Ok(()),
         }
     }
 
@@ -110,7 +133,9 @@ impl Core {
         let duties = Arc::new(Duties::new(Arc::clone(limits)));
         let (send, receive) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
+        let site = plan.for_core(number);
         thread::Builder::new().name(format!("core {number}")).spawn(move || {
+            site::install(site);
             let pulse = place::become_core();
             let runtime = match Builder::new_current_thread().enable_io().build() {
                 Ok(runtime) => runtime,
@@ -121,20 +146,16 @@ impl Core {
             // An error says that the core was dropped, which is what it waits for.
             let _ = runtime.block_on(stopped);
             drop(runtime);
+            site::install(Plan::default().for_core(number));
             drop(alive);
         })?;
         let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;
-        let (site, load) = (Arc::new(plan.for_core()), Arc::default());
-        Ok(Self { runtime, site, duties, load, pulse, _stop: stop })
+        Ok(Self { runtime, duties, load: Arc::default(), pulse, _stop: stop })
     }
 
     /// Runs a connection's future on this core.
     pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(connection);
-    }
-
-    pub(crate) const fn site(&self) -> &Arc<Site> {
-        &self.site
     }
 
     pub(crate) const fn duties(&self) -> &Arc<Duties> {

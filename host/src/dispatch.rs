@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use dsgi::bridge::PANICKED;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode};
 
@@ -57,6 +58,14 @@ impl Dispatched {
         Self { response: Some(response), work: Work::Done, wanted }
     }
 
+    /// Counts the request, until its response has ended.
+    #[inline(always)]
+    fn count(&mut self, lease: &Lease) {
+        if let Some(response) = &mut self.response {
+            response.body_mut().count_for(lease);
+        }
+    }
+
     /// A response that was made elsewhere.
     #[cold]
     pub(crate) fn answer(&mut self, response: Response) {
@@ -81,6 +90,7 @@ pub(crate) fn dispatch<B>(
     match find(site, request.method(), request.uri().path()) {
         Ok(mount) => {
             let exchange = Exchange::new(request, input, mount.share(), Arc::clone(origin));
+            dispatched.count(mount.lease);
             invoke(exchange, mount.lease, dispatched);
         }
         Err(response) => dispatched.answer(*response),
@@ -128,6 +138,9 @@ fn invoke(exchange: Arc<Exchange>, lease: &Lease, dispatched: &mut Dispatched) {
 fn failure(response: &mut Response, failed: &Failed, lease: &Lease) {
     let app = lease.name();
     let status = failed.status.as_u16();
+    if failed.message.starts_with(PANICKED) {
+        lease.panics().add();
+    }
     if failed.status.is_server_error() {
         tracing::error!(app, status, "{}", failed.message);
     } else {

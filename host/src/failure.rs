@@ -9,6 +9,7 @@ use crate::config::ConfigError;
 use crate::control::ControlError;
 use crate::crate_dir::BuildError;
 use crate::listener::ListenError;
+use crate::operator::Refused;
 use crate::plugin::artifact::{ArtifactError, StagingError};
 use crate::plugin::load::LoadError;
 use crate::server::ServeError;
@@ -53,6 +54,16 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(code: Code, error: &dyn Error, help: Option<String>) -> Self {
         Self { code, text: on_one_line(&chain(error)), help: help.as_deref().map(on_one_line) }
+    }
+
+    /// The same for an operator who asked a running host.
+    pub(crate) fn refused(self) -> Refused {
+        let Self { code, text, help } = self;
+        match code {
+            Code::BadFile => Refused::File { text, help },
+            Code::TimedOut => Refused::TimedOut { text },
+            _ => Refused::System { text, help },
+        }
     }
 
     pub(crate) fn code(&self) -> ExitCode {

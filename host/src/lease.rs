@@ -4,14 +4,18 @@
 //! core's share, so cores never write to the same counter; a clone of a lease stays in its parent's
 //! share, on whatever thread it is made. When a stack was taken out of every core's site and the
 //! last lease is dropped, the stack itself is dropped: exactly one side sees that, because it is
-//! the drop of the last `Arc`.
+//! the drop of the last `Arc`. It then gives those members that no other stack has to the janitor,
+//! for nothing of a library may run where the last lease happens to be dropped.
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::plugin::generation::{Flavour, Generation};
+use crate::plugin::retire;
 use crate::pool::Pool;
 
 /// Layers around an application, outermost first, and where their calls run.
@@ -21,6 +25,52 @@ pub(crate) struct Stack {
     pool: Option<Pool>,
     flavour: Flavour,
     pub(crate) limits: Arc<Limits>,
+    /// One for each core, as long as somebody has it.
+    shares: Mutex<Vec<Weak<Share>>>,
+    /// Requests that were counted by shares that are gone.
+    past: AtomicU64,
+    panics: Arc<Panics>,
+}
+
+/// The panics of a stack; held by whoever watches it, which keeps nothing in service.
+#[derive(Debug, Default)]
+pub(crate) struct Panics {
+    watched: Mutex<Watched>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    count: u64,
+    watch: Watch,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Watch {
+    #[default]
+    On,
+    Over,
+}
+
+/// What a watch for panics came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watching {
+    /// There were as many as were allowed.
+    Spent,
+    /// The time was over first.
+    Passed,
+    /// The stack was taken out of service.
+    GivenUp,
+}
+
+/// How much a stack has done, and has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Requests that it was given.
+    pub(crate) requests: u64,
+    /// Those whose response has not ended.
+    pub(crate) in_flight: u64,
+    pub(crate) panics: u64,
 }
 
 impl Stack {
@@ -36,7 +86,32 @@ impl Stack {
             Flavour::Blocking => Some(Pool::start(name, limits.pool_threads, limits.pool_queue)?),
             Flavour::NonBlocking | Flavour::Async => None,
         };
-        Ok(Arc::new(Self { members, pool, flavour, limits: Arc::clone(limits) }))
+        let limits = Arc::clone(limits);
+        let (shares, past) = (Mutex::default(), AtomicU64::new(0));
+        let panics = Arc::default();
+        Ok(Arc::new(Self { members, pool, flavour, limits, shares, past, panics }))
+    }
+
+    /// What it has done so far.
+    pub(crate) fn work(&self) -> Work {
+        let shares = lock(&self.shares);
+        let mut work = Work { requests: self.past(), in_flight: 0, panics: self.panics.count() };
+        for share in shares.iter().filter_map(Weak::upgrade) {
+            // What ended is read first: a request may begin meanwhile, but none end unbegun.
+            let ended = share.ended.load(Ordering::Acquire);
+            let begun = share.begun.load(Ordering::Relaxed);
+            work.requests += begun;
+            work.in_flight += begun.saturating_sub(ended);
+        }
+        work
+    }
+
+    fn past(&self) -> u64 {
+        self.past.load(Ordering::Relaxed)
+    }
+
+    pub(crate) const fn panics(&self) -> &Arc<Panics> {
+        &self.panics
     }
 
     /// The member at a depth, 0 for the outermost.
@@ -67,18 +142,104 @@ impl Stack {
     }
 }
 
+impl Panics {
+    /// A member has panicked.
+    #[cold]
+    pub(crate) fn add(&self) {
+        lock(&self.watched).count += 1;
+        self.changed.notify_all();
+    }
+
+    fn count(&self) -> u64 {
+        lock(&self.watched).count
+    }
+
+    /// Waits until there are so many, the time is over, or nobody wants to know any more.
+    pub(crate) fn watch(&self, budget: u64, until: Instant) -> Watching {
+        let mut watched = lock(&self.watched);
+        loop {
+            if watched.watch == Watch::Over {
+                return Watching::GivenUp;
+            }
+            if watched.count >= budget {
+                return Watching::Spent;
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return Watching::Passed;
+            };
+            let waited = self.changed.wait_timeout(watched, left);
+            watched = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends every watch.
+    pub(crate) fn give_up(&self) {
+        lock(&self.watched).watch = Watch::Over;
+        self.changed.notify_all();
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // The pool's threads end by themselves; the janitor waits for them.
+        self.pool = None;
+        for member in std::mem::take(&mut self.members) {
+            if let Some(generation) = Arc::into_inner(member) {
+                retire::retire(generation);
+            }
+        }
+    }
+}
+
 /// One core's share of a stack. Kept by the core's site for as long as the stack is served.
 #[derive(Clone)]
 pub(crate) struct Lease(Arc<Share>);
 
 struct Share {
     stack: Arc<Stack>,
+    /// Written by its core only.
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
+/// A request that was given to a stack, until its response has ended.
+pub(crate) struct Counted(Lease);
+
 impl Lease {
-    /// A further share, for one more core.
-    pub(crate) fn share(stack: &Arc<Stack>) -> Self {
-        Self(Arc::new(Share { stack: Arc::clone(stack) }))
+    /// The share of a core; the same one as long as somebody has it.
+    pub(crate) fn share(stack: &Arc<Stack>, core: usize) -> Self {
+        let mut shares = lock(&stack.shares);
+        if shares.len() <= core {
+            shares.resize_with(core + 1, Weak::new);
+        }
+        if let Some(share) = shares[core].upgrade() {
+            return Self(share);
+        }
+        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+        let share = Arc::new(Share { stack: Arc::clone(stack), begun, ended });
+        shares[core] = Arc::downgrade(&share);
+        Self(share)
+    }
+
+    /// Counts a request, on the share's core.
+    #[inline]
+    pub(crate) fn count(&self) -> Counted {
+        let begun = &self.0.begun;
+        begun.store(begun.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+}
+
+impl Drop for Counted {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.0.ended.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.stack.past.fetch_add(*self.begun.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -91,8 +252,18 @@ impl Deref for Lease {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lease({}, {} at work)", self.name(), Arc::strong_count(&self.0) - 1)
+        write!(f, "Lease({})", self.name())
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Counted({:?})", self.0)
     }
 }

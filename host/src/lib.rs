@@ -50,6 +50,8 @@ mod running;
 mod server;
 mod shutdown;
 mod site;
+mod slot;
+mod switch;
 mod watchdog;
 
 pub use self::limits::Limits;

@@ -118,5 +118,9 @@ impl Default for ControlLimits {
     }
 }
 
+/// Generations of one application that may be out of service and still mapped before each further
+/// deploy warns of them: a new process is what frees them.
+pub(crate) const RETAINED_MAX: usize = 8;
+
 /// How many events are remembered. A deploy makes about six: these are the last hundred or more.
 pub(crate) const EVENTS_REMEMBERED: usize = 1024;

@@ -106,12 +106,12 @@ fn hand_over(stream: TcpStream, remote: SocketAddr, cores: &Cores, limits: &Arc<
     let (Ok(stream), Some((core, served))) = (stream, cores.least_loaded()) else {
         return;
     };
-    let (site, duties) = (Arc::clone(core.site()), Arc::clone(core.duties()));
+    let duties = Arc::clone(core.duties());
     let limits = Arc::clone(limits);
     core.spawn(async move {
         let _served = served;
         if let Ok(stream) = TcpStream::from_std(stream) {
-            http::serve(stream, Origin::http(Some(remote), local), site, duties, limits).await;
+            http::serve(stream, Origin::http(Some(remote), local), duties, limits).await;
         }
     });
 }

@@ -18,4 +18,5 @@ pub(crate) mod objects;
 pub(crate) mod probe;
 pub(crate) mod purge;
 mod ranges;
+pub(crate) mod retire;
 pub(crate) mod unload;

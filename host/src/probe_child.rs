@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use dsgi::abi::grown::purpose;
+use dsgi::abi::grown::{previous, purpose};
 use http_body::Body;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -83,7 +83,8 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
     let (name, config) = (&*task.name, &*task.config);
     // Entries that the library writes in `init` come before there is a generation.
     crate::log::name(1, name);
-    let start = Start { name, config, generation: 1, purpose: purpose::PROBE };
+    let start =
+        Start { name, config, generation: 1, purpose: purpose::PROBE, previous: previous::NONE };
     let application = match library.start(start) {
         Ok(application) => application,
         Err(error) => return Ok(Err(error.into())),
@@ -116,7 +117,8 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
     };
     let stack = Stack::new(vec![Arc::clone(generation)], &Arc::new(Limits::default()))?;
     let origin = Arc::new(Origin::http(None, None));
-    let mounted = Mounted { lease: Lease::share(&stack), script_name: "".into(), script_length: 0 };
+    let mounted =
+        Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };
     let exchange = Exchange::new(head, |()| Input::ended(), mounted, origin);
     let failed = |why: &str| Ok(Err(format!("GET {path} failed: {why}")));
     match blocking::call(exchange, Wanted::All) {

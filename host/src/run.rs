@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Parser;
 
@@ -13,12 +14,16 @@ use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
 use crate::failure::Failure;
 use crate::listener::Listener;
-use crate::operator::Operator;
+use crate::operator::{Events, Kind, Operator};
 use crate::plugin::artifact::{Staging, read};
 use crate::plugin::inspect::{Proof, describe, inspect};
 use crate::plugin::load;
+use crate::plugin::retire::{self, Fate, Retired};
 use crate::running::Running;
 use crate::server::Server;
+use crate::site::Plan;
+use crate::slot::Host;
+use crate::switch::Switch;
 use crate::{client, log, platform, probe_child};
 
 /// Runs the program and gives its exit code.
@@ -52,15 +57,25 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();
     let listeners = listeners?;
-    let running = Arc::new(running(&config, &listeners));
+    let host = Arc::new(Host {
+        switch: Arc::new(Switch::new(Plan::default())),
+        staging: Staging::open()?,
+        limits: Arc::clone(&config.limits),
+        profile: config.profile,
+        events: Events::default(),
+    });
+    let running = Arc::new(running(&config, &listeners, &host));
     let control = control_socket(&config, &running.status().name)?;
     let control = control.map(|socket| running.controlled_by(socket)).transpose()?;
-    let staging = Staging::open()?;
-    let (plan, apps) = take_into_service(&config, &staging)?;
-    let server = Server::new(listeners, plan, Arc::clone(&config.limits))?;
+    let events = host.events.clone();
+    retire::start(move |retired| tell(&events, retired))?;
+    let (plan, slots) = take_into_service(&config, &host)?;
+    // Nobody serves yet, and nobody has ended: a first plan is always taken.
+    let _ = host.switch.change(|empty| *empty = plan, Instant::now());
+    let server = Server::new(listeners, Arc::clone(&host.switch), Arc::clone(&config.limits))?;
     // Before anybody is told that it listens: who reads that may send a signal at once.
     let asked = server.asked_to_end()?;
-    running.serve(apps);
+    running.serve(slots);
     let mut out = io::stdout().lock();
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;
@@ -70,21 +85,44 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     server.serve_until(async {
         let asked = asked.await;
         running.shut_down();
+        running.clear();
         asked
     })?;
     // Who follows is told of the end, and the socket goes before the process does.
     drop(control);
-    staging.clear();
+    host.staging.clear();
     // Libraries have registered what should run at the end, and their threads may still be at
     // work: nothing of that may run now.
     platform::end(0)
 }
 
-fn running(config: &Config, listeners: &[Listener]) -> Running {
+/// A generation that went out of service is gone, or stays.
+fn tell(events: &Events, retired: &Retired) {
+    let Retired { app, number, version, digest, fate, .. } = retired;
+    let (kind, text) = match fate {
+        Fate::Gone => (Kind::Retired, format!("generation {number} is gone")),
+        Fate::Pinned(why) => (Kind::Pinned, format!("generation {number} stays mapped: {why}")),
+        Fate::Waiting(why) => (Kind::Draining, format!("generation {number} waits: {why}")),
+    };
+    match fate {
+        Fate::Pinned(_) => tracing::warn!(app, generation = number, version, "{text}"),
+        Fate::Gone | Fate::Waiting(_) => {
+            tracing::info!(app, generation = number, version, "{text}")
+        }
+    }
+    let fields = [
+        ("version", version.clone().into()),
+        ("digest", digest.clone().into()),
+        ("generation", (*number).into()),
+    ];
+    events.publish(Some(app), kind, text, fields);
+}
+
+fn running(config: &Config, listeners: &[Listener], host: &Arc<Host>) -> Running {
     let port = || listeners.first().map_or(0, |listener| listener.address().port()).to_string();
     let name = config.name.clone().unwrap_or_else(port);
     let addresses = listeners.iter().map(|listener| format!("http://{}", listener.address()));
-    Running::new(name, addresses.collect(), &config.limits)
+    Running::new(name, addresses.collect(), Arc::clone(host))
 }
 
 /// The control socket. Where nobody has asked for one and the system gives none, as in a container

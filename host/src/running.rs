@@ -1,4 +1,4 @@
-//! The host as its operator sees it: what was taken into service at start.
+//! The host as its operator sees it: its slots by name, and what it says of itself.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,28 +7,29 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::control::{Control, Socket};
-use crate::limits::Limits;
+use crate::limits::{Limits, RETAINED_MAX};
 use crate::moment::Moment;
 use crate::operator::{
     App, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage, State,
     Status, Verdict,
 };
+use crate::slot::{Host, Slot};
 
 /// A host, from the moment that it has its sockets.
 #[derive(Debug)]
 pub(crate) struct Running {
     seen: Mutex<Seen>,
-    events: Events,
+    host: Arc<Host>,
 }
 
 #[derive(Debug)]
 struct Seen {
     status: Status,
-    apps: Vec<App>,
+    slots: Vec<Arc<Slot>>,
 }
 
 impl Running {
-    pub(crate) fn new(name: String, listeners: Vec<String>, limits: &Limits) -> Self {
+    pub(crate) fn new(name: String, listeners: Vec<String>, host: Arc<Host>) -> Self {
         let status = Status {
             name,
             pid: process::id(),
@@ -38,10 +39,9 @@ impl Running {
             listeners,
             control: PathBuf::new(),
             state: None,
-            limits: numbers(limits),
+            limits: numbers(&host.limits),
         };
-        let seen = Mutex::new(Seen { status, apps: Vec::new() });
-        Self { seen, events: Events::default() }
+        Self { seen: Mutex::new(Seen { status, slots: Vec::new() }), host }
     }
 
     /// Answers its operator on this socket.
@@ -51,32 +51,46 @@ impl Running {
     }
 
     /// Its applications were taken into service.
-    pub(crate) fn serve(&self, apps: Vec<App>) {
+    pub(crate) fn serve(&self, slots: Vec<Arc<Slot>>) {
+        let apps: Vec<App> = slots.iter().map(|slot| slot.shown()).collect();
         let mut seen = self.seen();
         seen.status.stage = Stage::Serving;
-        seen.apps.clone_from(&apps);
+        seen.slots = slots;
         drop(seen);
         for app in &apps {
-            tell(&self.events, app);
+            tell(&self.host.events, app);
         }
-        self.events.publish(None, Kind::Started, "the host serves", []);
+        self.host.events.publish(None, Kind::Started, "the host serves", []);
     }
 
     /// It was asked to end.
     pub(crate) fn shut_down(&self) {
         self.seen().status.stage = Stage::ShuttingDown;
-        self.events.publish(None, Kind::Shutdown, "finishing what is in hand", []);
+        self.host.events.publish(None, Kind::Shutdown, "finishing what is in hand", []);
+    }
+
+    /// Gives up what its slots hold, so that applications can end.
+    pub(crate) fn clear(&self) {
+        self.slots().iter().for_each(|slot| slot.clear());
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        self.seen().slots.clone()
+    }
+
+    fn slot(&self, app: &str) -> Result<Arc<Slot>, Refused> {
+        let Seen { status, slots } = &*self.seen();
+        if status.stage == Stage::ShuttingDown {
+            return Err(Refused::ShuttingDown);
+        }
+        slots.iter().find(|slot| slot.name == app).cloned().ok_or_else(|| Refused::UnknownApp {
+            app: app.to_owned(),
+            apps: slots.iter().map(|slot| slot.name.clone()).collect(),
+        })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cannot(&self, what: &str) -> Refused {
-        match self.status().stage {
-            Stage::ShuttingDown => Refused::ShuttingDown,
-            Stage::Starting | Stage::Serving => Refused::Unsupported { what: what.to_owned() },
-        }
     }
 }
 
@@ -119,17 +133,21 @@ impl Operator for Running {
     }
 
     fn apps(&self) -> Vec<App> {
-        self.seen().apps.clone()
+        self.slots().iter().map(|slot| slot.shown()).collect()
     }
 
     fn readiness(&self) -> Vec<Check> {
-        let Seen { status, apps } = &*self.seen();
-        let (ok, text) = match status.stage {
+        let stage = self.seen().status.stage;
+        let (ok, text) = match stage {
             Stage::Starting => (false, "starting"),
             Stage::Serving => (true, "serving"),
             Stage::ShuttingDown => (false, "shutting down"),
         };
         let host = Check { name: String::from("host"), ok, text: text.to_owned() };
+        let apps = self.apps();
+        let retained: usize = apps.iter().map(|app| app.retained.len()).max().unwrap_or(0);
+        let text = format!("at most {retained} generations of an application are out of service");
+        let retained = Check { name: String::from("retained"), ok: retained <= RETAINED_MAX, text };
         let apps = apps.iter().map(|app| {
             let (ok, text) = match &app.state {
                 State::Serving | State::Deploying => (true, String::from("serving")),
@@ -138,26 +156,34 @@ impl Operator for Running {
             };
             Check { name: format!("app {}", app.name), ok, text }
         });
-        std::iter::once(host).chain(apps).collect()
+        std::iter::once(host).chain(apps).chain([retained]).collect()
     }
 
     fn events(&self) -> &Events {
-        &self.events
+        &self.host.events
     }
 
-    fn deploy(&self, _: &str, _: &Deployment, _: &dyn Fn(Progress)) -> Result<Deployed, Refused> {
-        Err(self.cannot("replace an application"))
+    fn deploy(
+        &self,
+        app: &str,
+        deployment: &Deployment,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Deployed, Refused> {
+        self.slot(app)?.deploy(&self.host, deployment, progress)
     }
 
-    fn verdict(&self, _: &str, _: u64) -> Verdict {
-        Verdict::Undecided { why: String::from("nothing was deployed") }
+    fn verdict(&self, app: &str, generation: u64) -> Verdict {
+        match self.slot(app) {
+            Ok(slot) => slot.verdict(generation),
+            Err(refused) => Verdict::Undecided { why: refused.to_string() },
+        }
     }
 
-    fn rollback(&self, _: &str, _: &dyn Fn(Progress)) -> Result<Deployed, Refused> {
-        Err(self.cannot("replace an application"))
+    fn rollback(&self, app: &str, progress: &dyn Fn(Progress)) -> Result<Deployed, Refused> {
+        self.slot(app)?.roll_back(&self.host, progress)
     }
 
-    fn drain(&self, _: &str) -> Result<App, Refused> {
-        Err(self.cannot("take an application out of service"))
+    fn drain(&self, app: &str) -> Result<App, Refused> {
+        self.slot(app)?.drain(&self.host)
     }
 }

@@ -17,8 +17,10 @@ use crate::lease::Stack;
 use crate::limits::Limits;
 use crate::listener::{ListenError, Listener};
 use crate::plugin::generation::Generation;
+use crate::plugin::retire;
 use crate::shutdown::{self, Asked};
 use crate::site::{MountError, Place, Plan};
+use crate::switch::Switch;
 use crate::{clock, watchdog};
 
 /// A server that has its sockets and its applications, and accepts connections once it is told to
@@ -27,7 +29,7 @@ use crate::{clock, watchdog};
 pub struct Server {
     runtime: Runtime,
     listeners: Vec<Listener>,
-    plan: Plan,
+    switch: Arc<Switch>,
     limits: Arc<Limits>,
 }
 
@@ -94,20 +96,21 @@ where
     let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
     let mut plan = Plan::default();
     let stack = Stack::new(vec![Arc::new(generation)], &limits)?;
-    plan.mount("/", Place::Serving(stack))?;
+    let name = stack.name().to_owned();
+    plan.mount("/", &name, Place::Serving(stack))?;
     let listener = Listener::bind(&format!("{host}:{port}"))?;
-    Server::new(vec![listener], plan, limits)
+    Server::new(vec![listener], Arc::new(Switch::new(plan)), limits)
 }
 
 impl Server {
     /// From parts that were made before.
     pub(crate) fn new(
         listeners: Vec<Listener>,
-        plan: Plan,
+        switch: Arc<Switch>,
         limits: Arc<Limits>,
     ) -> Result<Self, ServeError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime, listeners, plan, limits })
+        Ok(Self { runtime, listeners, switch, limits })
     }
 
     /// The addresses it listens on, with the real port where 0 was asked for.
@@ -138,9 +141,13 @@ impl Server {
         self,
         shutdown: impl Future<Output = io::Result<T>>,
     ) -> Result<(), ServeError> {
-        let Self { runtime, listeners, plan, limits } = self;
-        let (cores, threads) = Cores::start(&plan, &limits)?;
-        let cores = Arc::new(cores);
+        let Self { runtime, listeners, switch, limits } = self;
+        let mut threads = None;
+        let cores = switch.serve(|plan| {
+            let (cores, started) = Cores::start(plan, &limits)?;
+            threads = Some(started);
+            Ok::<_, io::Error>(Arc::new(cores))
+        })?;
         watchdog::start(cores.pulses())?;
         let ticking = Arc::downgrade(&cores);
         clock::start(move || match ticking.upgrade() {
@@ -161,22 +168,26 @@ impl Server {
             };
             accepting.shutdown().await;
             let until = Instant::now() + limits.drain_timeout;
-            drain(&cores, &plan, until).await;
+            drain(&cores, &switch.end(), until).await;
             (ended, until)
         });
         drop(cores);
-        threads.ended(until);
+        if let Some(threads) = threads {
+            threads.ended(until);
+        }
         // Nothing leads to the applications any more but the plan; one whose end hangs is left.
-        shutdown::within(until, move || drop(plan));
+        shutdown::within(until, move || {
+            switch.clear();
+            retire::ended(until);
+        });
         Ok(ended?)
     }
 }
 
 /// Finishes what is in hand. Connections take nothing new from the first moment on; applications
 /// are told at the same time, for one may have to end its bodies.
-async fn drain(cores: &Cores, plan: &Plan, until: Instant) {
+async fn drain(cores: &Cores, stacks: &[Arc<Stack>], until: Instant) {
     let left = || until.saturating_duration_since(Instant::now());
-    let stacks: Vec<Arc<Stack>> = plan.stacks().into_iter().cloned().collect();
     cores.judge_all(Verdict::Finish);
     let finish = async {
         if timeout(left(), cores.empty()).await.is_err() {
@@ -185,6 +196,6 @@ async fn drain(cores: &Cores, plan: &Plan, until: Instant) {
             cores.judge_all(Verdict::End);
         }
     };
-    tokio::join!(shutdown::apps(&stacks, Asked::Drain, until), finish);
-    shutdown::apps(&stacks, Asked::Shutdown, until).await;
+    tokio::join!(shutdown::apps(stacks, Asked::Drain, until), finish);
+    shutdown::apps(stacks, Asked::Shutdown, until).await;
 }

@@ -1,8 +1,10 @@
 //! All mounts: which stack answers a path.
 //!
 //! A site is immutable and replaced whole. Each core has its own copy with its own shares of the
-//! stacks, so that dispatch writes to no memory of another core.
+//! stacks, so that dispatch writes to no memory of another core; a core takes a new one between two
+//! requests, and whatever it had before is given up there and then.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -44,14 +46,21 @@ impl Mount<'_> {
 pub(crate) enum Place {
     /// A stack in service.
     Serving(Arc<Stack>),
-    /// An application that could not be taken into service, and why.
-    Failed(Arc<str>),
+    /// An application that is not in service, and why.
+    Out(Arc<str>),
 }
 
 /// Mounts by their decoded path without a trailing slash; the root is the empty path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    mounts: Vec<(Arc<str>, Place)>,
+    mounts: Vec<Planned>,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    path: Arc<str>,
+    app: Arc<str>,
+    place: Place,
 }
 
 /// Two mounts on one path.
@@ -60,21 +69,28 @@ pub(crate) struct Plan {
 pub struct MountError(String);
 
 impl Plan {
-    /// Adds a mount.
-    pub(crate) fn mount(&mut self, path: &str, place: Place) -> Result<(), MountError> {
+    /// Adds a mount of an application.
+    pub(crate) fn mount(&mut self, path: &str, app: &str, place: Place) -> Result<(), MountError> {
         let path = path.trim_end_matches('/');
-        if self.mounts.iter().any(|(taken, _)| **taken == *path) {
+        if self.mounts.iter().any(|taken| *taken.path == *path) {
             return Err(MountError(path.to_owned()));
         }
-        self.mounts.push((path.into(), place));
+        self.mounts.push(Planned { path: path.into(), app: app.into(), place });
         Ok(())
+    }
+
+    /// Puts something else at every mount of an application. What stood there is given up.
+    pub(crate) fn replace(&mut self, app: &str, place: &Place) {
+        for mount in self.mounts.iter_mut().filter(|mount| *mount.app == *app) {
+            mount.place.clone_from(place);
+        }
     }
 
     /// Every stack once.
     pub(crate) fn stacks(&self) -> Vec<&Arc<Stack>> {
         let mut stacks: Vec<&Arc<Stack>> = Vec::new();
-        for (_, place) in &self.mounts {
-            if let Place::Serving(stack) = place
+        for mount in &self.mounts {
+            if let Place::Serving(stack) = &mount.place
                 && !stacks.iter().any(|known| Arc::ptr_eq(known, stack))
             {
                 stacks.push(stack);
@@ -84,15 +100,14 @@ impl Plan {
     }
 
     /// One core's copy. Mounts of one stack share one lease.
-    pub(crate) fn for_core(&self) -> Site {
-        let mut shares: Vec<(Arc<Stack>, Lease)> = Vec::new();
+    pub(crate) fn for_core(&self, core: usize) -> Site {
         let mut root = None;
         let mut mounts = HashMap::new();
         let mut depth_max = 0;
-        for (path, place) in &self.mounts {
+        for Planned { path, place, .. } in &self.mounts {
             let place = match place {
-                Place::Serving(stack) => Served::Stack(share(&mut shares, stack)),
-                Place::Failed(why) => Served::Failed(Arc::clone(why)),
+                Place::Serving(stack) => Served::Stack(Lease::share(stack, core)),
+                Place::Out(why) => Served::Out(Arc::clone(why)),
             };
             if path.is_empty() {
                 root = Some(place);
@@ -105,13 +120,21 @@ impl Plan {
     }
 }
 
-fn share(shares: &mut Vec<(Arc<Stack>, Lease)>, stack: &Arc<Stack>) -> Lease {
-    if let Some((_, lease)) = shares.iter().find(|(known, _)| Arc::ptr_eq(known, stack)) {
-        return lease.clone();
-    }
-    let lease = Lease::share(stack);
-    shares.push((Arc::clone(stack), lease.clone()));
-    lease
+thread_local! {
+    /// Of the core that this thread is.
+    static CURRENT: RefCell<Site> = RefCell::new(Plan::default().for_core(0));
+}
+
+/// Looks something up in this core's site, which stays as it is meanwhile.
+#[inline]
+pub(crate) fn current<T>(look: impl FnOnce(&Site) -> T) -> T {
+    CURRENT.with_borrow(look)
+}
+
+/// Gives this core another site; the one before is given up.
+pub(crate) fn install(site: Site) {
+    // Not in the borrow: leases are dropped here.
+    drop(CURRENT.replace(site));
 }
 
 /// One core's mounts.
@@ -125,7 +148,7 @@ pub(crate) struct Site {
 #[derive(Debug)]
 enum Served {
     Stack(Lease),
-    Failed(Arc<str>),
+    Out(Arc<str>),
 }
 
 impl Site {
@@ -165,7 +188,7 @@ impl Served {
     fn found<'a>(&'a self, script_name: &'a Arc<str>, script_length: usize) -> Found<'a> {
         match self {
             Self::Stack(lease) => Found::Mount(Mount { lease, script_name, script_length }),
-            Self::Failed(why) => Found::Unavailable(why),
+            Self::Out(why) => Found::Unavailable(why),
         }
     }
 }
@@ -192,10 +215,10 @@ mod tests {
     fn the_longest_mount_answers() {
         let mut plan = Plan::default();
         for path in ["/shop", "/shop/admin", "/a b"] {
-            plan.mount(path, Place::Failed(path.into())).unwrap();
+            plan.mount(path, path, Place::Out(path.into())).unwrap();
         }
-        assert!(plan.mount("/shop/", Place::Failed("twice".into())).is_err());
-        let site = plan.for_core();
+        assert!(plan.mount("/shop/", "twice", Place::Out("twice".into())).is_err());
+        let site = plan.for_core(0);
         for (path, mount) in [
             ("/shop", "/shop"),
             ("/shop/", "/shop"),
@@ -209,7 +232,7 @@ mod tests {
         ] {
             assert_eq!(names(site.find(path)), mount, "{path}");
         }
-        plan.mount("/", Place::Failed("root".into())).unwrap();
-        assert_eq!(names(plan.for_core().find("/elsewhere")), "root");
+        plan.mount("/", "root", Place::Out("root".into())).unwrap();
+        assert_eq!(names(plan.for_core(0).find("/elsewhere")), "root");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::bridge::PANICKED;
 use crate::input::InputError;
 
 /// What every author's function returns.
@@ -58,7 +59,7 @@ impl Error {
     }
 
     pub(crate) fn panic(text: &str) -> Self {
-        Self::new(format!("panicked: {text}"))
+        Self::new(format!("{PANICKED}{text}"))
     }
 
     /// The status the client sees.

@@ -18,12 +18,11 @@ use crate::invoke::answer::Wanted;
 use crate::invoke::exchange::input::Input;
 use crate::limits::Limits;
 use crate::message::{Origin, Response};
-use crate::site::Site;
+use crate::site;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    site: Arc<Site>,
     origin: Arc<Origin>,
     duty: Arc<Duty>,
     limits: Arc<Limits>,
@@ -47,7 +46,9 @@ impl Service<http::Request<Incoming>> for Answers {
         match checked.and_then(|()| strict::name_host(&mut request)) {
             Ok(()) => {
                 let input = |incoming| Input::client(incoming, self.limits.body_timeout);
-                dispatch(&self.site, request, input, &self.origin, &mut dispatched);
+                site::current(|site| {
+                    dispatch(site, request, input, &self.origin, &mut dispatched);
+                });
             }
             Err(refusal) => dispatched.answer(refusal.into_response()),
         }

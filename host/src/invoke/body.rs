@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use dsgi::Outcome;
+use dsgi::bridge::PANICKED;
 use dsgi::bridge::body::{Frame as Piece, Stream};
 use dsgi::bridge::reply::ReplyBody as Given;
 use http::HeaderMap;
@@ -22,7 +23,7 @@ use super::exchange::Exchange;
 use super::pipe::Pipe;
 use super::place;
 use crate::duty::InHand;
-use crate::lease::Lease;
+use crate::lease::{Counted, Lease};
 use crate::plugin::generation::Generation;
 
 /// A response body.
@@ -34,6 +35,8 @@ pub(crate) struct ReplyBody {
     sent: u64,
     /// The request this answers, in hand until the body was sent or dropped.
     in_hand: Option<InHand>,
+    /// The same, as its stack counts it; dropped last, so that the stack outlives all of this.
+    counted: Option<Counted>,
 }
 
 #[derive(Debug)]
@@ -61,7 +64,13 @@ impl ReplyBody {
     /// No body, of an answer to a request in hand.
     #[inline]
     pub(crate) const fn none(in_hand: Option<InHand>) -> Self {
-        Self { source: Source::Over, left: None, sent: 0, in_hand }
+        Self { source: Source::Over, left: None, sent: 0, in_hand, counted: None }
+    }
+
+    /// Counts the request that this answers.
+    #[inline]
+    pub(crate) fn count_for(&mut self, lease: &Lease) {
+        self.counted = Some(lease.count());
     }
 
     /// Takes the body that an application gave; the request stays in hand.
@@ -114,7 +123,8 @@ impl ReplyBody {
     /// Bytes of the host.
     pub(crate) const fn host(bytes: Bytes) -> Self {
         let left = Some(bytes.len() as u64);
-        Self { source: Source::Whole(Data::host(bytes)), left, sent: 0, in_hand: None }
+        let source = Source::Whole(Data::host(bytes));
+        Self { source, left, sent: 0, in_hand: None, counted: None }
     }
 
     /// Lays a pipe for a stream, to be pulled on a pool's thread and read here.
@@ -259,6 +269,9 @@ pub(super) fn read(
         Err(failure) => {
             let app = lease.name();
             tracing::error!(app, "failed within its body: {}", failure.message);
+            if failure.message.starts_with(PANICKED) {
+                lease.panics().add();
+            }
             Some(Err(BodyError::Application))
         }
     }

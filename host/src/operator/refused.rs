@@ -1,14 +1,11 @@
 //! Why an operator's wish was not granted, as a status of HTTP and as an exit code.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 /// Why an operator's wish was not granted. What served before serves on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(dead_code, reason = "most are made where deploys are done")]
 pub(crate) enum Refused {
     /// No application has this name.
     #[error("no application is named `{app}`")]
@@ -23,8 +20,8 @@ pub(crate) enum Refused {
     #[error("`{digest}` of `{app}` is in quarantine: {why}")]
     Quarantined { app: String, digest: String, why: String },
     /// A step took too long. `text` names step and file.
-    #[error("{text} within {after:?}")]
-    TimedOut { text: String, after: Duration },
+    #[error("{text}")]
+    TimedOut { text: String },
     /// The version failed within its crash window; the previous one serves.
     #[error("`{app}` was rolled back: {why}")]
     RolledBack { app: String, why: String },
@@ -37,9 +34,6 @@ pub(crate) enum Refused {
     /// Disk or memory: nothing that another file would change.
     #[error("{text}")]
     System { text: String, help: Option<String> },
-    /// This host cannot do it.
-    #[error("this host cannot {what} yet")]
-    Unsupported { what: String },
 }
 
 /// A failure as RFC 9457 writes it, with two members of our own: `help` and `exit`.
@@ -76,8 +70,7 @@ impl Refused {
             | Self::TimedOut { .. }
             | Self::RolledBack { .. }
             | Self::NoPrevious { .. }
-            | Self::ShuttingDown
-            | Self::Unsupported { .. } => None,
+            | Self::ShuttingDown => None,
         }
     }
 
@@ -114,9 +107,6 @@ impl Refused {
             }
             Self::System { .. } => {
                 ("system", "The system failed", StatusCode::INTERNAL_SERVER_ERROR, FAILURE)
-            }
-            Self::Unsupported { .. } => {
-                ("unsupported", "Not supported", StatusCode::NOT_IMPLEMENTED, FAILURE)
             }
         }
     }
@@ -157,12 +147,11 @@ mod tests {
             (Refused::File { text: text("`x` is no library"), help: None }, 422, 65),
             (Refused::Superseded { app: app() }, 409, 1),
             (Refused::Quarantined { app: app(), digest: text("ab"), why: text("died") }, 409, 65),
-            (Refused::TimedOut { text: text("no init"), after: Duration::from_secs(1) }, 504, 4),
+            (Refused::TimedOut { text: text("no init") }, 504, 4),
             (Refused::RolledBack { app: app(), why: text("5 panics in 10 s") }, 409, 3),
             (Refused::NoPrevious { app: app() }, 409, 1),
             (Refused::ShuttingDown, 503, 1),
             (Refused::System { text: text("disk full"), help: None }, 500, 1),
-            (Refused::Unsupported { what: text("drain") }, 501, 1),
         ] {
             let problem = refused.problem();
             assert_eq!((problem.status, problem.exit), (status, exit), "{refused}");

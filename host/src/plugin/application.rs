@@ -12,7 +12,7 @@ use dsgi::abi::grown::{Init, Instance, Reply};
 use dsgi::abi::leaf::Str;
 use dsgi::abi::object::{Exchange, HostTable};
 use dsgi::abi::pointer::{Growable, In, Out};
-use dsgi::abi::{ABI, answer, grown};
+use dsgi::abi::{ABI, answer};
 use dsgi::bridge::bytes::read_fault;
 use dsgi::export::Linked;
 
@@ -38,6 +38,8 @@ pub(crate) struct Start<'a> {
     pub(crate) config: &'a str,
     pub(crate) generation: u64,
     pub(crate) purpose: u32,
+    /// One of [`dsgi::abi::grown::previous`].
+    pub(crate) previous: u32,
 }
 
 /// Why an application did not start.
@@ -94,7 +96,7 @@ impl Application {
         let told = Init {
             abi: ABI,
             purpose: start.purpose,
-            previous: grown::previous::NONE,
+            previous: start.previous,
             generation: start.generation,
             name: Str::lend(start.name.as_bytes()),
             config: Str::lend(start.config.as_bytes()),
@@ -135,6 +137,14 @@ impl Application {
             let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
             // SAFETY: started and not dropped.
             unsafe { drain(self.app, deadline_ms) };
+        }
+    }
+
+    /// Tells it that requests will come again.
+    pub(crate) fn resume(&self) {
+        if let Some(resume) = self.table.resume {
+            // SAFETY: started and not dropped.
+            unsafe { resume(self.app) };
         }
     }
 

@@ -136,6 +136,18 @@ impl Artifact {
     }
 }
 
+impl Artifact {
+    /// The same bytes in another private copy: the linker takes a file that it has mapped for the
+    /// library that it has.
+    ///
+    /// # Errors
+    /// When the copy cannot be read or written.
+    pub(crate) fn again(&self, staging: &Staging) -> Result<Self, ArtifactError> {
+        let copy = Self::take(&self.file, staging)?;
+        Ok(Self { source: self.source.clone(), ..copy })
+    }
+}
+
 impl ArtifactError {
     /// What the user can do about it.
     pub(crate) fn help(&self) -> Option<String> {

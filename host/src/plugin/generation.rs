@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use dsgi::abi::app::{self, untext};
@@ -10,17 +11,26 @@ use dsgi::export::Linked;
 use super::application::Application;
 use super::artifact::Artifact;
 use super::inspect;
-use super::library::Library;
+use super::library::{Layout, Library};
 
 /// A started application with everything it needs to stay callable.
 pub(crate) struct Generation {
     number: u64,
     name: String,
     flavour: Flavour,
-    // Drop order: the application, then its code, then the file the code was mapped from.
+    // Drop order: the application, then its code.
     application: Application,
-    _library: Option<Library>,
-    _artifact: Option<Artifact>,
+    code: Option<Code>,
+    shut_down: Once,
+}
+
+/// The code of a generation that was loaded. Drop order: the code before the file it was mapped
+/// from.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) library: Library,
+    pub(crate) artifact: Arc<Artifact>,
+    pub(crate) layout: Layout,
 }
 
 /// Where calls of an application run. The order is from the least to the most blocking, and a stack
@@ -68,18 +78,18 @@ impl Generation {
         name: String,
         flavour: Flavour,
         application: Application,
-        (library, artifact): (Library, Artifact),
+        code: Code,
     ) -> Self {
         crate::log::name(number, &name);
-        let (_library, _artifact) = (Some(library), Some(artifact));
-        Self { number, name, flavour, application, _library, _artifact }
+        let code = Some(code);
+        Self { number, name, flavour, application, code, shut_down: Once::new() }
     }
 
     /// Of a library in the child of a probe: its calls run on the calling thread.
     pub(crate) fn probed(name: String, application: Application) -> Self {
         let (number, flavour) = (1, Flavour::NonBlocking);
         crate::log::name(number, &name);
-        Self { number, name, flavour, application, _library: None, _artifact: None }
+        Self { number, name, flavour, application, code: None, shut_down: Once::new() }
     }
 
     /// Of an application that is linked into this program.
@@ -89,7 +99,7 @@ impl Generation {
         crate::log::name(number, &name);
         let flavour = Flavour::from_raw(linked.descriptor.flavour);
         let application = Application::linked(linked)?;
-        Some(Self { number, name, flavour, application, _library: None, _artifact: None })
+        Some(Self { number, name, flavour, application, code: None, shut_down: Once::new() })
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -104,6 +114,11 @@ impl Generation {
         self.flavour
     }
 
+    /// What it was loaded from; none for code that is linked in.
+    pub(crate) const fn code(&self) -> Option<&Code> {
+        self.code.as_ref()
+    }
+
     pub(crate) const fn application(&self) -> &Application {
         &self.application
     }
@@ -113,9 +128,20 @@ impl Generation {
         self.application.drain(deadline);
     }
 
-    /// Tells the application that nothing is at work any more.
+    /// Tells the application that requests will come again.
+    pub(crate) fn resume(&self) {
+        self.application.resume();
+    }
+
+    /// Drops the application; what is left is its code and the file that this was mapped from.
+    pub(crate) fn into_code(self) -> Option<Code> {
+        drop(self.application);
+        self.code
+    }
+
+    /// Tells the application, once, that nothing is at work any more.
     pub(crate) fn shutdown(&self) {
-        self.application.shutdown();
+        self.shut_down.call_once(|| self.application.shutdown());
     }
 }
 

@@ -3,15 +3,15 @@
 //! Nothing of a file is mapped here before a child has tried it.
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use dsgi::abi::grown::purpose;
+use dsgi::abi::grown::{previous, purpose};
 
 use super::application::{Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
-use super::generation::{Flavour, Generation};
+use super::generation::{Code, Flavour, Generation};
 use super::inspect::{Kind, Panic};
 use super::library::{Layout, Library, OpenError};
 use super::objects::Owner;
@@ -126,11 +126,19 @@ pub(crate) fn probe(
     })
 }
 
+/// Whether another version of the application runs beside the one that starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Previous {
+    None,
+    Running,
+}
+
 /// Opens a library that passed its probe, and starts its application.
 pub(crate) fn start(
-    artifact: Artifact,
+    artifact: Arc<Artifact>,
     name: &str,
     config: &str,
+    previous: Previous,
     limits: &Limits,
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
@@ -138,18 +146,28 @@ pub(crate) fn start(
     let number = Generation::next_number();
     let owner = Owner { app: name.to_owned(), generation: number };
     let library = Library::open(&artifact.file, owner).map_err(open_error)?;
-    library.prove().map_err(open_error)?;
+    let layout = library.prove().map_err(open_error)?;
     let flavour = Flavour::of(artifact.facts.descriptor.flavour);
     let after = limits.init_timeout;
     let (name, config) = (name.to_owned(), config.to_owned());
+    let previous = match previous {
+        Previous::None => previous::NONE,
+        Previous::Running => previous::RUNNING,
+    };
     let (send, started) = mpsc::channel();
     let init = move || {
         crate::log::name(number, &name);
-        let start =
-            Start { name: &name, config: &config, generation: number, purpose: purpose::SERVE };
+        let start = Start {
+            name: &name,
+            config: &config,
+            generation: number,
+            purpose: purpose::SERVE,
+            previous,
+        };
         let made = library.start(start);
         let made = made.map(|application| {
-            Generation::loaded(number, name, flavour, application, (library, artifact))
+            let code = Code { library, artifact, layout };
+            Generation::loaded(number, name, flavour, application, code)
         });
         // After the deadline nobody takes it: it stays as it is, mapped and unused.
         if let Err(mpsc::SendError(late)) = send.send(made) {

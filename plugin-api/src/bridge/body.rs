@@ -5,7 +5,7 @@ use std::fmt;
 use std::task::{Poll, Waker};
 
 use super::bytes::{self, SharedBytes};
-use super::{caught, waker};
+use super::{PANICKED, caught, waker};
 use crate::abi::grown::frame_kind;
 use crate::abi::leaf::{Fault, Header, Keep, Str, rows};
 use crate::abi::object::{Body, BodyTable};
@@ -87,7 +87,7 @@ unsafe extern "C" fn poll<T: Pull>(
         Ok(Poll::Ready(Some(Err(failure)))) => {
             (answer::ERROR, failed(failure.status, failure.message))
         }
-        Err(panic) => (answer::ERROR, failed(0, format!("panicked: {panic}"))),
+        Err(panic) => (answer::ERROR, failed(0, format!("{PANICKED}{panic}"))),
     };
     // SAFETY: lent for this call with its size set.
     unsafe { frame.write(&filled) };

@@ -15,16 +15,10 @@ use super::strict::KnownHost;
 use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::Limits;
 use crate::message::Origin;
-use crate::site::Site;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S>(
-    stream: S,
-    origin: Origin,
-    site: Arc<Site>,
-    duties: Arc<Duties>,
-    limits: Arc<Limits>,
-) where
+pub(crate) async fn serve<S>(stream: S, origin: Origin, duties: Arc<Duties>, limits: Arc<Limits>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let duty = Arc::new(Duty::default());
@@ -39,7 +33,6 @@ pub(crate) async fn serve<S>(
     };
     let origin = Arc::new(origin);
     let answers = Answers {
-        site,
         origin,
         duty: Arc::clone(&duty),
         limits: Arc::clone(&limits),

@@ -1,0 +1,231 @@
+//! The end of a generation: shut down, dropped, unmapped, and verified; or why not.
+//!
+//! Whoever gives up the last use of a generation hands it over here, on whatever thread that
+//! happens; what is left to do is done by one thread, the janitor, and by threads of the
+//! generation's own for what the application does itself, so that one that hangs keeps no other
+//! from going. Invariant: a generation comes here once, when no lease on it is left.
+
+use std::convert::Infallible;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::artifact::Artifact;
+use super::generation::{Code, Generation};
+use super::library::Library;
+use super::unload::Unloaded;
+
+/// A generation that is out of service and not gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Retired {
+    pub(crate) app: String,
+    pub(crate) number: u64,
+    pub(crate) version: String,
+    pub(crate) digest: String,
+    /// When nobody had a lease on it any more.
+    pub(crate) since: SystemTime,
+    pub(crate) fate: Fate,
+}
+
+/// What has become of it so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Something keeps it that may end.
+    Waiting(String),
+    /// It stays until the process ends.
+    Pinned(String),
+    /// Nothing of it is mapped any more, which was looked at.
+    Gone,
+}
+
+/// Where a generation is on its way.
+enum Step {
+    /// Its application ends, on a thread of its own, which answers with what is left.
+    Ending(Receiver<Option<Code>>, Instant),
+    /// Its code is to be unmapped.
+    Closing(Library, Arc<Artifact>),
+    /// Nothing more will happen to it.
+    Over,
+}
+
+enum Message {
+    Retire(Generation),
+    /// To be dropped once every application that came before has ended.
+    Tell(Sender<Infallible>),
+}
+
+struct Case {
+    retired: Retired,
+    step: Step,
+}
+
+static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
+static RETAINED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
+
+/// How long an application may take to shut down before that is what it is waited for.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long one look at one library may take while others wait.
+const LOOK: Duration = Duration::from_millis(50);
+/// Between two looks at what did not go at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Starts the janitor once for the process; `tell` hears of each generation that is gone or pinned.
+pub(crate) fn start(tell: impl Fn(&Retired) + Send + 'static) -> std::io::Result<()> {
+    let (send, receive) = mpsc::channel();
+    if JANITOR.set(send).is_err() {
+        return Ok(());
+    }
+    let work = move || work(&receive, &tell);
+    thread::Builder::new().name(String::from("janitor")).spawn(work).map(drop)
+}
+
+/// Hands over a generation that nobody uses any more. Without a janitor its application is dropped
+/// and its code stays mapped.
+pub(crate) fn retire(generation: Generation) {
+    match JANITOR.get() {
+        // Code that is linked in has nothing to unmap.
+        Some(janitor) if generation.code().is_some() => {
+            // The janitor never ends.
+            let _ = janitor.send(Message::Retire(generation));
+        }
+        _ => drop(generation),
+    }
+}
+
+/// Waits until every application that was handed over has ended, though perhaps not its code.
+pub(crate) fn ended(until: Instant) {
+    let Some(janitor) = JANITOR.get() else { return };
+    let (tell, told) = mpsc::channel();
+    if janitor.send(Message::Tell(tell)).is_ok() {
+        // Nothing is ever sent: the channel closes.
+        let _ = told.recv_timeout(until.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Generations that are out of service, without leases, and not gone.
+pub(crate) fn retained() -> Vec<Retired> {
+    lock().clone()
+}
+
+fn lock() -> MutexGuard<'static, Vec<Retired>> {
+    RETAINED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut asking: Vec<Sender<Infallible>> = Vec::new();
+    loop {
+        let first = if cases.is_empty() {
+            arriving.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            arriving.recv_timeout(PAUSE)
+        };
+        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            return;
+        }
+        for message in first.into_iter().chain(arriving.try_iter()) {
+            match message {
+                Message::Retire(generation) => cases.push(Case::open(generation)),
+                Message::Tell(asked) => asking.push(asked),
+            }
+        }
+        for case in &mut cases {
+            case.go_on(tell);
+        }
+        cases.retain(|case| !matches!(case.step, Step::Over));
+        if !cases.iter().any(|case| matches!(case.step, Step::Ending(..))) {
+            asking.clear();
+        }
+    }
+}
+
+impl Case {
+    fn open(generation: Generation) -> Self {
+        let artifact = generation.code().map(|code| &code.artifact);
+        let retired = Retired {
+            app: generation.name().to_owned(),
+            number: generation.number(),
+            version: artifact.map_or_else(String::new, |it| it.facts.descriptor.version.clone()),
+            digest: artifact.map_or_else(String::new, |artifact| artifact.digest.clone()),
+            since: SystemTime::now(),
+            fate: Fate::Waiting(String::from("it shuts down")),
+        };
+        lock().push(retired.clone());
+        let (done, ended) = mpsc::channel();
+        let end = move || {
+            generation.shutdown();
+            // The receiver is there as long as the case.
+            let _ = done.send(generation.into_code());
+        };
+        let step = match thread::Builder::new().name(String::from("retire")).spawn(end) {
+            Ok(_) => Step::Ending(ended, Instant::now() + SHUTDOWN),
+            // The generation went with the closure that did not run: its code stays mapped.
+            Err(_) => Step::Over,
+        };
+        Self { retired, step }
+    }
+
+    fn go_on(&mut self, tell: &dyn Fn(&Retired)) {
+        self.step = match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Ending(ended, until) => match ended.recv_timeout(LOOK) {
+                Ok(Some(Code { library, artifact, .. })) => {
+                    return self.close(library, artifact, tell);
+                }
+                Ok(None) => return self.now(Fate::Gone, tell),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let why = String::from("its shutdown did not come to an end");
+                    return self.now(Fate::Pinned(why), tell);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if Instant::now() > until {
+                        self.now(
+                            Fate::Waiting(String::from("its shutdown has not returned")),
+                            tell,
+                        );
+                    }
+                    Step::Ending(ended, until)
+                }
+            },
+            Step::Closing(library, artifact) => return self.close(library, artifact, tell),
+            Step::Over => Step::Over,
+        };
+    }
+
+    /// Looks whether the code can go.
+    fn close(&mut self, library: Library, artifact: Arc<Artifact>, tell: &dyn Fn(&Retired)) {
+        match library.close(Instant::now() + LOOK) {
+            Unloaded::Gone(_) => self.now(Fate::Gone, tell),
+            Unloaded::Pinned(pin) => {
+                // The file stays with what is mapped from it.
+                Box::leak(Box::new(artifact));
+                self.now(Fate::Pinned(pin.to_string()), tell);
+            }
+            Unloaded::NotYet(library, pin) => {
+                self.step = Step::Closing(library, artifact);
+                self.now(Fate::Waiting(pin.to_string()), tell);
+            }
+        }
+    }
+
+    /// Notes what has become of it, and tells it where it is new.
+    fn now(&mut self, fate: Fate, tell: &dyn Fn(&Retired)) {
+        if self.retired.fate == fate {
+            return;
+        }
+        self.retired.fate = fate;
+        let number = self.retired.number;
+        let mut retained = lock();
+        match self.retired.fate {
+            Fate::Gone => retained.retain(|known| known.number != number),
+            Fate::Waiting(_) | Fate::Pinned(_) => {
+                let known = retained.iter_mut().find(|known| known.number == number);
+                if let Some(known) = known {
+                    known.clone_from(&self.retired);
+                }
+            }
+        }
+        drop(retained);
+        tell(&self.retired);
+    }
+}

@@ -1,0 +1,252 @@
+//! The named place of an application: what serves there, what served before, and what comes next.
+//!
+//! `turn` lets one deploy in at a time, `version` makes a file a started stack, `deploy` puts it
+//! into service and takes the other out, `window` watches it for a while. Invariant: what serves is
+//! changed under the lock of its slot, so a slot and the host's mounts never disagree.
+
+mod deploy;
+mod turn;
+pub(crate) mod version;
+mod window;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use self::turn::{Busy, Turns};
+use self::version::Version;
+use crate::crate_dir::Profile;
+use crate::lease::Stack;
+use crate::limits::Limits;
+use crate::moment::Moment;
+use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
+use crate::plugin::artifact::{Artifact, Staging};
+use crate::plugin::retire::{self, Fate};
+use crate::switch::Switch;
+
+/// What all slots of a host share.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) staging: Staging,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) profile: Profile,
+    pub(crate) events: Events,
+}
+
+/// The place of one application.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    /// Paths, the root as `/`.
+    mounts: Vec<String>,
+    /// The application's config, as JSON.
+    config: String,
+    policy: Policy,
+    turns: Turns,
+    held: Mutex<Held>,
+    /// What came of windows; none while one is open.
+    verdicts: Mutex<BTreeMap<u64, Option<Verdict>>>,
+    judged: Condvar,
+}
+
+/// How versions of an application are replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// How the previous version is kept.
+    pub(crate) keep_previous: Keep,
+    /// So many panics within the window take the previous version back.
+    pub(crate) panics: u64,
+    pub(crate) window: Duration,
+}
+
+/// What is kept of the previous version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    File,
+    Standby,
+    Nothing,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { keep_previous: Keep::File, panics: 5, window: Duration::from_secs(10) }
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    standing: Standing,
+    current: Option<Version>,
+    previous: Option<Before>,
+    leaving: Vec<Leaving>,
+    /// Digests that must not be taken into service again, and why.
+    quarantine: BTreeMap<String, String>,
+}
+
+/// What stands at the mounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Serving,
+    /// It was taken out of service.
+    Out,
+    /// Nothing could be put there.
+    Failed(String),
+}
+
+/// The previous version.
+#[derive(Debug)]
+enum Before {
+    File(Arc<Artifact>),
+    Standby(Version),
+}
+
+/// A stack that is out of service, and may have work in hand.
+#[derive(Debug)]
+struct Leaving {
+    stack: Weak<Stack>,
+    build: Build,
+    since: Moment,
+}
+
+impl Slot {
+    /// An application that serves, or says why not.
+    pub(crate) fn new(
+        name: String,
+        mounts: Vec<String>,
+        config: String,
+        policy: Policy,
+        started: Result<Version, String>,
+    ) -> Self {
+        let (standing, current) = match started {
+            Ok(version) => (Standing::Serving, Some(version)),
+            Err(why) => (Standing::Failed(why), None),
+        };
+        let held = Held {
+            standing,
+            current,
+            previous: None,
+            leaving: Vec::new(),
+            quarantine: BTreeMap::new(),
+        };
+        let (turns, held) = (Turns::default(), Mutex::new(held));
+        let (verdicts, judged) = (Mutex::default(), Condvar::new());
+        Self { name, mounts, config, policy, turns, held, verdicts, judged }
+    }
+
+    /// The application as its operator sees it.
+    pub(crate) fn shown(&self) -> operator::App {
+        let mut held = self.lock();
+        let retained = held.retained(&self.name);
+        let current = held.current.as_ref();
+        let work = current.map(|version| version.stack.work());
+        operator::App {
+            name: self.name.clone(),
+            mounts: self.mounts.clone(),
+            state: held.state(self.turns.busy()),
+            current: current.map(|version| version.build.clone()),
+            since: current.map(|version| version.since),
+            layout: current.map(|version| version.layout.clone()),
+            in_flight: work.map(|work| work.in_flight),
+            requests: work.map(|work| work.requests),
+            panics: work.map(|work| work.panics),
+            previous: held.previous.as_ref().map(Before::shown),
+            retained,
+        }
+    }
+
+    /// Gives up all that it holds, at the end of the host.
+    pub(crate) fn clear(&self) {
+        let mut held = self.lock();
+        let given_up = (held.current.take(), held.previous.take());
+        drop(held);
+        drop(given_up);
+    }
+
+    /// What came of the window of a generation; waits until it is over.
+    pub(crate) fn verdict(&self, generation: u64) -> Verdict {
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match verdicts.get(&generation) {
+                Some(Some(verdict)) => return verdict.clone(),
+                Some(None) => {
+                    verdicts = self.judged.wait(verdicts).unwrap_or_else(PoisonError::into_inner);
+                }
+                None => {
+                    return Verdict::Undecided {
+                        why: format!("generation {generation} has no window"),
+                    };
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn state(&self, busy: Busy) -> State {
+        match (&self.standing, busy) {
+            (Standing::Serving, Busy::Deploying) => State::Deploying,
+            (Standing::Serving, Busy::Idle) => State::Serving,
+            (Standing::Failed(why), _) => State::Failed { why: why.clone() },
+            (Standing::Out, _) => {
+                let at_work = |leaving: &Leaving| leaving.stack.strong_count() > 0;
+                if self.leaving.iter().any(at_work) { State::Draining } else { State::Drained }
+            }
+        }
+    }
+
+    /// Generations that are out of service and not gone.
+    fn retained(&mut self, app: &str) -> Vec<Retained> {
+        self.leaving.retain(|leaving| leaving.stack.strong_count() > 0);
+        let leaving = self.leaving.iter().map(|leaving| {
+            let work = leaving.stack.upgrade().map(|stack| stack.work());
+            let requests = work.map_or(0, |work| work.in_flight);
+            let reason = match requests {
+                0 => String::from("something of it is still held"),
+                1 => String::from("1 request in hand"),
+                more => format!("{more} requests in hand"),
+            };
+            let (build, since) = (leaving.build.clone(), leaving.since);
+            Retained { build, state: Hold::Draining, reason, since }
+        });
+        let ended = retire::retained().into_iter().filter(|retired| retired.app == app);
+        let ended = ended.filter_map(|retired| {
+            let (state, reason) = match retired.fate {
+                Fate::Waiting(why) => (Hold::Draining, why),
+                Fate::Pinned(why) => (Hold::Pinned, why),
+                Fate::Gone => return None,
+            };
+            let (version, digest) = (retired.version, retired.digest);
+            let build = Build { version, digest, generation: retired.number };
+            Some(Retained { build, state, reason, since: Moment::of(retired.since) })
+        });
+        leaving.chain(ended).collect()
+    }
+}
+
+impl Before {
+    fn shown(&self) -> operator::Previous {
+        let (artifact, kept) = match self {
+            Self::File(artifact) => (artifact, Kept::File),
+            Self::Standby(version) => (&version.artifact, Kept::Standby),
+        };
+        let version = artifact.facts.descriptor.version.clone();
+        operator::Previous { version, digest: artifact.digest.clone(), kept }
+    }
+}
+
+/// The part of a digest that people read.
+pub(crate) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// That the host ends is all that keeps a switch from changing.
+impl From<crate::switch::Ended> for Refused {
+    fn from(_: crate::switch::Ended) -> Self {
+        Self::ShuttingDown
+    }
+}

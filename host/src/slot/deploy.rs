@@ -1,0 +1,297 @@
+//! Puts a version into service, and takes the one before out of it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::version::{self, Steps, Version};
+use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
+use crate::failure::Failure;
+use crate::lease::Stack;
+use crate::limits::RETAINED_MAX;
+use crate::moment::Moment;
+use crate::operator::{
+    App, Build, Deployed, Deployment, Kind, Progress, Quarantine, Refused, Verdict,
+};
+use crate::plugin::load::Previous;
+use crate::site::Place;
+use crate::switch::Changed;
+
+/// How long a swap waits for cores before it says that one of them is held.
+const SWAP: Duration = Duration::from_secs(5);
+
+impl Slot {
+    /// Takes another version into service; returns once it is live.
+    pub(crate) fn deploy(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        deployment: &Deployment,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Deployed, Refused> {
+        let mut steps = Steps::new(progress);
+        let file = deployment.file.display();
+        self.tell(host, Kind::DeployStarted, format!("`{file}` is on its way"), None);
+        let deployed = self.take_turn(&mut steps, |steps| {
+            let artifact = version::read(host, &deployment.file, steps)?;
+            self.allowed(&artifact.digest, deployment.quarantine)?;
+            let named = artifact.facts.descriptor.name.clone();
+            let previous = self.previous();
+            let version =
+                version::start(host, artifact, &self.name, &self.config, previous, steps)?;
+            let deployed = self.put(host, version, Lost::No, steps)?;
+            Ok(Deployed { descriptor_name: (named != self.name).then_some(named), ..deployed })
+        });
+        self.told(host, deployed)
+    }
+
+    /// Takes the previous version into service again; returns once it is live.
+    pub(crate) fn roll_back(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Deployed, Refused> {
+        let mut steps = Steps::new(progress);
+        let deployed = self.take_turn(&mut steps, |steps| {
+            let version = self.before(host, steps)?;
+            self.put(host, version, Lost::No, steps)
+        });
+        self.told(host, deployed)
+    }
+
+    /// Takes the application out of service; what is in hand goes on.
+    pub(crate) fn drain(&self, host: &Host) -> Result<App, Refused> {
+        let mut held = self.lock();
+        let why = Arc::from("the application was taken out of service");
+        host.switch.put(&self.name, &Place::Out(why), Instant::now() + SWAP)?;
+        if held.standing == Standing::Serving {
+            held.standing = Standing::Out;
+            if let Some(version) = held.current.take() {
+                // `rollback` brings it back, whatever the policy for a version that is replaced.
+                held.previous = Some(Before::File(Arc::clone(&version.artifact)));
+                leave(&mut held, &version, host.limits.drain_timeout);
+            }
+        }
+        drop(held);
+        self.tell(host, Kind::Draining, "it was taken out of service".to_owned(), None);
+        Ok(self.shown())
+    }
+
+    /// Takes back a version that spent its panics, if it still serves.
+    pub(super) fn take_back(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        build: &Build,
+        why: &str,
+    ) -> Verdict {
+        let mut steps = Steps::new(&|_| {});
+        self.lock().quarantine.insert(build.digest.clone(), why.to_owned());
+        let digest = short(&build.digest).to_owned();
+        self.tell(host, Kind::Quarantined, format!("`{digest}` is in quarantine: {why}"), None);
+        let back = self
+            .before(host, &mut steps)
+            .and_then(|version| self.put(host, version, Lost::Generation(build), &mut steps));
+        match back {
+            Ok(deployed) => {
+                let text = format!("version {} serves again: {why}", deployed.new.version);
+                self.tell(host, Kind::RolledBack, text, Some(&deployed.new));
+                Verdict::RolledBack { why: why.to_owned() }
+            }
+            Err(refused) => {
+                let why = format!("{why}, and the version before was not put back: {refused}");
+                tracing::error!(app = self.name, "{why}");
+                Verdict::Undecided { why }
+            }
+        }
+    }
+
+    fn take_turn<T>(
+        &self,
+        steps: &mut Steps<'_>,
+        work: impl FnOnce(&mut Steps<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let note = || steps.note(format!("another deploy of `{}` is at work", self.name));
+        let overtaken = |_| Refused::Superseded { app: self.name.clone() };
+        let _turn = self.turns.take(note).map_err(overtaken)?;
+        work(steps)
+    }
+
+    fn allowed(&self, digest: &str, quarantine: Quarantine) -> Result<(), Refused> {
+        let mut held = self.lock();
+        match (held.quarantine.get(digest), quarantine) {
+            (Some(why), Quarantine::Respect) => Err(Refused::Quarantined {
+                app: self.name.clone(),
+                digest: short(digest).to_owned(),
+                why: why.clone(),
+            }),
+            (Some(_), Quarantine::Lift) => {
+                held.quarantine.remove(digest);
+                Ok(())
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn previous(&self) -> Previous {
+        match self.lock().standing {
+            Standing::Serving => Previous::Running,
+            Standing::Out | Standing::Failed(_) => Previous::None,
+        }
+    }
+
+    /// The previous version, started again. It passed its probe when it was new.
+    fn before(&self, host: &Host, steps: &mut Steps<'_>) -> Result<Version, Refused> {
+        let artifact = match self.lock().previous.take() {
+            None => return Err(Refused::NoPrevious { app: self.name.clone() }),
+            Some(Before::Standby(version)) => {
+                version.stack.members().iter().for_each(|member| member.resume());
+                return Ok(version);
+            }
+            Some(Before::File(artifact)) => artifact,
+        };
+        let opened = artifact.again(&host.staging).map_err(Failure::from).and_then(|again| {
+            let (again, previous) = (Arc::new(again), self.previous());
+            version::open(host, again, &self.name, &self.config, previous, steps)
+        });
+        if opened.is_err() {
+            // It is still what a rollback takes.
+            self.lock().previous.get_or_insert(Before::File(artifact));
+        }
+        Ok(opened?)
+    }
+
+    /// Puts a started version into service.
+    fn put(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        version: Version,
+        lost: Lost<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Result<Deployed, Refused> {
+        let mut held = self.lock();
+        let serving = held.current.as_ref().map(|version| version.build.generation);
+        if let Lost::Generation(build) = lost
+            && serving != Some(build.generation)
+        {
+            drop(held);
+            return Err(Refused::Superseded { app: self.name.clone() });
+        }
+        let place = Place::Serving(Arc::clone(&version.stack));
+        let until = Instant::now() + SWAP;
+        if steps.run("swap", || host.switch.put(&self.name, &place, until))? == Changed::Later {
+            steps.note(String::from("an application holds a core, which swaps when it is free"));
+        }
+        let new = version.build.clone();
+        let panics = Arc::clone(version.stack.panics());
+        let version = Version { since: Moment::now(), ..version };
+        held.standing = Standing::Serving;
+        let old = held.current.replace(version);
+        let mut in_flight_on_old = 0;
+        let old = old.map(|old| {
+            in_flight_on_old = old.stack.work().in_flight;
+            let build = old.build.clone();
+            self.replaced(host, &mut held, old, lost);
+            build
+        });
+        let retained = held.retained(&self.name).len();
+        drop(held);
+        if retained > RETAINED_MAX {
+            let text = format!(
+                "{retained} generations of `{}` are out of service and still mapped",
+                self.name
+            );
+            tracing::warn!(app = self.name, "{text}: `host ps` says why; a new process frees them");
+            steps.note(text);
+        }
+        self.open_window(host, &new, panics);
+        let (app, steps) = (self.name.clone(), std::mem::take(&mut steps.done));
+        Ok(Deployed { app, old, new, steps, in_flight_on_old, descriptor_name: None })
+    }
+
+    /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
+    fn replaced(&self, host: &Host, held: &mut Held, old: Version, lost: Lost<'_>) {
+        let policy = match lost {
+            // Nobody wants to go back to it.
+            Lost::Generation(_) => Keep::Nothing,
+            Lost::No => self.policy.keep_previous,
+        };
+        old.stack.panics().give_up();
+        match policy {
+            Keep::Standby => {
+                tell_drain(&old.stack, host.limits.drain_timeout);
+                held.previous = Some(Before::Standby(old));
+                return;
+            }
+            Keep::File => held.previous = Some(Before::File(Arc::clone(&old.artifact))),
+            Keep::Nothing => held.previous = None,
+        }
+        leave(held, &old, host.limits.drain_timeout);
+    }
+
+    fn told(&self, host: &Host, deployed: Result<Deployed, Refused>) -> Result<Deployed, Refused> {
+        match &deployed {
+            Ok(deployed) => {
+                let text = format!("version {} is in service", deployed.new.version);
+                self.tell(host, Kind::Deployed, text, Some(&deployed.new));
+            }
+            Err(refused @ Refused::Superseded { .. }) => {
+                self.tell(host, Kind::Superseded, refused.to_string(), None);
+            }
+            Err(refused) => {
+                tracing::error!(app = self.name, "not deployed: {refused}");
+                self.tell(host, Kind::Refused, refused.to_string(), None);
+            }
+        }
+        deployed
+    }
+
+    pub(super) fn tell(&self, host: &Host, kind: Kind, text: String, build: Option<&Build>) {
+        if let Some(build) = build {
+            let (version, digest) = (&build.version, short(&build.digest));
+            tracing::info!(
+                app = self.name,
+                generation = build.generation,
+                version,
+                digest,
+                "{text}"
+            );
+        }
+        let fields = build.into_iter().flat_map(|build| {
+            [
+                ("version", build.version.clone().into()),
+                ("digest", build.digest.clone().into()),
+                ("generation", build.generation.into()),
+            ]
+        });
+        host.events.publish(Some(&self.name), kind, text, fields);
+    }
+}
+
+/// Whether the version that is replaced was found wanting.
+#[derive(Clone, Copy, Debug)]
+enum Lost<'a> {
+    No,
+    Generation(&'a Build),
+}
+
+/// Takes a version out of service: its application is told, and it goes with its last lease.
+fn leave(held: &mut Held, version: &Version, deadline: Duration) {
+    tell_drain(&version.stack, deadline);
+    let (stack, build) = (Arc::downgrade(&version.stack), version.build.clone());
+    held.leaving.push(Leaving { stack, build, since: Moment::now() });
+}
+
+/// Tells an application that no new requests will come, on a thread of its own: it may take its
+/// time.
+fn tell_drain(stack: &Arc<Stack>, deadline: Duration) {
+    let stack = Arc::clone(stack);
+    let tell = move || stack.members().iter().for_each(|member| member.drain(deadline));
+    if let Err(error) = thread::Builder::new().name(String::from("drain")).spawn(tell) {
+        tracing::warn!("an application was not told to drain: {error}");
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        failure.refused()
+    }
+}

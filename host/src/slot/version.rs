@@ -1,0 +1,97 @@
+//! One version of an application, from its file to a stack that can be put into service.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Host;
+use crate::apps::library_of;
+use crate::failure::Failure;
+use crate::lease::Stack;
+use crate::moment::Moment;
+use crate::operator::{Build, Progress, Step};
+use crate::plugin::artifact::Artifact;
+use crate::plugin::load::{self, Previous};
+
+/// A version that was started.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) artifact: Arc<Artifact>,
+    pub(crate) build: Build,
+    /// How the layout was checked.
+    pub(crate) layout: String,
+    /// When it was put into service.
+    pub(crate) since: Moment,
+}
+
+/// The steps of a deploy, told as they are done.
+pub(crate) struct Steps<'a> {
+    pub(super) done: Vec<Step>,
+    tell: &'a dyn Fn(Progress),
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(tell: &'a dyn Fn(Progress)) -> Self {
+        Self { done: Vec::new(), tell }
+    }
+
+    /// Does one step.
+    pub(super) fn run<T>(&mut self, name: &str, step: impl FnOnce() -> T) -> T {
+        (self.tell)(Progress::Begun(name.to_owned()));
+        let began = Instant::now();
+        let result = step();
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let done = Step { name: name.to_owned(), milliseconds };
+        (self.tell)(Progress::Done(done.clone()));
+        self.done.push(done);
+        result
+    }
+
+    /// Says something that is no step.
+    pub(super) fn note(&self, text: String) {
+        (self.tell)(Progress::Note(text));
+    }
+}
+
+/// Reads and copies a library; a crate folder is built first.
+pub(crate) fn read(host: &Host, file: &Path, steps: &mut Steps<'_>) -> Result<Artifact, Failure> {
+    let library = if file.is_dir() {
+        steps.run("build", || library_of(file, host.profile))?
+    } else {
+        file.to_path_buf()
+    };
+    Ok(steps.run("read", || load::take(&library, &host.staging))?)
+}
+
+/// Tries a version in a child, opens it, and starts its application.
+pub(crate) fn start(
+    host: &Host,
+    artifact: Artifact,
+    app: &str,
+    config: &str,
+    previous: Previous,
+    steps: &mut Steps<'_>,
+) -> Result<Version, Failure> {
+    steps.run("probe", || load::probe(&artifact, app, config, &host.limits))?;
+    open(host, Arc::new(artifact), app, config, previous, steps)
+}
+
+/// Opens a version whose bytes have passed a probe before, and starts its application.
+pub(crate) fn open(
+    host: &Host,
+    artifact: Arc<Artifact>,
+    app: &str,
+    config: &str,
+    previous: Previous,
+    steps: &mut Steps<'_>,
+) -> Result<Version, Failure> {
+    let generation = steps
+        .run("start", || load::start(Arc::clone(&artifact), app, config, previous, &host.limits))?;
+    let told = &artifact.facts.descriptor;
+    let (version, digest) = (told.version.clone(), artifact.digest.clone());
+    let build = Build { version, digest, generation: generation.number() };
+    let layout = generation.code().map_or_else(String::new, |code| code.layout.to_string());
+    let stack = Stack::new(vec![Arc::new(generation)], &host.limits)?;
+    Ok(Version { stack, artifact, build, layout, since: Moment::now() })
+}
