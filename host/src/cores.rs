@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
+use crate::plugin::purge;
 use crate::site::{self, Plan};
 
 /// One core: a thread with a runtime and its own copy of the site.
@@ -141,12 +142,15 @@ impl Core {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(send.send(Err(error))),
             };
+            let tasks = runtime.handle().clone();
+            let mailbox = purge::enrol(move || drop(tasks.spawn(async { purge::run_pending() })));
             // The receiver waits until it has this.
             let _ = send.send(Ok((runtime.handle().clone(), pulse)));
             // An error says that the core was dropped, which is what it waits for.
             let _ = runtime.block_on(stopped);
             drop(runtime);
             site::install(Plan::default().for_core(number));
+            drop(mailbox);
             drop(alive);
         })?;
         let (runtime, pulse) = receive.recv().map_err(io::Error::other)??;

@@ -13,7 +13,7 @@ pub(crate) mod inspect;
 pub(crate) mod interpose;
 pub(crate) mod library;
 pub(crate) mod load;
-mod mapped;
+pub(crate) mod mapped;
 pub(crate) mod objects;
 pub(crate) mod probe;
 pub(crate) mod purge;

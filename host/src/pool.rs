@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use crate::plugin::purge;
+
 /// Something to do on a thread of a pool.
 pub(crate) trait Job: Send {
     fn run(self: Box<Self>);
@@ -109,10 +111,22 @@ impl Shared {
         }
     }
 
-    fn serve(&self) {
+    /// Has every thread look again, also one that is just about to wait.
+    fn wake_all(&self) {
+        drop(self.lock());
+        self.work.notify_all();
+    }
+
+    fn serve(self: &Arc<Self>) {
+        let shared = Arc::downgrade(self);
+        let mailbox = purge::enrol(move || shared.upgrade().iter().for_each(|it| it.wake_all()));
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.begun.pop_front().or_else(|| queue.new.pop_front()) {
+            if mailbox.has_mail() {
+                drop(queue);
+                purge::run_pending();
+                queue = self.lock();
+            } else if let Some(job) = queue.begun.pop_front().or_else(|| queue.new.pop_front()) {
                 drop(queue);
                 job.run();
                 queue = self.lock();

@@ -17,7 +17,7 @@ use crate::lease::Stack;
 use crate::limits::Limits;
 use crate::listener::{ListenError, Listener};
 use crate::plugin::generation::Generation;
-use crate::plugin::retire;
+use crate::plugin::{purge, retire};
 use crate::shutdown::{self, Asked};
 use crate::site::{MountError, Place, Plan};
 use crate::switch::Switch;
@@ -157,6 +157,8 @@ impl Server {
             }
             None => ControlFlow::Break(()),
         })?;
+        let tasks = runtime.handle().clone();
+        let mailbox = purge::enrol(move || drop(tasks.spawn(async { purge::run_pending() })));
         let (ended, until) = runtime.block_on(async {
             let mut accepting = JoinSet::new();
             for listener in listeners {
@@ -171,6 +173,8 @@ impl Server {
             drain(&cores, &switch.end(), until).await;
             (ended, until)
         });
+        // Nothing is run here any more.
+        drop(mailbox);
         drop(cores);
         if let Some(threads) = threads {
             threads.ended(until);

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsgi::abi::grown::{previous, purpose};
 
@@ -13,9 +13,12 @@ use super::application::{Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Code, Flavour, Generation};
 use super::inspect::{Kind, Panic};
+use super::interpose::exit;
+use super::interpose::keys::{self, OutOfKeys};
 use super::library::{Layout, Library, OpenError};
-use super::objects::Owner;
+use super::objects::{self, Owner};
 use super::probe::{self, Depth, ProbeError, Refusal, Task};
+use super::unload::Unloaded;
 use crate::limits::Limits;
 
 /// Why a file was not taken into service.
@@ -41,6 +44,9 @@ pub(crate) enum LoadError {
         /// What the child wrote last.
         last_words: String,
     },
+    /// Another library could end the process.
+    #[error("no further library is opened: {0}")]
+    Keys(#[from] OutOfKeys),
     /// It did not open here.
     #[error("`{file}` cannot be opened: {source}")]
     Open {
@@ -77,6 +83,7 @@ impl LoadError {
             }
             Self::Layer(_) => Some(String::from("give the file of the application itself")),
             Self::Open { source, .. } => source.help(),
+            Self::Keys(_) => Some(String::from("start the host anew")),
             Self::Start { source, .. } => source.help(),
             Self::Probe {
                 source: ProbeError::Refused(Refusal { help: Some(help), .. }), ..
@@ -143,10 +150,18 @@ pub(crate) fn start(
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
     let open_error = |source| LoadError::Open { file: file.clone(), source };
+    keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app))?;
+    exit::watch(tell_exit);
     let number = Generation::next_number();
     let owner = Owner { app: name.to_owned(), generation: number };
     let library = Library::open(&artifact.file, owner).map_err(open_error)?;
-    let layout = library.prove().map_err(open_error)?;
+    let layout = match library.prove() {
+        Ok(layout) => layout,
+        Err(source) => {
+            give_back(library, name);
+            return Err(open_error(source));
+        }
+    };
     let flavour = Flavour::of(artifact.facts.descriptor.flavour);
     let after = limits.init_timeout;
     let (name, config) = (name.to_owned(), config.to_owned());
@@ -183,5 +198,32 @@ pub(crate) fn start(
         Ok(Ok(generation)) => Ok(generation),
         Ok(Err(source)) => Err(LoadError::Start { file, source }),
         Err(_) => Err(LoadError::Hung { file, after }),
+    }
+}
+
+/// Unmaps a library that was opened for nothing.
+fn give_back(library: Library, app: &str) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let pin = match library.close(Instant::now() + PATIENCE) {
+        Unloaded::Gone(left) => {
+            return tracing::debug!(app, ?left, "the refused library is unmapped");
+        }
+        Unloaded::Pinned(pin) => pin,
+        Unloaded::NotYet(library, pin) => {
+            // Dropped, it stays as it is.
+            drop(library);
+            pin
+        }
+    };
+    tracing::warn!(app, "the refused library stays mapped: {pin}");
+}
+
+/// The last line of the process: one that a library ends.
+fn tell_exit(code: i32, caller: usize) {
+    match objects::owner_of(caller) {
+        Some(Owner { app, generation }) => {
+            tracing::error!(app, generation, "it called exit({code}), which ends the host");
+        }
+        None => tracing::error!("a library called exit({code}), which ends the host"),
     }
 }

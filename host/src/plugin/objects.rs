@@ -26,7 +26,21 @@ struct Object {
     file: PathBuf,
     range: Range<usize>,
     linkage: Linkage,
-    users: Vec<Owner>,
+    users: Vec<User>,
+}
+
+/// One library that needs an object.
+#[derive(Debug)]
+struct User {
+    owner: Owner,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    InUse,
+    /// Nobody uses it any more.
+    Leaving,
 }
 
 /// Objects that libraries have brought.
@@ -83,7 +97,8 @@ impl Turn {
                 objects.push(Object::new(found));
                 objects.len() - 1
             });
-            objects[index].users.push(owner.clone());
+            let user = User { owner: owner.clone(), state: State::InUse };
+            objects[index].users.push(user);
             let needed = objects[index].linkage.needed.clone();
             waiting.extend(needed.iter().filter_map(|name| find(&mapped, &objects, name)));
         }
@@ -109,6 +124,11 @@ impl Object {
         Self { file, range, linkage, users: Vec::new() }
     }
 
+    /// Whether no library that needs it is in use.
+    fn is_leaving(&self) -> bool {
+        self.users.iter().all(|user| user.state == State::Leaving)
+    }
+
     /// What a user calls it.
     fn name(&self) -> String {
         let name = self.file.file_name().unwrap_or(self.file.as_os_str());
@@ -129,15 +149,22 @@ impl Brought {
         self.ranges(|_| true)
     }
 
-    /// What goes with it.
-    pub(crate) fn own(&self) -> Ranges {
-        self.ranges(|object| object.users.len() == 1)
+    /// Nobody uses it any more.
+    pub(crate) fn leave(&self) {
+        let mut objects = lock();
+        let users = objects.iter_mut().flat_map(|object| &mut object.users);
+        users.filter(|user| user.owner == self.owner).for_each(|user| user.state = State::Leaving);
     }
 
-    /// What others need as well, with its name.
+    /// What is in no use any more: what goes with it, or with the last of those that leave too.
+    pub(crate) fn own(&self) -> Ranges {
+        self.ranges(Object::is_leaving)
+    }
+
+    /// What others use as well, with its name.
     pub(crate) fn shared(&self) -> Vec<(String, Ranges)> {
         let objects = lock();
-        let shared = self.of(&objects).filter(|object| object.users.len() > 1);
+        let shared = self.of(&objects).filter(|object| !object.is_leaving());
         shared.map(|object| (object.name(), Ranges::from_iter([object.range.clone()]))).collect()
     }
 
@@ -168,7 +195,8 @@ impl Brought {
             let is_expected = object.users.len() == 1 && object.linkage.never_unloads.is_empty();
             if stays && is_expected {
                 left = Some(object.name());
-            } else if let Some(user) = object.users.iter().position(|user| *user == self.owner) {
+            } else if let Some(user) = object.users.iter().position(|user| user.owner == self.owner)
+            {
                 object.users.swap_remove(user);
             }
             stays
@@ -181,11 +209,12 @@ impl Brought {
 pub(crate) fn owner_of(address: usize) -> Option<Owner> {
     let objects = lock();
     let object = objects.iter().find(|object| object.range.contains(&address))?;
-    object.users.first().cloned()
+    object.users.first().map(|user| user.owner.clone())
 }
 
 /// How many objects libraries have brought that are still mapped.
-pub(crate) fn count() -> usize {
+#[cfg(test)]
+pub(super) fn count() -> usize {
     lock().len()
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,6 +18,8 @@ use super::ranges::Ranges;
 /// The mailbox of the calling thread. Dropping it, at the thread's end, answers what is open.
 pub(crate) struct Mailbox {
     post: Arc<Post>,
+    /// It stays on its thread.
+    _here: PhantomData<*const ()>,
 }
 
 /// The part of a mailbox that others see.
@@ -54,8 +57,8 @@ static ENROLLED: Mutex<BTreeMap<i32, Arc<Post>>> = Mutex::new(BTreeMap::new());
 const ROUNDS_MAX: usize = 16;
 
 /// Enrols the calling thread. `ask` is called, on any thread, when there is mail for it: it sees to
-/// it that the thread calls [`Mailbox::run_pending`] soon.
-pub(crate) fn enrol(ask: impl Fn() + Send + Sync + 'static) -> Arc<Mailbox> {
+/// it that the thread calls [`run_pending`] soon.
+pub(crate) fn enrol(ask: impl Fn() + Send + Sync + 'static) -> Mailbox {
     let post = Arc::new(Post {
         thread: threads::this(),
         has_mail: AtomicBool::new(false),
@@ -63,7 +66,15 @@ pub(crate) fn enrol(ask: impl Fn() + Send + Sync + 'static) -> Arc<Mailbox> {
         ask: Box::new(ask),
     });
     lock(&ENROLLED).insert(post.thread, Arc::clone(&post));
-    Arc::new(Mailbox { post })
+    Mailbox { post, _here: PhantomData }
+}
+
+/// Does what the calling thread was asked for.
+pub(crate) fn run_pending() {
+    let post = lock(&ENROLLED).get(&threads::this()).cloned();
+    if let Some(post) = post {
+        post.answer_all();
+    }
 }
 
 impl Mailbox {
@@ -72,17 +83,16 @@ impl Mailbox {
     pub(crate) fn has_mail(&self) -> bool {
         self.post.has_mail.load(Ordering::Acquire)
     }
+}
 
-    /// Does what this thread was asked for. On another thread it does nothing.
-    pub(crate) fn run_pending(&self) {
-        if self.post.thread != threads::this() {
-            return;
-        }
-        self.post.has_mail.store(false, Ordering::Release);
-        let mail = std::mem::take(&mut *lock(&self.post.mail));
+impl Post {
+    /// Called on the thread whose mail it is.
+    fn answer_all(&self) {
+        self.has_mail.store(false, Ordering::Release);
+        let mail = std::mem::take(&mut *lock(&self.mail));
         for round in mail {
             round.ran.fetch_add(here(&round.ranges), Ordering::Relaxed);
-            round.answer(self.post.thread);
+            round.answer(self.thread);
         }
     }
 }
@@ -91,7 +101,7 @@ impl Drop for Mailbox {
     fn drop(&mut self) {
         // From here on nobody writes to it.
         lock(&ENROLLED).remove(&self.post.thread);
-        self.run_pending();
+        self.post.answer_all();
     }
 }
 

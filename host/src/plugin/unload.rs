@@ -80,6 +80,7 @@ pub(super) fn unload(library: Library, until: Instant) -> Unloaded {
         return Unloaded::Pinned(pin);
     }
     let Some(brought) = library.brought().cloned() else { return Unloaded::Pinned(Pin::Unknown) };
+    brought.leave();
     if let Err(pin) = clear(&brought, until) {
         return Unloaded::NotYet(library, pin);
     }
@@ -210,10 +211,10 @@ impl fmt::Display for Pin {
             Self::Signal(signal) => write!(f, "it installed a handler for {signal}"),
             Self::Running(thread) => write!(f, "its thread {thread} still runs"),
             Self::RunningIn(thread, object) => {
-                write!(f, "the thread {thread} runs code of `{object}`, which it needs too")
+                write!(f, "the thread {thread} runs code of `{object}`, which others use too")
             }
             Self::KeyOf(object) => {
-                write!(f, "`{object}`, which others need too, holds thread keys")
+                write!(f, "`{object}`, which others use too, holds thread keys")
             }
             Self::Busy(thread) => {
                 write!(f, "the thread {thread} has not come yet to clear its thread-locals")

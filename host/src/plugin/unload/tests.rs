@@ -92,6 +92,14 @@ fn gone(library: Library) -> Left {
     }
 }
 
+/// Closes a library that has a reason to stay for good.
+fn pinned(library: Library) -> Pin {
+    match library.close(soon()) {
+        Unloaded::Pinned(pin) => pin,
+        other => panic!("not pinned: {other:?}"),
+    }
+}
+
 /// Closes a library that has a reason to stay for now.
 fn not_yet(library: Library) -> (Library, Pin) {
     match library.close(Instant::now() + Duration::from_millis(50)) {

@@ -1,12 +1,25 @@
 //! Each reason why a library stays.
 
-use super::libraries::fault_app;
-use super::worker::{Takes, Worker};
-use super::{Call, call, counter, file, gone, not_yet, open, passes};
-use crate::plugin::mapped;
+use std::sync::mpsc;
 
-pub(super) const CASES: &[(&str, fn())] =
-    &[("thread", thread), ("mute", mute), ("lent", lent), ("sockets", sockets)];
+use super::libraries::{TemporaryLibrary, c_library, fault_app};
+use super::worker::{Takes, Worker};
+use super::{Call, Pin, call, counter, file, gone, not_yet, open, passes, pinned};
+use crate::plugin::interpose::keys;
+use crate::plugin::{mapped, objects};
+
+pub(super) const CASES: &[(&str, fn())] = &[
+    ("thread", thread),
+    ("mute", mute),
+    ("lent", lent),
+    ("sockets", sockets),
+    ("busy", busy),
+    ("stays", stays),
+    ("endless", endless),
+    ("shared", shared),
+    ("keys", many_keys),
+    ("raw", raw_handler),
+];
 
 fn thread() {
     let library = open(&file());
@@ -56,6 +69,75 @@ fn sockets() {
     assert_eq!(super::process::figures().descriptors, before.descriptors);
 }
 
+fn busy() {
+    let (library, worker) = (open(&file()), Worker::start(Takes::Mail));
+    let (release, held) = mpsc::channel::<()>();
+    let function: Call = library.function("leave_drop");
+    worker.run(move || function(counter()));
+    worker.begin(move || held.recv().unwrap());
+    let (library, pin) = not_yet(library);
+    assert!(matches!(pin, Pin::Busy(_)), "{pin}");
+    assert!(pin.to_string().starts_with("the thread \"worker\" (tid "), "{pin}");
+    release.send(()).unwrap();
+    gone(library);
+}
+
+fn stays() {
+    let library = open(&file());
+    let pin = pinned(library);
+    println!("pin: {pin}");
+}
+
+fn endless() {
+    let library = open(&file());
+    call(&library, "leave", counter());
+    let (_, pin) = not_yet(library);
+    assert_eq!(pin, Pin::Endless);
+}
+
+/// The case's library needs another one, and so does a copy of it.
+fn shared() {
+    mapped::hold_what_is_gone();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("libcopy.so");
+    std::fs::copy(file(), &copy).unwrap();
+    let (one, other) = (open(&file()), open(&copy));
+    assert_eq!(objects::count(), 3);
+    call(&one, "leave", counter());
+    let (one, pin) = not_yet(one);
+    println!("pin: {pin}");
+    assert_eq!(pin.to_string(), "`libcommon.so`, which others use too, holds thread keys");
+    // Once both leave, neither waits for the other.
+    assert_eq!(gone(other).keys, 1);
+    assert_eq!(objects::count(), 2);
+    gone(one);
+    assert_eq!(objects::count(), 0);
+}
+
+fn many_keys() {
+    let suffice = || keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app));
+    let library = open(&file());
+    let free = keys::free();
+    suffice().unwrap();
+    call(&library, "leave", counter());
+    let refusal = suffice().unwrap_err().to_string();
+    println!("refusal: {refusal}");
+    let start =
+        format!("{} of 1024 thread keys of this process are free, 64 are kept; ", free - 990);
+    assert!(refusal.starts_with(&start), "{refusal}");
+    assert!(refusal.contains("most are held by keys (990), the host ("), "{refusal}");
+    assert_eq!(gone(library).keys, 990);
+    suffice().unwrap();
+    assert_eq!(keys::free(), free);
+}
+
+/// A library that asks the system itself.
+fn raw_handler() {
+    let library = open(&file());
+    call(&library, "leave", counter());
+    assert_eq!(pinned(library).to_string(), "it installed a handler for SIGUSR2");
+}
+
 #[test]
 fn a_thread_that_runs_keeps_its_library() {
     passes("thread", &fault_app("leaves"));
@@ -74,4 +156,80 @@ fn a_thread_of_another_library_keeps_what_it_has_thread_locals_of() {
 #[test]
 fn sockets_that_a_library_left_are_closed() {
     passes("sockets", &fault_app("leaves"));
+}
+
+#[test]
+fn a_thread_that_does_not_come_keeps_what_it_may_have() {
+    passes("busy", &fault_app("leaves"));
+}
+
+#[test]
+fn what_the_linker_never_unmaps_is_pinned() {
+    let empty = "int empty(void) { return 0; }";
+    let nodelete = c_library("nodelete", empty, &["-Wl,-z,nodelete"]);
+    assert!(passes("stays", &nodelete).contains("pin: it is linked with -z nodelete"));
+    let unique = r#"__asm__(".globl one\n.type one, %gnu_unique_object\n.size one, 4\n"
+                            ".data\none: .long 1\n.text");"#;
+    let said = passes("stays", &c_library("unique", unique, &[]));
+    assert!(said.contains("pin: it defines 1 GNU unique symbols, such as `one`"), "{said}");
+}
+
+#[test]
+fn thread_locals_without_end_are_given_up() {
+    let source = "int __cxa_thread_atexit_impl(void (*)(void *), void *, void *);
+        static void again(void *it) { __cxa_thread_atexit_impl(again, it, it); }
+        void leave(void *it) { again(it); }";
+    passes("endless", &c_library("endless", source, &[]));
+}
+
+#[test]
+fn what_two_libraries_need_goes_with_the_last() {
+    let common = c_library(
+        "common",
+        "#include <pthread.h>
+         static void drop(void *it) { (void)it; }
+         void common(void *it) {
+             pthread_key_t key;
+             pthread_key_create(&key, drop);
+             pthread_setspecific(key, it);
+         }",
+        &["-Wl,-soname,libcommon.so"],
+    );
+    let folder = common.parent().unwrap().to_str().unwrap();
+    let library: TemporaryLibrary = c_library(
+        "one",
+        "void common(void *); void leave(void *it) { common(it); }",
+        &[&format!("-L{folder}"), &format!("-Wl,-rpath,{folder}"), "-lcommon"],
+    );
+    passes("shared", &library);
+}
+
+#[test]
+fn few_free_keys_refuse_a_library_and_name_who_holds_them() {
+    let source = "#include <pthread.h>
+        static void drop(void *it) { (void)it; }
+        void leave(void *it) {
+            for (int count = 0; count < 990; count++) {
+                pthread_key_t key;
+                pthread_key_create(&key, drop);
+                if (count % 2) pthread_setspecific(key, it);
+            }
+        }";
+    passes("keys", &c_library("keys", source, &[]));
+}
+
+#[test]
+fn a_handler_that_came_by_another_way_is_found() {
+    let source = "#define _GNU_SOURCE
+        #include <signal.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        static void handle(int number) { (void)number; }
+        void leave(void *it) {
+            struct { void (*handle)(int); unsigned long flags; void *restore; unsigned long mask; }
+                action = { handle, 0, 0, 0 };
+            (void)it;
+            syscall(SYS_rt_sigaction, SIGUSR2, &action, (void *)0, 8);
+        }";
+    passes("raw", &c_library("raw", source, &[]));
 }

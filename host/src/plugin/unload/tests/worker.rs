@@ -30,7 +30,7 @@ impl Worker {
         let ask = send.clone();
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
-            let mailbox = (takes == Takes::Mail).then(|| {
+            let _mailbox = (takes == Takes::Mail).then(|| {
                 purge::enrol(move || {
                     // The thread may be at its end.
                     let _ = ask.send(Message::Mail);
@@ -38,14 +38,14 @@ impl Worker {
             });
             ready.send(()).unwrap();
             for message in receive {
-                match (message, &mailbox) {
-                    (Message::Do(job, done), _) => {
+                match message {
+                    Message::Do(job, done) => {
                         job();
-                        done.send(()).unwrap();
+                        // Nobody may wait.
+                        let _ = done.send(());
                     }
-                    (Message::Mail, Some(mailbox)) => mailbox.run_pending(),
-                    (Message::Mail, None) => {}
-                    (Message::End, _) => return,
+                    Message::Mail => purge::run_pending(),
+                    Message::End => return,
                 }
             }
         };
@@ -56,9 +56,14 @@ impl Worker {
 
     /// Waits until the thread has done it.
     pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.begin(job).recv().unwrap();
+    }
+
+    /// Tells when the thread has done it.
+    pub(super) fn begin(&self, job: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
         let (done, wait) = mpsc::channel();
         self.send.send(Message::Do(Box::new(job), done)).unwrap();
-        wait.recv().unwrap();
+        wait
     }
 }
 
