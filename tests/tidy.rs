@@ -40,9 +40,12 @@ const FLOORS: &[(&str, u8)] = &[
     ("gateway", 5),
     ("listener", 5),
     ("cores", 5),
+    ("switch", 5),
     ("control", 5),
     ("shutdown", 5),
     ("watchdog", 5),
+    // What serves, what served before, what comes next.
+    ("slot", 6),
     // The whole.
     ("server", 6),
     ("probe_child", 6),

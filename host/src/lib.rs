@@ -10,9 +10,9 @@
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `site`, `dispatch`: from a request to its application |
-//! | 5 | `gateway`, `cores`, `listener`, `control`, `watchdog`, `shutdown`: sockets and threads |
+//! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
-//! | 6 | `running`, `client`: what an operator sees, and how one asks |
+//! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(

@@ -71,6 +71,21 @@ DSGI_NOTE(note, {
     .probe_path = "/health",
 });
 
+/* What the table says of the library; the note may say another thing. */
+#ifdef OTHER_DESCRIPTOR
+static const dsgi_descriptor other = {
+    .size = sizeof(dsgi_descriptor),
+    .abi = NOTE_ABI,
+    .flavour = DSGI_FLAVOUR_BLOCKING,
+    .kind = KIND,
+    .panic = DSGI_PANIC_MODE_UNWIND,
+    .name = NAME,
+};
+#define TABLE_DESCRIPTOR &other
+#else
+#define TABLE_DESCRIPTOR &note.descriptor
+#endif
+
 #ifdef UNDEFINED
 uint32_t nobody_defines_this(void);
 #endif
@@ -175,7 +190,7 @@ static void drop(void *app)
 const dsgi_app_table dsgi_app_v1 = {
     .size = sizeof(dsgi_app_table),
     .abi = TABLE_ABI,
-    .descriptor = &note.descriptor,
+    .descriptor = TABLE_DESCRIPTOR,
     .init = init,
     .call = call,
     .drop = drop,

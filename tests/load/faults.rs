@@ -37,6 +37,12 @@ fn a_constructor_that_panics_leaves_its_place_and_message() {
 }
 
 #[test]
+fn a_table_that_contradicts_its_note_is_refused() {
+    let refusal = refused_to_load(&c_app(&["OTHER_DESCRIPTOR 1"]));
+    refusal.says(["libone.so", "the descriptor in its table is not the one in its note"]);
+}
+
+#[test]
 fn an_init_that_ends_the_process_ends_only_the_child() {
     for (fault, what) in [
         ("abort", "was ended by SIGABRT"),

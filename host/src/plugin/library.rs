@@ -4,6 +4,7 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::slice;
 use std::time::Instant;
 
 use dsgi::abi::app::AppTable;
@@ -12,6 +13,7 @@ use dsgi::abi::{self, proof};
 use libloading::os::unix;
 
 use super::application::{Application, BUILD_AGAIN, Start, StartError};
+use super::inspect::Descriptor;
 use super::interpose;
 use super::objects::{self, Brought, Owner};
 use super::unload::{self, Unloaded};
@@ -54,6 +56,9 @@ pub(crate) enum OpenError {
     /// Its proof was made by an incompatible abi_stable.
     #[error("its layout proof cannot be read: {0}")]
     Proof(String),
+    /// Somebody changed one and not the other.
+    #[error("the descriptor in its table is not the one in its note")]
+    Descriptor,
     /// A type of the boundary differs.
     #[error("its layout differs from this host's: {0}")]
     Layout(String),
@@ -67,7 +72,7 @@ impl OpenError {
                 "link what defines it into the library, or name it in a needed one",
             )),
             Self::Proof(_) | Self::Layout(_) => Some(String::from(BUILD_AGAIN)),
-            Self::Linker(_) | Self::Symbol => None,
+            Self::Linker(_) | Self::Symbol | Self::Descriptor => None,
         }
     }
 }
@@ -122,6 +127,24 @@ impl Library {
         let symbol = unsafe { self.handle.get::<*const AppTable>(abi::SYMBOL) };
         let table = symbol.map_err(|_| OpenError::Symbol)?.into_raw().cast::<AppTable>();
         Ok(In::from_raw(table))
+    }
+
+    /// Compares the descriptor in the table with the one that was read from the file.
+    pub(crate) fn describes(&self, told: &Descriptor) -> Result<(), OpenError> {
+        // SAFETY: the library's table carries its size.
+        let descriptor = unsafe { self.table()?.read() }.descriptor;
+        if descriptor.is_null() {
+            return Err(OpenError::Descriptor);
+        }
+        // SAFETY: the library's struct, which carries its size and lives as long as the library.
+        let bytes = unsafe {
+            let size = usize::try_from((*descriptor).size).unwrap_or(0);
+            slice::from_raw_parts(descriptor.cast::<u8>(), size)
+        };
+        match Descriptor::parse(bytes) {
+            Ok(known) if known == *told => Ok(()),
+            _ => Err(OpenError::Descriptor),
+        }
     }
 
     /// Starts the application.

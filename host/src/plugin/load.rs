@@ -155,7 +155,8 @@ pub(crate) fn start(
     let number = Generation::next_number();
     let owner = Owner { app: name.to_owned(), generation: number };
     let library = Library::open(&artifact.file, owner).map_err(open_error)?;
-    let layout = match library.prove() {
+    let known = library.describes(&artifact.facts.descriptor).and_then(|()| library.prove());
+    let layout = match known {
         Ok(layout) => layout,
         Err(source) => {
             give_back(library, name);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::artifact::Artifact;
 use super::generation::{Code, Generation};
+use super::inspect::Unloading;
 use super::library::Library;
 use super::unload::Unloaded;
 
@@ -50,7 +51,7 @@ enum Step {
 }
 
 enum Message {
-    Retire(Generation),
+    Retire(Box<Generation>),
     /// To be dropped once every application that came before has ended.
     Tell(Sender<Infallible>),
 }
@@ -87,7 +88,7 @@ pub(crate) fn retire(generation: Generation) {
         // Code that is linked in has nothing to unmap.
         Some(janitor) if generation.code().is_some() => {
             // The janitor never ends.
-            let _ = janitor.send(Message::Retire(generation));
+            let _ = janitor.send(Message::Retire(Box::new(generation)));
         }
         _ => drop(generation),
     }
@@ -126,7 +127,7 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
         }
         for message in first.into_iter().chain(arriving.try_iter()) {
             match message {
-                Message::Retire(generation) => cases.push(Case::open(generation)),
+                Message::Retire(generation) => cases.push(Case::open(*generation)),
                 Message::Tell(asked) => asking.push(asked),
             }
         }
@@ -194,6 +195,11 @@ impl Case {
 
     /// Looks whether the code can go.
     fn close(&mut self, library: Library, artifact: Arc<Artifact>, tell: &dyn Fn(&Retired)) {
+        if artifact.facts.descriptor.unloading == Unloading::Never {
+            Box::leak(Box::new(artifact));
+            let why = String::from("its descriptor says that it must stay");
+            return self.now(Fate::Pinned(why), tell);
+        }
         match library.close(Instant::now() + LOOK) {
             Unloaded::Gone(_) => self.now(Fate::Gone, tell),
             Unloaded::Pinned(pin) => {

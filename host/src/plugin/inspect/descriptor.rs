@@ -113,7 +113,12 @@ impl Descriptor {
         if notes.next().is_some() {
             return Err(bad("it is there more than once"));
         }
-        let raw = Raw::new(note.content)?;
+        Self::parse(note.content)
+    }
+
+    /// From the bytes of the struct, in a note or in memory.
+    pub(in crate::plugin) fn parse(bytes: &[u8]) -> Result<Self, Unfit> {
+        let raw = Raw::new(bytes)?;
         let abi = raw.number(offset_of!(app::Descriptor, abi));
         if abi != ABI {
             return Err(Unfit::WrongAbi { found: abi, needed: ABI });
