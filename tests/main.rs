@@ -28,6 +28,8 @@ mod limits;
 mod linked;
 // A library on its way into service: its child, its copy, its constructors and `init`.
 mod load;
+// Libraries that reach for what belongs to the whole process.
+mod meddling;
 // Where a request goes by its path, and what its application is told of it.
 mod mounts;
 // Library files with some bytes changed: refused in one line, or serving the right bytes.
