@@ -17,6 +17,6 @@ pub(crate) mod mapped;
 pub(crate) mod objects;
 pub(crate) mod probe;
 pub(crate) mod purge;
-mod ranges;
+pub(crate) mod ranges;
 pub(crate) mod retire;
 pub(crate) mod unload;

@@ -159,8 +159,11 @@ impl fmt::Debug for Pool {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
+    use crate::plugin::purge::StillThere;
+    use crate::plugin::ranges::Ranges;
 
     struct Task<F>(F);
 
@@ -191,5 +194,27 @@ mod tests {
         pool.go_on(say("begun"));
         hold.send(()).unwrap();
         assert_eq!([told.recv().unwrap(), told.recv().unwrap()], ["begun", "new"]);
+    }
+
+    #[test]
+    fn its_threads_clear_themselves_when_they_are_asked() {
+        let ask = |patience| {
+            let until = Instant::now() + Duration::from_millis(patience);
+            purge::everywhere(&Ranges::default(), until)
+        };
+        let pool = Pool::start("asked", 2, 1).unwrap();
+        let (hold, held) = mpsc::channel::<()>();
+        let (busy, is_busy) = mpsc::channel();
+        let block = Task(move || {
+            busy.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        assert!(pool.begin(Box::new(block)).is_ok());
+        is_busy.recv().unwrap();
+        assert!(matches!(ask(20), Err(StillThere::Busy(_))), "it did not wait for the job's end");
+        hold.send(()).unwrap();
+        // Between two jobs, and while they wait for one.
+        assert_eq!(ask(30_000), Ok(()));
+        assert_eq!(ask(30_000), Ok(()));
     }
 }

@@ -23,8 +23,17 @@ struct Destructor {
     owner: usize,
 }
 
-/// By thread, in the order in which they were registered.
-static RECORDED: Mutex<BTreeMap<i32, Vec<Destructor>>> = Mutex::new(BTreeMap::new());
+/// What one thread has to run.
+#[derive(Default)]
+struct Left {
+    /// In the order in which they were registered.
+    waiting: Vec<Destructor>,
+    /// Being run: their code must stay as well.
+    running: Vec<Destructor>,
+}
+
+/// By thread.
+static RECORDED: Mutex<BTreeMap<i32, Left>> = Mutex::new(BTreeMap::new());
 
 impl Destructor {
     /// The code that it runs, or the value that it frees, may be another object's: a C++ library
@@ -46,7 +55,7 @@ unsafe extern "C" fn __cxa_thread_atexit_impl(
         return unsafe { register(destroy, object, owner) };
     }
     let new = Destructor { destroy, object: object.expose_provenance(), owner: owner.addr() };
-    recorded().entry(threads::this()).or_default().push(new);
+    recorded().entry(threads::this()).or_default().waiting.push(new);
     if threads::end_is_near() == threads::Told::First {
         // SAFETY: `at_end` is code of the program, and stays.
         unsafe { register(at_end, std::ptr::null_mut(), image::within()) };
@@ -90,47 +99,62 @@ const RUN_MAX: usize = 1_000;
 fn run_where(matches: impl Fn(&Destructor) -> bool) -> usize {
     let thread = threads::this();
     for count in 0..RUN_MAX {
-        let Some(destructor) = take_last(thread, &matches) else { return count };
-        // SAFETY: registered for this thread with this object, and not run yet, because it was
-        // taken out. Its code is mapped: a library goes only when nothing of it is recorded.
+        let Some(destructor) = begin(thread, &matches) else { return count };
+        // SAFETY: registered for this thread with this object, and not run yet, because it is
+        // taken from those that wait. Its code is mapped: a library goes only when nothing of it
+        // waits or runs.
         unsafe {
             (destructor.destroy)(std::ptr::with_exposed_provenance_mut(destructor.object));
         }
+        end(thread);
     }
     RUN_MAX
 }
 
-fn take_last(thread: i32, matches: impl Fn(&Destructor) -> bool) -> Option<Destructor> {
+fn begin(thread: i32, matches: impl Fn(&Destructor) -> bool) -> Option<Destructor> {
     let mut recorded = recorded();
-    let own = recorded.get_mut(&thread)?;
-    let last = own.iter().rposition(matches);
-    let taken = last.map(|last| own.remove(last));
-    if own.is_empty() {
-        recorded.remove(&thread);
-    }
-    taken
+    let left = recorded.get_mut(&thread)?;
+    let last = left.waiting.iter().rposition(matches)?;
+    let taken = left.waiting.remove(last);
+    left.running.push(taken);
+    Some(taken)
 }
 
-/// A thread that still has to run destructors of some libraries.
+fn end(thread: i32) {
+    let mut recorded = recorded();
+    let Some(left) = recorded.get_mut(&thread) else { return };
+    left.running.pop();
+    if left.is_empty() {
+        recorded.remove(&thread);
+    }
+}
+
+impl Left {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    fn is_of(&self, ranges: &Ranges) -> bool {
+        self.waiting.iter().chain(&self.running).any(|destructor| destructor.is_of(ranges))
+    }
+}
+
+/// A thread that still has to run destructors of some libraries, or is running one.
 pub(crate) fn outstanding(ranges: &Ranges) -> Option<i32> {
     let mut recorded = recorded();
     // What a thread that is gone has not run, nobody will run any more.
-    recorded.retain(|thread, left| {
-        let theirs = left.iter().any(|destructor| destructor.is_of(ranges));
-        !theirs || threads::exists(*thread)
-    });
-    let theirs = |left: &Vec<Destructor>| left.iter().any(|destructor| destructor.is_of(ranges));
-    recorded.iter().find(|(_, left)| theirs(left)).map(|(thread, _)| *thread)
+    recorded.retain(|thread, left| !left.is_of(ranges) || threads::exists(*thread));
+    recorded.iter().find(|(_, left)| left.is_of(ranges)).map(|(thread, _)| *thread)
 }
 
 /// Forgets what libraries have registered while they were unmapped: their code is gone.
 pub(crate) fn forget(ranges: &Ranges) {
     recorded().retain(|_, left| {
-        left.retain(|destructor| !destructor.is_of(ranges));
+        left.waiting.retain(|destructor| !destructor.is_of(ranges));
         !left.is_empty()
     });
 }
 
-fn recorded() -> MutexGuard<'static, BTreeMap<i32, Vec<Destructor>>> {
+fn recorded() -> MutexGuard<'static, BTreeMap<i32, Left>> {
     RECORDED.lock().unwrap_or_else(PoisonError::into_inner)
 }

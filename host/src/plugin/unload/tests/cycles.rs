@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
 
 use super::libraries::fault_app;
 use super::process::{figures, resident};
@@ -15,6 +17,7 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("unpurged", unpurged),
     ("tokio", tokio),
     ("ends", ends),
+    ("leaving", leaving),
 ];
 
 /// How many cycles: some, or all that the promise is measured with.
@@ -40,9 +43,10 @@ fn flat(name: &str, count: usize, grows: usize, mut cycle: impl FnMut(&Path)) {
 }
 
 fn plain() {
+    let counter = counter();
     flat("plain", cycles(1_000, 10_000), 1_024, |file| {
         let library = open(file);
-        call(&library, "leave_nothing", counter());
+        call(&library, "leave_nothing", counter);
         gone(library);
     });
 }
@@ -81,11 +85,34 @@ fn unpurged() {
 }
 
 fn tokio() {
+    let counter = counter();
     flat("tokio", cycles(150, 1_500), 4_096, |file| {
         let library = open(file);
-        call(&library, "leave_runtimes", counter());
+        call(&library, "leave_runtimes", counter);
         gone(library);
     });
+}
+
+/// Threads that nobody waits for come to their end while the library is unloaded.
+fn leaving() {
+    mapped::hold_what_is_gone();
+    let dropped = counter();
+    let count = cycles(300, 3_000);
+    for _ in 0..count {
+        let library = open(&file());
+        let functions: [Call; 2] = ["leave_current", "leave_chain"].map(|it| library.function(it));
+        let threads = [(); 4].map(|()| {
+            let (done, wait) = mpsc::channel();
+            thread::spawn(move || {
+                functions.map(|function| function(dropped));
+                done.send(()).unwrap();
+            });
+            wait
+        });
+        threads.map(|thread| thread.recv().unwrap());
+        gone(library);
+    }
+    assert_eq!(dropped.load(Ordering::SeqCst), count * 4);
 }
 
 /// Destructors run at the end of their thread when nobody asks before that.
@@ -125,6 +152,11 @@ fn without_the_purge_a_threads_end_is_a_crash() {
 #[test]
 fn runtimes_of_libraries_are_flat() {
     passes("tokio", &fault_app("leaves-tokio"));
+}
+
+#[test]
+fn threads_that_end_meanwhile_crash_nothing() {
+    passes("leaving", &fault_app("leaves"));
 }
 
 #[test]

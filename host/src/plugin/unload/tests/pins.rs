@@ -19,6 +19,8 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("shared", shared),
     ("keys", many_keys),
     ("raw", raw_handler),
+    ("key", mute_key),
+    ("cancelled", cancelled),
 ];
 
 fn thread() {
@@ -39,6 +41,23 @@ fn mute() {
     println!("pin: {pin}");
     assert!(pin.to_string().starts_with("thread-locals on the host's thread \"worker\""), "{pin}");
     drop(worker);
+    gone(library);
+}
+
+/// A key's value alone is forgotten, and the thread lives on and ends without it.
+fn mute_key() {
+    mapped::hold_what_is_gone();
+    let (library, worker) = (open(&file()), Worker::start(Takes::NoMail));
+    let function: Call = library.function("leave_current");
+    worker.run(move || function(counter()));
+    assert_eq!(gone(library).keys, 1);
+    drop(worker);
+}
+
+/// Threads that do not return from their routine.
+fn cancelled() {
+    let library = open(&file());
+    (0..100).for_each(|_| call(&library, "leave", counter()));
     gone(library);
 }
 
@@ -146,6 +165,28 @@ fn a_thread_that_runs_keeps_its_library() {
 #[test]
 fn a_thread_without_a_mailbox_keeps_what_it_has_thread_locals_of() {
     passes("mute", &fault_app("leaves"));
+}
+
+#[test]
+fn a_key_alone_keeps_nothing() {
+    passes("key", &fault_app("leaves"));
+}
+
+#[test]
+fn threads_that_are_cancelled_or_exit_are_gone() {
+    let source = "#include <pthread.h>
+        #include <unistd.h>
+        static void *leaves(void *it) { pthread_exit(it); }
+        static void *waits(void *it) { for (;;) pause(); return it; }
+        void leave(void *it) {
+            pthread_t one, other;
+            pthread_create(&one, 0, leaves, it);
+            pthread_create(&other, 0, waits, it);
+            pthread_cancel(other);
+            pthread_join(one, 0);
+            pthread_join(other, 0);
+        }";
+    passes("cancelled", &c_library("cancelled", source, &[]));
 }
 
 #[test]
