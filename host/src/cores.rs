@@ -180,3 +180,34 @@ impl fmt::Debug for Core {
         write!(f, "Core({} connections)", self.load.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plugin::purge::StillThere;
+    use crate::plugin::ranges::Ranges;
+
+    #[test]
+    fn cores_clear_themselves_when_they_are_asked() {
+        let ask = |patience| {
+            let until = Instant::now() + Duration::from_millis(patience);
+            purge::everywhere(&Ranges::default(), until)
+        };
+        let (cores, threads) = Cores::start(&Plan::default(), &Arc::default()).unwrap();
+        let (hold, held) = mpsc::channel::<()>();
+        let (busy, is_busy) = mpsc::channel();
+        cores.cores[0].spawn(async move {
+            busy.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        is_busy.recv().unwrap();
+        assert!(matches!(ask(20), Err(StillThere::Busy(_))), "it did not wait for the core");
+        hold.send(()).unwrap();
+        assert_eq!(ask(30_000), Ok(()));
+        drop(cores);
+        threads.ended(Instant::now() + Duration::from_secs(30));
+        assert_eq!(ask(30_000), Ok(()), "a core that is gone was asked");
+    }
+}

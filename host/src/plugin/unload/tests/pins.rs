@@ -1,6 +1,8 @@
 //! Each reason why a library stays.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
+use std::thread;
 
 use super::libraries::{TemporaryLibrary, c_library, fault_app};
 use super::worker::{Takes, Worker};
@@ -9,7 +11,7 @@ use crate::plugin::interpose::keys;
 use crate::plugin::{mapped, objects};
 
 pub(super) const CASES: &[(&str, fn())] = &[
-    ("thread", thread),
+    ("thread", running),
     ("mute", mute),
     ("lent", lent),
     ("sockets", sockets),
@@ -21,9 +23,10 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("raw", raw_handler),
     ("key", mute_key),
     ("cancelled", cancelled),
+    ("slow", slow_key),
 ];
 
-fn thread() {
+fn running() {
     let library = open(&file());
     call(&library, "leave_thread", counter());
     let (library, pin) = not_yet(library);
@@ -52,6 +55,22 @@ fn mute_key() {
     worker.run(move || function(counter()));
     assert_eq!(gone(library).keys, 1);
     drop(worker);
+}
+
+/// A thread that is in the middle of a key's destructor.
+fn slow_key() {
+    mapped::hold_what_is_gone();
+    let library = open(&file());
+    let (function, state): (Call, _) = (library.function("leave"), counter());
+    let thread = thread::spawn(move || function(state));
+    while state.load(Ordering::SeqCst) != 1 {
+        thread::yield_now();
+    }
+    let (library, pin) = not_yet(library);
+    assert!(pin.to_string().ends_with(" is ending"), "{pin}");
+    state.store(2, Ordering::SeqCst);
+    gone(library);
+    thread.join().unwrap();
 }
 
 /// Threads that do not return from their routine.
@@ -170,6 +189,23 @@ fn a_thread_without_a_mailbox_keeps_what_it_has_thread_locals_of() {
 #[test]
 fn a_key_alone_keeps_nothing() {
     passes("key", &fault_app("leaves"));
+}
+
+#[test]
+fn a_destructor_of_a_key_that_runs_keeps_its_library() {
+    let source = "#include <pthread.h>
+        #include <sched.h>
+        static void drop(void *it) {
+            volatile long *state = it;
+            *state = 1;
+            while (*state != 2) sched_yield();
+        }
+        void leave(void *it) {
+            pthread_key_t key;
+            pthread_key_create(&key, drop);
+            pthread_setspecific(key, it);
+        }";
+    passes("slow", &c_library("slow", source, &[]));
 }
 
 #[test]
