@@ -26,7 +26,26 @@ struct Object {
     file: PathBuf,
     range: Range<usize>,
     linkage: Linkage,
+    /// Where those begin that it is linked against.
+    needs: Vec<usize>,
+    fate: Fate,
     users: Vec<User>,
+}
+
+/// Whether the linker unmaps an object with the last that needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Goes,
+    /// It cannot be unmapped, or something needs it that cannot, such as C++'s standard library.
+    Stays,
+}
+
+/// An object that a library needs and that does not go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) ranges: Ranges,
+    pub(crate) fate: Fate,
 }
 
 /// One library that needs an object.
@@ -100,9 +119,26 @@ impl Turn {
             let user = User { owner: owner.clone(), state: State::InUse };
             objects[index].users.push(user);
             let needed = objects[index].linkage.needed.clone();
-            waiting.extend(needed.iter().filter_map(|name| find(&mapped, &objects, name)));
+            let needs = needed.iter().filter_map(|name| find(&mapped, &objects, name));
+            objects[index].needs = needs.collect();
+            waiting.extend(&objects[index].needs);
         }
+        keep(&mut objects);
         Some(Brought { owner, main, objects: brought })
+    }
+}
+
+/// What stays keeps all that it needs.
+fn keep(objects: &mut [Object]) {
+    let stays = |object: &Object| object.fate == Fate::Stays;
+    loop {
+        let kept: HashSet<usize> =
+            objects.iter().filter(|one| stays(one)).flat_map(|one| one.needs.clone()).collect();
+        let mut new = objects.iter_mut().filter(|one| kept.contains(&one.range.start));
+        match new.find(|one| !stays(one)) {
+            Some(object) => object.fate = Fate::Stays,
+            None => return,
+        }
     }
 }
 
@@ -121,12 +157,13 @@ impl Object {
         let linkage = std::fs::read(&mapped.file).ok().and_then(|bytes| linkage(&bytes).ok());
         let linkage = linkage.unwrap_or_default();
         let (file, range) = (mapped.file.clone(), mapped.range.clone());
-        Self { file, range, linkage, users: Vec::new() }
+        let fate = if linkage.never_unloads.is_empty() { Fate::Goes } else { Fate::Stays };
+        Self { file, range, linkage, needs: Vec::new(), fate, users: Vec::new() }
     }
 
-    /// Whether no library that needs it is in use.
+    /// Whether it goes, and no library that needs it is in use.
     fn is_leaving(&self) -> bool {
-        self.users.iter().all(|user| user.state == State::Leaving)
+        self.fate == Fate::Goes && self.users.iter().all(|user| user.state == State::Leaving)
     }
 
     /// What a user calls it.
@@ -161,11 +198,16 @@ impl Brought {
         self.ranges(Object::is_leaving)
     }
 
-    /// What others use as well, with its name.
-    pub(crate) fn shared(&self) -> Vec<(String, Ranges)> {
+    /// What it needs and does not take with it.
+    pub(crate) fn shared(&self) -> Vec<Shared> {
         let objects = lock();
         let shared = self.of(&objects).filter(|object| !object.is_leaving());
-        shared.map(|object| (object.name(), Ranges::from_iter([object.range.clone()]))).collect()
+        let shared = shared.map(|object| Shared {
+            name: object.name(),
+            ranges: Ranges::from_iter([object.range.clone()]),
+            fate: object.fate,
+        });
+        shared.collect()
     }
 
     fn ranges(&self, which: impl Fn(&Object) -> bool) -> Ranges {
@@ -192,7 +234,7 @@ impl Brought {
                 return true;
             }
             let stays = is_mapped(object);
-            let is_expected = object.users.len() == 1 && object.linkage.never_unloads.is_empty();
+            let is_expected = object.users.len() == 1 && object.fate == Fate::Goes;
             if stays && is_expected {
                 left = Some(object.name());
             } else if let Some(user) = object.users.iter().position(|user| user.owner == self.owner)

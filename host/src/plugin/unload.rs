@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::inspect::Stays;
 use super::interpose::{self, Bypassed, keys, signals, sockets, thread_locals, threads};
 use super::library::Library;
-use super::objects;
+use super::objects::{self, Fate, Shared};
 use super::purge::{self, StillThere};
 use super::ranges::Ranges;
 
@@ -58,9 +58,9 @@ pub(crate) enum Pin {
     Signal(String),
     /// A thread of it.
     Running(Thread),
-    /// A thread that uses an object that it needs too.
+    /// A thread that runs code of an object that it needs.
     RunningIn(Thread, String),
-    /// A key that an object has, which it needs too.
+    /// A key of an object that another library uses too.
     KeyOf(String),
     /// A thread that did not come to clear away what it may have of it.
     Busy(Thread),
@@ -142,11 +142,12 @@ fn no_threads(brought: &objects::Brought, own: &Ranges) -> Result<(), Pin> {
     if let Some(thread) = threads::alive(own) {
         return Err(Pin::Running(Thread::of(thread)));
     }
-    for (name, ranges) in brought.shared() {
+    for Shared { name, ranges, fate } in brought.shared() {
         if let Some(thread) = threads::alive(&ranges) {
             return Err(Pin::RunningIn(Thread::of(thread), name));
         }
-        if keys::held(&ranges) > 0 {
+        // Its values may lead to any library that uses it. What stays keeps what it has.
+        if fate == Fate::Goes && keys::held(&ranges) > 0 {
             return Err(Pin::KeyOf(name));
         }
     }
@@ -211,7 +212,7 @@ impl fmt::Display for Pin {
             Self::Signal(signal) => write!(f, "it installed a handler for {signal}"),
             Self::Running(thread) => write!(f, "its thread {thread} still runs"),
             Self::RunningIn(thread, object) => {
-                write!(f, "the thread {thread} runs code of `{object}`, which others use too")
+                write!(f, "the thread {thread} runs code of `{object}`, which it needs")
             }
             Self::KeyOf(object) => {
                 write!(f, "`{object}`, which others use too, holds thread keys")

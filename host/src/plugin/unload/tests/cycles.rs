@@ -104,12 +104,12 @@ fn leaving() {
         let threads = [(); 4].map(|()| {
             let (done, wait) = mpsc::channel();
             thread::spawn(move || {
-                functions.map(|function| function(dropped));
+                functions.iter().for_each(|function| function(dropped));
                 done.send(()).unwrap();
             });
             wait
         });
-        threads.map(|thread| thread.recv().unwrap());
+        threads.iter().for_each(|thread| thread.recv().unwrap());
         gone(library);
     }
     assert_eq!(dropped.load(Ordering::SeqCst), count * 4);

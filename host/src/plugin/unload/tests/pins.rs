@@ -24,6 +24,8 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("key", mute_key),
     ("cancelled", cancelled),
     ("slow", slow_key),
+    ("kept", kept),
+    ("running-in", running_in),
 ];
 
 fn running() {
@@ -152,6 +154,27 @@ fn shared() {
     assert_eq!(objects::count(), 0);
 }
 
+/// The other one is never unmapped: it keeps its key, and the library goes.
+fn kept() {
+    for _ in 0..3 {
+        let library = open(&file());
+        call(&library, "leave", counter());
+        assert_eq!(gone(library).keys, 0);
+        assert_eq!(objects::count(), 1);
+    }
+}
+
+/// Nobody knows for which of its users the other one runs a thread.
+fn running_in() {
+    let (library, state) = (open(&file()), counter());
+    call(&library, "leave", state);
+    let (library, pin) = not_yet(library);
+    println!("pin: {pin}");
+    assert!(pin.to_string().ends_with(" runs code of `libcommon.so`, which it needs"), "{pin}");
+    state.store(1, Ordering::SeqCst);
+    gone(library);
+}
+
 fn many_keys() {
     let suffice = || keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app));
     let library = open(&file());
@@ -261,24 +284,48 @@ fn thread_locals_without_end_are_given_up() {
 
 #[test]
 fn what_two_libraries_need_goes_with_the_last() {
-    let common = c_library(
-        "common",
-        "#include <pthread.h>
-         static void drop(void *it) { (void)it; }
-         void common(void *it) {
-             pthread_key_t key;
-             pthread_key_create(&key, drop);
-             pthread_setspecific(key, it);
-         }",
-        &["-Wl,-soname,libcommon.so"],
-    );
+    let (library, _common) = with_common(KEY, &[]);
+    passes("shared", &library);
+}
+
+/// A library, and the one that it needs.
+fn with_common(source: &str, options: &[&str]) -> (TemporaryLibrary, TemporaryLibrary) {
+    let options = [&["-Wl,-soname,libcommon.so"], options].concat();
+    let common = c_library("common", source, &options);
     let folder = common.parent().unwrap().to_str().unwrap();
-    let library: TemporaryLibrary = c_library(
+    let library = c_library(
         "one",
         "void common(void *); void leave(void *it) { common(it); }",
         &[&format!("-L{folder}"), &format!("-Wl,-rpath,{folder}"), "-lcommon"],
     );
-    passes("shared", &library);
+    (library, common)
+}
+
+const KEY: &str = "#include <pthread.h>
+    static void drop(void *it) { (void)it; }
+    void common(void *it) {
+        static pthread_key_t key;
+        if (!key) pthread_key_create(&key, drop);
+        pthread_setspecific(key, it);
+    }";
+
+#[test]
+fn what_is_never_unmapped_keeps_its_keys_and_nobody() {
+    let (library, _common) = with_common(KEY, &["-Wl,-z,nodelete"]);
+    passes("kept", &library);
+}
+
+#[test]
+fn a_thread_in_a_needed_library_keeps_all_that_need_it() {
+    let source = "#include <pthread.h>
+        #include <sched.h>
+        static void *runs(void *it) {
+            while (!*(volatile long *)it) sched_yield();
+            return it;
+        }
+        void common(void *it) { pthread_t one; pthread_create(&one, 0, runs, it); }";
+    let (library, _common) = with_common(source, &["-Wl,-z,nodelete"]);
+    passes("running-in", &library);
 }
 
 #[test]
