@@ -1,16 +1,18 @@
 //! The control socket of a real host, and the verbs that ask over it.
 
-use crate::harness::client::get;
-use crate::harness::host::{Host, Launch, run};
+use crate::harness::client::{Connection, get};
+use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::c_app;
+use crate::harness::misbehaving::{Flavour, Misbehaving};
+use crate::harness::project;
 use crate::harness::refusal::{refused, refuses};
 use crate::harness::skip::skip;
-use crate::harness::{eventually, project};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder of control sockets, and hosts and verbs that use it.
@@ -152,17 +154,10 @@ fn a_place_that_is_not_private_is_refused() {
 fn events_are_followed_to_the_end() {
     let house = House::new();
     let mut host = house.host("one", &c_app(&["NAME \"shop\""]));
-    let mut follower = Command::new(env!("CARGO_BIN_EXE_host"))
-        .args(["events", "--json"])
-        .env("DSGI_CONTROL_DIR", house.folder())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut follower = follow(&house);
     // A follower is a connection that the host has answered.
     let mut first = [0; 1];
-    std::io::Read::read_exact(follower.stdout.as_mut().unwrap(), &mut first).unwrap();
+    follower.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     host.terminate();
     assert_eq!(host.wait().code(), Some(0));
     let output = follower.wait_with_output().unwrap();
@@ -176,14 +171,53 @@ fn events_are_followed_to_the_end() {
     assert_eq!(kinds, ["deployed", "started", "shutdown"], "{text}");
 }
 
+/// A killed host says no goodbye: its follower looks for it once more.
 #[test]
-fn readiness_begins_and_ends_with_serving() {
+fn who_follows_a_killed_host_is_told() {
     let house = House::new();
-    let mut host = house.host("one", &c_app(&["FLAVOUR DSGI_FLAVOUR_NON_BLOCKING"]));
-    let output = curl(&house.socket("one")).arg("http://host/readyz").output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "ok\n");
+    let host = house.host("one", &c_app(&[]));
+    let mut follower = follow(&house);
+    let mut first = [0; 1];
+    follower.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    drop(host);
+    let output = follower.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no host can be reached at"));
+}
+
+fn follow(house: &House) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["events", "--json"])
+        .env("DSGI_CONTROL_DIR", house.folder())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// A balancer is told that the host ends while what is in hand is still finished.
+#[test]
+fn readiness_ends_before_the_host_does() {
+    let house = House::new();
+    let socket = house.0.path().join("c.sock");
+    let arguments = ["--drain-timeout", "1h", "--control", socket.to_str().unwrap()];
+    let mut host = Misbehaving::start_with(Flavour::Pool, arguments);
+    let ready = || {
+        let output = curl(&socket).arg("http://host/readyz").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ready(), "ok\n");
+    let mut in_hand = Connection::open(host.address());
+    in_hand.send("GET /wait/call HTTP/1.1\r\nHost: a\r\n\r\n");
+    host.wait_for_log("app: waits in its call");
     host.terminate();
-    host.wait();
+    host.wait_for_log("app: told to drain");
+    assert_eq!(ready(), "[-] host: shutting down\nnot ready\n");
+    host.release();
+    assert_eq!(in_hand.response().unwrap().text(), "fine\n");
+    assert_eq!(host.wait().code(), Some(0));
+    assert!(!socket.exists());
 }
 
 /// Another user cannot even enter the folder; here the file modes let them, and they are refused
@@ -250,7 +284,7 @@ fn the_examples_of_the_page_work() {
         assert!(said.contains(status), "{command}: {output:?}");
         let text = String::from_utf8_lossy(&output.stdout);
         if command.contains("Last-Event-ID") {
-            assert!(text.contains("id: 2\n") && !text.contains("id: 1\n"), "{text}");
+            assert!(text.contains("/2\nevent") && !text.contains("/1\nevent"), "{text}");
         }
     }
 }
@@ -266,7 +300,5 @@ fn hidden_verbs_say_what_they_cannot_do() {
     let refusal = refused(&house.verb(&["drain", "none"]), 1);
     refusal.says(["no application is named `none`"]).helps(["shop"]);
     assert_eq!(get(host.address(), "/").status, 200);
-    // Without a folder of its own, each user has a default one.
-    eventually("the socket", || house.socket("one").exists().then_some(()));
-    assert_eq!(run(["deploy", "shop"]).status.code(), Some(2));
+    assert_eq!(house.verb(&["deploy", "shop"]).status.code(), Some(2), "no file");
 }

@@ -98,3 +98,6 @@ impl ClientError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

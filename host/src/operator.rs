@@ -5,6 +5,8 @@
 //! Invariant: nothing here holds a pointer into a library.
 
 mod events;
+#[cfg(test)]
+pub(crate) mod fake;
 mod refused;
 
 use std::collections::BTreeMap;

@@ -37,11 +37,11 @@ pub fn run() -> ExitCode {
         Some(Command::Probe) => probe_child::run(),
         Some(Command::Inspect(file)) => inspect_file(&file),
         Some(Command::Check(file)) => check_file(&file),
-        Some(Command::Ps(reach)) => client::ps(&reach),
-        Some(Command::Deploy(deploy)) => client::deploy(&deploy),
-        Some(Command::Rollback(app)) => client::rollback(&app),
-        Some(Command::Drain(app)) => client::drain(&app),
-        Some(Command::Events(reach)) => client::events(&reach),
+        Some(Command::Ps(reach)) => client::ps(&reach, &mut io::stdout()),
+        Some(Command::Deploy(deploy)) => client::deploy(&deploy, &mut io::stdout()),
+        Some(Command::Rollback(app)) => client::rollback(&app, &mut io::stdout()),
+        Some(Command::Drain(app)) => client::drain(&app, &mut io::stdout()),
+        Some(Command::Events(reach)) => client::events(&reach, &mut io::stdout()),
         None => serve(cli.serve),
     };
     match result {

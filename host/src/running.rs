@@ -187,3 +187,21 @@ impl Operator for Running {
         self.slot(app)?.drain(&self.host)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_while_it_serves() {
+        let running = Running::new(String::from("x"), Vec::new(), &Limits::default());
+        let ready = || running.readiness().iter().all(|check| check.ok);
+        assert!(!ready(), "while it starts");
+        running.serve(Vec::new());
+        assert!(ready());
+        assert!(matches!(running.drain("x"), Err(Refused::Unsupported { .. })));
+        running.shut_down();
+        assert!(!ready());
+        assert_eq!(running.drain("x"), Err(Refused::ShuttingDown));
+    }
+}

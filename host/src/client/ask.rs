@@ -21,7 +21,7 @@ const DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long an answer may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Patience {
+enum Patience {
     /// The host answers from memory.
     Short,
     /// It works, or waits for something to happen.
@@ -35,9 +35,16 @@ pub(super) struct Answer {
     body: BufReader<UnixStream>,
 }
 
-/// Asks for something.
-pub(super) fn read(socket: &Path, path: &str, patience: Patience) -> Result<Answer, ClientError> {
-    ask(socket, &format!("GET {path} HTTP/1.0\r\nHost: dsgi\r\n\r\n"), patience)
+/// Asks for what the host knows.
+pub(super) fn read(socket: &Path, path: &str) -> Result<Answer, ClientError> {
+    ask(socket, &format!("GET {path} HTTP/1.0\r\nHost: dsgi\r\n\r\n"), Patience::Short)
+}
+
+/// Asks for the stream of events, from the one after `last` on.
+pub(super) fn follow(socket: &Path, last: Option<&str>) -> Result<Answer, ClientError> {
+    let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+    let request = format!("GET /v1/events HTTP/1.0\r\nHost: dsgi\r\n{last}\r\n");
+    ask(socket, &request, Patience::Endless)
 }
 
 /// Asks that something be done; the answer comes as lines.

@@ -1,12 +1,15 @@
 //! `host events`: follows what happens.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use super::ask::{Patience, read};
-use super::hosts;
+use super::ask::{Answer, follow};
+use super::{ClientError, hosts};
 use crate::cli::Reach;
 use crate::failure::{Failure, on_one_line};
-use crate::operator::Event;
+use crate::operator::{Event, Kind};
 
 /// How an event is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,29 +18,86 @@ enum Form {
     Json,
 }
 
-/// Prints the events that the host remembers, then each as it happens, until the host ends.
-pub(crate) fn events(reach: &Reach) -> Result<(), Failure> {
+/// Prints the events that the host remembers, then each as it happens, until the host ends. A
+/// stream that breaks off is taken up where it was left.
+pub(crate) fn events(reach: &Reach, out: &mut dyn Write) -> Result<(), Failure> {
     let form = if reach.json { Form::Json } else { Form::Text };
-    let mut answer = read(&hosts::one(reach)?, "/v1/events", Patience::Endless)?;
-    let mut kind = String::new();
-    while let Some(line) = answer.line()? {
-        if let Some(name) = line.strip_prefix("event: ") {
-            name.clone_into(&mut kind);
-        }
-        let Some(data) = line.strip_prefix("data: ") else { continue };
-        if kind == "missed" {
-            eprintln!("host: too slow, some events were missed: {data}");
-            continue;
-        }
-        match print(data, form) {
-            Ok(()) => {}
-            // Whoever read it has seen enough.
-            Err(Unprinted::Out(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            Err(Unprinted::Out(error)) => return Err(error.into()),
-            Err(Unprinted::Data(why)) => return Err(answer.unreadable(why).into()),
+    let socket = hosts::one(reach)?;
+    let mut seen = Seen { id: None, kind: String::new() };
+    let mut answer = follow(&socket, None)?;
+    loop {
+        let before = seen.id.clone();
+        match seen.read(&mut answer, form, out)? {
+            End::Stream if seen.kind == Kind::Shutdown.name() => return Ok(()),
+            End::Reader => return Ok(()),
+            End::Stream if seen.id == before => return Err(answer.ended().into()),
+            End::Stream => answer = again(&socket, seen.id.as_deref())?,
         }
     }
-    Ok(())
+}
+
+/// A host that is being killed may still take a connection and then give no answer: it is asked
+/// until it does neither or both.
+fn again(socket: &Path, last: Option<&str>) -> Result<Answer, ClientError> {
+    for _ in 0..TRIES {
+        match follow(socket, last) {
+            Err(ClientError::NoAnswer { .. }) => thread::sleep(PAUSE),
+            answered => return answered,
+        }
+    }
+    follow(socket, last)
+}
+
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What was seen last.
+#[derive(Debug)]
+struct Seen {
+    id: Option<String>,
+    kind: String,
+}
+
+/// Who ended the following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Stream,
+    /// Whoever read what was printed has seen enough.
+    Reader,
+}
+
+impl Seen {
+    fn read(
+        &mut self,
+        answer: &mut Answer,
+        form: Form,
+        out: &mut dyn Write,
+    ) -> Result<End, Failure> {
+        let mut id = None;
+        // A line that breaks off is asked for again.
+        while let Ok(Some(line)) = answer.line() {
+            match line.split_once(": ") {
+                Some(("id", text)) => id = Some(text.to_owned()),
+                Some(("event", kind)) => kind.clone_into(&mut self.kind),
+                Some(("data", data)) if self.kind == "missed" => {
+                    eprintln!("too slow: some events were missed, {}", on_one_line(data));
+                }
+                Some(("data", data)) => {
+                    match print(data, form, out) {
+                        Ok(()) => {}
+                        Err(Unprinted::Out(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                            return Ok(End::Reader);
+                        }
+                        Err(Unprinted::Out(error)) => return Err(error.into()),
+                        Err(Unprinted::Data(why)) => return Err(answer.unreadable(why).into()),
+                    }
+                    self.id = id.take();
+                }
+                _ => {}
+            }
+        }
+        Ok(End::Stream)
+    }
 }
 
 enum Unprinted {
@@ -45,7 +105,7 @@ enum Unprinted {
     Data(String),
 }
 
-fn print(data: &str, form: Form) -> Result<(), Unprinted> {
+fn print(data: &str, form: Form, out: &mut dyn Write) -> Result<(), Unprinted> {
     let line = match form {
         Form::Json => data.to_owned(),
         Form::Text => {
@@ -53,7 +113,6 @@ fn print(data: &str, form: Form) -> Result<(), Unprinted> {
             text(&event.map_err(|error| Unprinted::Data(error.to_string()))?)
         }
     };
-    let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Unprinted::Out)
 }
 

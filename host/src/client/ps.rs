@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::ask::{Patience, read};
+use super::ask::read;
 use super::show::{Align, Table, age, build, number, short};
 use super::{ClientError, hosts};
 use crate::cli::Reach;
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::operator::{App, Hold, State, Status};
+use crate::operator::{App, Hold, Stage, State, Status};
 
 /// A host with its applications.
 #[derive(Debug, Serialize)]
@@ -35,7 +35,7 @@ const COLUMNS: [(&str, Align); 11] = [
 ];
 
 /// Shows the hosts of this user, or one of them.
-pub(crate) fn ps(reach: &Reach) -> Result<(), Failure> {
+pub(crate) fn ps(reach: &Reach, out: &mut dyn Write) -> Result<(), Failure> {
     let (mut seen, mut missed) = (Vec::new(), None);
     for socket in hosts::all(reach)? {
         match see(&socket) {
@@ -49,9 +49,8 @@ pub(crate) fn ps(reach: &Reach) -> Result<(), Failure> {
         }
     }
     if !seen.is_empty() || missed.is_none() {
-        let mut out = io::stdout().lock();
         if reach.json {
-            serde_json::to_writer(&mut out, &seen).map_err(io::Error::from)?;
+            serde_json::to_writer(&mut *out, &seen).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         } else {
             out.write_all(table(&seen, Moment::now()).as_bytes())?;
@@ -62,14 +61,19 @@ pub(crate) fn ps(reach: &Reach) -> Result<(), Failure> {
 }
 
 fn see(socket: &Path) -> Result<Seen, ClientError> {
-    let host = read(socket, "/v1/status", Patience::Short)?.document()?;
-    let apps = read(socket, "/v1/apps", Patience::Short)?.document()?;
+    let host = read(socket, "/v1/status")?.document()?;
+    let apps = read(socket, "/v1/apps")?.document()?;
     Ok(Seen { host, apps })
 }
 
 fn table(seen: &[Seen], now: Moment) -> String {
     let mut table = Table::new(COLUMNS);
     for Seen { host, apps } in seen {
+        match host.stage {
+            Stage::Starting => table.row(stage(host, "starting")),
+            Stage::ShuttingDown => table.row(stage(host, "shutting down")),
+            Stage::Serving => {}
+        }
         for app in apps {
             table.row(cells(host, app, now));
             if let State::Failed { why } = &app.state {
@@ -77,16 +81,24 @@ fn table(seen: &[Seen], now: Moment) -> String {
             }
             for held in &app.retained {
                 let state = match held.state {
-                    Hold::Draining => "drains",
-                    Hold::Pinned => "is pinned",
+                    Hold::Draining => "has been draining",
+                    Hold::Pinned => "has been pinned",
                 };
                 let (what, since) = (build(&held.build), age(held.since.age(now)));
                 let reason = &held.reason;
-                table.remark(&format!("version {what} {state} since {since}: {reason}"));
+                table.remark(&format!("version {what} {state} for {since}: {reason}"));
             }
         }
     }
     table.text()
+}
+
+/// A host that does not just serve.
+fn stage(host: &Status, stage: &str) -> [String; 11] {
+    let mut cells: [String; 11] = std::array::from_fn(|_| String::from("-"));
+    cells[0].clone_from(&host.name);
+    stage.clone_into(&mut cells[3]);
+    cells
 }
 
 fn cells(host: &Status, app: &App, now: Moment) -> [String; 11] {
@@ -114,5 +126,62 @@ const fn word(state: &State) -> &'static str {
         State::Draining => "draining",
         State::Drained => "drained",
         State::Failed { .. } => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn build(generation: u64) -> serde_json::Value {
+        let version = format!("1.{generation}");
+        json!({ "version": version, "digest": "0123456789abcdef", "generation": generation })
+    }
+
+    #[test]
+    fn a_table_shows_what_holds_a_generation() {
+        let [noon, five] = ["12:00", "12:05"].map(|time| format!("2026-01-31T{time}:00.000Z"));
+        let mut held = build(2);
+        held["state"] = json!("pinned");
+        held["reason"] = json!("a signal handler");
+        held["since"] = json!(noon);
+        let app = |name: &str| {
+            json!({
+                "name": name, "mounts": ["/", "/b"], "state": "serving", "current": build(3),
+                "since": noon, "layout": "proved", "in_flight": 1, "requests": 12345,
+                "panics": null, "previous": null, "retained": [],
+            })
+        };
+        let (mut shop, mut bad) = (app("shop"), app("bad"));
+        shop["retained"] = json!([held]);
+        bad["state"] = json!("failed");
+        bad["why"] = json!("`bad.so` is no library");
+        for none in ["current", "since", "in_flight", "requests"] {
+            bad[none] = json!(null);
+        }
+        let host = json!({
+            "name": "8080", "pid": 1, "version": "0.1.0", "started": noon, "stage": "serving",
+            "listeners": [], "control": "/c.sock", "state": null, "limits": {},
+        });
+        let mut seen = vec![Seen {
+            host: serde_json::from_value(host).unwrap(),
+            apps: serde_json::from_value(json!([shop, bad])).unwrap(),
+        }];
+        let expected = "\
+HOST  APP   MOUNTS  STATE    VERSION  GEN  DIGEST        AGE  IN FLIGHT  REQUESTS  PANICS
+8080  shop  /,/b    serving  1.3        3  0123456789ab   5m          1     12345       -
+    version 1.2 (0123456789ab, generation 2) has been pinned for 5m: a signal handler
+8080  bad   /,/b    failed   -          -  -               -          -         -       -
+    failed: `bad.so` is no library
+";
+        let now = five.parse().unwrap();
+        assert_eq!(table(&seen, now), expected);
+        seen[0].apps.clear();
+        seen[0].host.stage = Stage::Starting;
+        let text = table(&seen, now);
+        let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(words[..4], ["8080", "-", "-", "starting"], "{text}");
     }
 }

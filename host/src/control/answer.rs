@@ -122,7 +122,7 @@ impl Desk {
             return Err(reject("busy", "Busy", StatusCode::SERVICE_UNAVAILABLE, detail));
         };
         let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-        let follower = self.operator.events().follow(last.and_then(|text| text.parse().ok()));
+        let follower = self.operator.events().follow(last);
         let feed = Feed { follower, state: Fed::Following, _place: place };
         Ok(response(StatusCode::OK, EVENTS, Body::Events(feed)))
     }

@@ -105,8 +105,8 @@ impl Feed {
         self.follower.poll_next(context).map(|followed| match followed {
             Followed::Event(event) => {
                 let data = serde_json::to_string(&*event).unwrap_or_default();
-                let (number, kind) = (event.number, event.kind.name());
-                Some(format!("id: {number}\nevent: {kind}\ndata: {data}\n\n").into())
+                let (id, kind) = (self.follower.id(&event), event.kind.name());
+                Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n").into())
             }
             Followed::Missed(count) => {
                 self.state = Fed::Ended;

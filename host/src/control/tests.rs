@@ -1,7 +1,5 @@
 //! The real server on a real socket with an operator that does as it is told, driven by raw bytes.
 
-mod fake;
-
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -11,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::fake::Fake;
 use super::{Control, Place, Socket};
 use crate::limits::ControlLimits;
+use crate::operator::fake::Fake;
 use crate::operator::{Kind, Operator, Refused};
 
 /// A served socket.
@@ -290,7 +288,8 @@ fn events_are_followed_from_where_they_were_left() {
     let mut stream = house.follow("");
     let read = until(&mut stream, "two");
     assert!(read.contains("content-type: text/event-stream"), "{read}");
-    assert!(read.contains("\r\n\r\nid: 1\nevent: deployed\ndata: {\"number\":1,"), "{read}");
+    let (_, first) = read.split_once("\r\n\r\nid: ").unwrap();
+    assert!(first.contains("Z/1\nevent: deployed\ndata: {\"number\":1,"), "{read}");
     publish("three");
     until(&mut stream, "\"three\"");
     let mut later = house.follow("Last-Event-ID: 2\r\n");
@@ -346,4 +345,27 @@ fn followers_never_take_all_connections() {
     assert_eq!((status, &problem["type"]), (503, &json!("/problems/busy")));
     assert_eq!(house.get("/v1/status").0, 200);
     drop(followers);
+}
+
+#[test]
+fn a_wish_outlives_its_client() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let fake = Fake { gate: Some(gate.into()), ..Fake::default() };
+    let house = House::with(fake, ControlLimits::default());
+    let mut leaves = house.connect();
+    let body = r#"{"file":"/x.so"}"#;
+    let length = body.len();
+    write!(
+        leaves,
+        "POST {DEPLOY} HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    while house.fake.count() == 0 {
+        std::thread::yield_now();
+    }
+    drop(leaves);
+    assert_eq!(house.get("/v1/apps").0, 200, "a deploy holds the control thread");
+    let mut follower = house.follow("");
+    drop(open);
+    until(&mut follower, "after the gate");
 }

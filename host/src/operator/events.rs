@@ -85,7 +85,11 @@ impl Kind {
 
 /// The stream; clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct Events(Arc<Mutex<Ring>>);
+pub(crate) struct Events {
+    ring: Arc<Mutex<Ring>>,
+    /// When it began: tells its numbers from those of the process before.
+    epoch: Moment,
+}
 
 #[derive(Debug)]
 struct Ring {
@@ -134,7 +138,8 @@ impl Events {
     pub(crate) fn remembering(most: usize) -> Self {
         let (events, wakers) = (VecDeque::new(), BTreeMap::new());
         let (most, state) = (most.max(1), State::Open);
-        Self(Arc::new(Mutex::new(Ring { events, most, next: 1, state, wakers, followers: 0 })))
+        let ring = Ring { events, most, next: 1, state, wakers, followers: 0 };
+        Self { ring: Arc::new(Mutex::new(ring)), epoch: Moment::now() }
     }
 
     /// Adds an event. It never waits for a follower.
@@ -164,9 +169,15 @@ impl Events {
         Ring::wake(ring);
     }
 
-    /// From the event after this number on, or from the oldest that is remembered. A number of an
-    /// earlier process may lie in the future: then from the oldest too.
-    pub(crate) fn follow(&self, after: Option<u64>) -> Follower {
+    /// From the event after this one on, or from the oldest that is remembered. What is named is an
+    /// id that a follower was given, or a bare number; an id of an earlier process names nothing.
+    pub(crate) fn follow(&self, after: Option<&str>) -> Follower {
+        let epoch = self.epoch.to_string();
+        let after = after.and_then(|id| match id.rsplit_once('/') {
+            Some((theirs, number)) if theirs == epoch => number.parse::<u64>().ok(),
+            Some(_) => None,
+            None => id.parse().ok(),
+        });
         let mut ring = self.lock();
         let next = match after {
             Some(after) if after < ring.next => after + 1,
@@ -177,7 +188,7 @@ impl Events {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,6 +206,11 @@ impl Ring {
 }
 
 impl Follower {
+    /// What to name to go on after this event.
+    pub(crate) fn id(&self, event: &Event) -> String {
+        format!("{}/{}", self.events.epoch, event.number)
+    }
+
     /// The next event.
     pub(crate) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Followed> {
         let mut ring = self.events.lock();
@@ -256,9 +272,12 @@ mod tests {
         assert_eq!(next(&mut late), None);
         publish(&events, 1);
         assert_eq!(number(&mut late), 6);
-        assert_eq!(number(&mut events.follow(Some(5))), 6);
-        // From an earlier process.
-        assert_eq!(number(&mut events.follow(Some(900))), 4);
+        assert_eq!(number(&mut events.follow(Some("5"))), 6);
+        let Some(Followed::Event(fifth)) = next(&mut events.follow(Some("4"))) else { panic!() };
+        assert_eq!(number(&mut events.follow(Some(&late.id(&fifth)))), 6);
+        for earlier_process in ["2001-01-01T00:00:00.000Z/5", "900", "x"] {
+            assert_eq!(number(&mut events.follow(Some(earlier_process))), 4);
+        }
     }
 
     #[test]

@@ -1,31 +1,35 @@
-//! An operator that does as it is told.
+//! An operator for tests, which does as it is told.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
-use crate::moment::Moment;
-use crate::operator::{
-    App, Build, Check, Deployed, Deployment, Events, Operator, Progress, Refused, Stage, State,
-    Status, Step, Verdict,
+use super::{
+    App, Build, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage,
+    State, Status, Step, Verdict,
 };
+use crate::moment::Moment;
 
 /// Has the applications `shop`, which serves, and `bad`, which does not.
 #[derive(Debug, Default)]
-pub(super) struct Fake {
-    pub(super) events: Events,
+pub(crate) struct Fake {
+    pub(crate) events: Events,
     /// What every wish is told.
-    pub(super) refuses: Option<Refused>,
+    pub(crate) refuses: Option<Refused>,
     /// How every crash window ends.
-    pub(super) rolls_back: Option<&'static str>,
+    pub(crate) rolls_back: Option<&'static str>,
     /// What a deploy panics with.
-    pub(super) panics: Option<&'static str>,
-    pub(super) deploys: AtomicUsize,
+    pub(crate) panics: Option<&'static str>,
+    /// What a deploy waits for.
+    pub(crate) gate: Option<Mutex<Receiver<()>>>,
+    pub(crate) deploys: AtomicUsize,
 }
 
 impl Fake {
     /// How many deploys have reached it.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.deploys.load(Ordering::Relaxed)
     }
 
@@ -112,7 +116,13 @@ impl Operator for Fake {
         if let Some(text) = self.panics {
             panic!("{text}");
         }
-        self.granted(progress)
+        if let Some(gate) = &self.gate {
+            // An end of the sender opens it too.
+            let _ = gate.lock().unwrap().recv();
+        }
+        let deployed = self.granted(progress);
+        self.events.publish(Some("shop"), Kind::Deployed, "after the gate", []);
+        deployed
     }
 
     fn verdict(&self, _: &str, _: u64) -> Verdict {
