@@ -191,15 +191,26 @@ impl Operator for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crate_dir::Profile;
+    use crate::plugin::artifact::Staging;
+    use crate::site::Plan;
+    use crate::switch::Switch;
 
     #[test]
     fn it_is_ready_while_it_serves() {
-        let running = Running::new(String::from("x"), Vec::new(), &Limits::default());
+        let host = Arc::new(Host {
+            switch: Arc::new(Switch::new(Plan::default())),
+            staging: Staging::open().unwrap(),
+            limits: Arc::default(),
+            profile: Profile::Release,
+            events: Events::default(),
+        });
+        let running = Running::new(String::from("x"), Vec::new(), host);
         let ready = || running.readiness().iter().all(|check| check.ok);
         assert!(!ready(), "while it starts");
         running.serve(Vec::new());
         assert!(ready());
-        assert!(matches!(running.drain("x"), Err(Refused::Unsupported { .. })));
+        assert!(matches!(running.drain("x"), Err(Refused::UnknownApp { .. })));
         running.shut_down();
         assert!(!ready());
         assert_eq!(running.drain("x"), Err(Refused::ShuttingDown));
