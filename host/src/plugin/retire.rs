@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::artifact::Artifact;
 use super::generation::{Code, Generation};
-use super::inspect::Unloading;
 use super::library::Library;
 use super::unload::Unloaded;
 
@@ -195,11 +194,6 @@ impl Case {
 
     /// Looks whether the code can go.
     fn close(&mut self, library: Library, artifact: Arc<Artifact>, tell: &dyn Fn(&Retired)) {
-        if artifact.facts.descriptor.unloading == Unloading::Never {
-            Box::leak(Box::new(artifact));
-            let why = String::from("its descriptor says that it must stay");
-            return self.now(Fate::Pinned(why), tell);
-        }
         match library.close(Instant::now() + LOOK) {
             Unloaded::Gone(_) => self.now(Fate::Gone, tell),
             Unloaded::Pinned(pin) => {
