@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
-use crate::{idle, instructions, static_server, throughput};
+use crate::{idle, instructions, static_server, swap, throughput};
 
 /// Measures the host beside a plain hyper server, nginx and Apache.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ enum Bench {
     Throughput(Options),
     /// Memory of an idle keep-alive connection
     Idle(Options),
+    /// What clients see while applications are replaced, and what a swap costs a core
+    Swap(Options),
     /// The baseline: a plain hyper server with the same answer
     #[command(hide = true)]
     Static,
@@ -66,6 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
             Bench::Idle(options) => ("idle", options, idle::run),
+            Bench::Swap(options) => ("swap", options, swap::run),
         };
     let mut report = Report::begin(name, options.command(name))?;
     measure(&options, &mut report)?;

@@ -19,6 +19,7 @@ mod procfs;
 mod report;
 mod static_server;
 mod subject;
+mod swap;
 mod throughput;
 mod tools;
 mod wrk;

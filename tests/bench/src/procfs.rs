@@ -64,7 +64,7 @@ fn parent(stat: &str) -> Option<u32> {
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-fn run_time_ns(schedstat: &str) -> Result<u64> {
+pub(crate) fn run_time_ns(schedstat: &str) -> Result<u64> {
     let first = schedstat.split_ascii_whitespace().next().context("schedstat is empty")?;
     first.parse().with_context(|| format!("schedstat begins with `{first}`"))
 }

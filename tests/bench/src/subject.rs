@@ -45,6 +45,18 @@ impl Subject {
         Self { name, program: host.to_path_buf(), arguments }
     }
 
+    /// The same with more arguments.
+    pub(crate) fn with(mut self, arguments: impl IntoIterator<Item = OsString>) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
+    /// The library that it loads.
+    pub(crate) fn library(&self) -> Option<&Path> {
+        let at = self.arguments.iter().position(|argument| argument == "--load")?;
+        self.arguments.get(at + 1).map(Path::new)
+    }
+
     /// Starts it on one core.
     pub(crate) fn start(&self, core: usize, folder: &Path) -> Result<Server> {
         let command = pinned(core, &self.program)?;
