@@ -124,3 +124,6 @@ pub(crate) const RETAINED_MAX: usize = 8;
 
 /// How many events are remembered. A deploy makes about six: these are the last hundred or more.
 pub(crate) const EVENTS_REMEMBERED: usize = 1024;
+
+/// Bytes of an event's text, which may quote what a library says: more is cut off.
+pub(crate) const EVENT_TEXT_BYTES: usize = 16 * 1024;

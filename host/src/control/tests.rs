@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -303,32 +303,39 @@ fn events_are_followed_from_where_they_were_left() {
     assert!(!socket.exists());
 }
 
-#[test]
-fn a_slow_follower_disturbs_nobody() {
-    let limits =
-        ControlLimits { write_timeout: Duration::from_millis(200), ..ControlLimits::default() };
-    let house = House::with(Fake::default(), limits);
-    let mut slow = house.follow("");
-    let mut quick = house.follow("");
-    until(&mut slow, "\r\n\r\n");
-    // More than any socket holds, and more events than are remembered.
-    let text = "x".repeat(1024);
-    for number in 0..3000 {
+fn publish(house: &House, count: usize, bytes: usize) {
+    let text = "x".repeat(bytes);
+    for number in 0..count {
         house.fake.events.publish(None, Kind::Config, format!("{number} {text}"), []);
-        until(&mut quick, &text);
     }
-    // Either it was told, or it had waited too long before that.
-    let read = rest(&mut slow);
-    assert!(!read.contains("2999 x"), "it had all of them");
-    assert_eq!(house.get("/v1/apps").0, 200);
-    // One that reads again in time is told what it missed.
+}
+
+#[test]
+fn a_slow_follower_is_told_and_disturbs_nobody() {
     let house = House::open();
     let mut slow = house.follow("");
     until(&mut slow, "\r\n\r\n");
-    for number in 0..3000 {
-        house.fake.events.publish(None, Kind::Config, format!("{number} {text}"), []);
-    }
+    // More events than are remembered.
+    publish(&house, 3_000, 1_024);
+    assert_eq!(house.get("/v1/apps").0, 200);
     assert!(rest(&mut slow).contains("event: missed\ndata: {\"missed\":"));
+}
+
+#[test]
+fn a_follower_that_never_reads_gives_up_its_place() {
+    let write_timeout = Duration::from_millis(50);
+    let limits = ControlLimits { followers: 1, write_timeout, ..ControlLimits::default() };
+    let house = House::with(Fake::default(), limits);
+    let mut silent = house.follow("");
+    until(&mut silent, "\r\n\r\n");
+    assert!(until(&mut house.follow(""), "\r\n\r\n").contains(" 503 "), "there were two places");
+    // All of them are remembered, and are more than a socket holds.
+    publish(&house, 500, 16 * 1_024);
+    let free = || until(&mut house.follow(""), "\r\n\r\n").contains(" 200 OK");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !free() {
+        assert!(Instant::now() < deadline, "its place is still taken");
+    }
 }
 
 #[test]

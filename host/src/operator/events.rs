@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::limits::EVENTS_REMEMBERED;
+use crate::limits::{EVENT_TEXT_BYTES, EVENTS_REMEMBERED};
 use crate::moment::Moment;
 
 /// Something that has happened.
@@ -150,7 +150,8 @@ impl Events {
         text: impl Into<String>,
         fields: impl IntoIterator<Item = (&'static str, Value)>,
     ) {
-        let (app, text) = (app.map(ToOwned::to_owned), text.into());
+        let (app, mut text) = (app.map(ToOwned::to_owned), text.into());
+        text.truncate(text.floor_char_boundary(EVENT_TEXT_BYTES));
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut ring = self.lock();
         let (number, time) = (ring.next, Moment::now());
@@ -297,6 +298,14 @@ mod tests {
         events.close();
         assert_eq!(number(&mut follower), 1);
         assert_eq!(next(&mut follower), Some(Followed::Ended));
+    }
+
+    #[test]
+    fn a_text_has_an_end() {
+        let events = Events::default();
+        events.publish(None, Kind::Refused, "\u{e9}".repeat(EVENT_TEXT_BYTES), []);
+        let Some(Followed::Event(event)) = next(&mut events.follow(None)) else { panic!() };
+        assert_eq!(event.text.len(), EVENT_TEXT_BYTES);
     }
 
     #[test]
