@@ -56,16 +56,6 @@ impl Failure {
         Self { code, text: on_one_line(&chain(error)), help: help.as_deref().map(on_one_line) }
     }
 
-    /// The same for an operator who asked a running host.
-    pub(crate) fn refused(self) -> Refused {
-        let Self { code, text, help } = self;
-        match code {
-            Code::BadFile => Refused::File { text, help },
-            Code::TimedOut => Refused::TimedOut { text },
-            _ => Refused::System { text, help },
-        }
-    }
-
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code as u8)
     }
@@ -85,6 +75,17 @@ impl fmt::Display for Failure {
         match &self.help {
             Some(help) => write!(f, "\nhelp: {help}"),
             None => Ok(()),
+        }
+    }
+}
+
+/// For whoever asked for it over the control socket: what a start would have said.
+impl From<Failure> for Refused {
+    fn from(Failure { code, text, help }: Failure) -> Self {
+        match code {
+            Code::BadFile => Self::File { text, help },
+            Code::TimedOut => Self::TimedOut { text, help },
+            _ => Self::System { text, help },
         }
     }
 }
@@ -195,5 +196,23 @@ impl From<ServeError> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(Code::Failure, &error, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_and_a_deploy_fail_alike() {
+        for code in [Code::Failure, Code::TimedOut, Code::BadFile] {
+            let (text, help) =
+                (String::from("`x.so` is no library"), Some(String::from("mend it")));
+            let refused = Refused::from(Failure { code, text, help });
+            let problem = refused.problem();
+            assert_eq!(problem.exit, code as u8);
+            assert_eq!(problem.detail, "`x.so` is no library");
+            assert_eq!(problem.help.as_deref(), Some("mend it"));
+        }
     }
 }

@@ -50,7 +50,7 @@ fn each_end_of_a_deploy_has_its_exit_code() {
     for (fake, code, says) in [
         (Fake::default(), "0", "shop: the crash window is over"),
         (refuses(Refused::File { text: text(), help: Some(text()) }), "65", "(help: `x.so`"),
-        (refuses(Refused::TimedOut { text: text() }), "4", "is no library"),
+        (refuses(Refused::TimedOut { text: text(), help: None }), "4", "is no library"),
         (refuses(Refused::Superseded { app: text() }), "1", "a later deploy"),
         (refuses(Refused::ShuttingDown), "1", "shutting down"),
         (Fake { rolls_back: Some("5 panics"), ..Fake::default() }, "3", "rolled back: 5 panics"),

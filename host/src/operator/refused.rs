@@ -19,9 +19,9 @@ pub(crate) enum Refused {
     /// The version has crashed before.
     #[error("`{digest}` of `{app}` is in quarantine: {why}")]
     Quarantined { app: String, digest: String, why: String },
-    /// A step took too long. `text` names step and file.
+    /// A step took too long. `text` names step, file and time.
     #[error("{text}")]
-    TimedOut { text: String },
+    TimedOut { text: String, help: Option<String> },
     /// The version failed within its crash window; the previous one serves.
     #[error("`{app}` was rolled back: {why}")]
     RolledBack { app: String, why: String },
@@ -62,12 +62,13 @@ impl Refused {
             Self::UnknownApp { apps, .. } => {
                 Some(format!("the applications are: {}", apps.join(", ")))
             }
-            Self::File { help, .. } | Self::System { help, .. } => help.clone(),
+            Self::File { help, .. } | Self::TimedOut { help, .. } | Self::System { help, .. } => {
+                help.clone()
+            }
             Self::Quarantined { .. } => {
                 Some(String::from("mend it and build it again, or deploy it with --force"))
             }
             Self::Superseded { .. }
-            | Self::TimedOut { .. }
             | Self::RolledBack { .. }
             | Self::NoPrevious { .. }
             | Self::ShuttingDown => None,
@@ -147,7 +148,7 @@ mod tests {
             (Refused::File { text: text("`x` is no library"), help: None }, 422, 65),
             (Refused::Superseded { app: app() }, 409, 1),
             (Refused::Quarantined { app: app(), digest: text("ab"), why: text("died") }, 409, 65),
-            (Refused::TimedOut { text: text("no init") }, 504, 4),
+            (Refused::TimedOut { text: text("no init"), help: None }, 504, 4),
             (Refused::RolledBack { app: app(), why: text("5 panics in 10 s") }, 409, 3),
             (Refused::NoPrevious { app: app() }, 409, 1),
             (Refused::ShuttingDown, 503, 1),

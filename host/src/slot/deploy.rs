@@ -289,9 +289,3 @@ fn tell_drain(stack: &Arc<Stack>, deadline: Duration) {
         tracing::warn!("an application was not told to drain: {error}");
     }
 }
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        failure.refused()
-    }
-}
