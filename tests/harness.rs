@@ -13,6 +13,7 @@ pub(crate) mod http2;
 pub(crate) mod libraries;
 pub(crate) mod linked;
 pub(crate) mod misbehaving;
+pub(crate) mod operated;
 pub(crate) mod output;
 pub(crate) mod refusal;
 pub(crate) mod skip;

@@ -42,6 +42,8 @@ mod pool;
 mod readme;
 // The end of the host.
 mod shutdown;
+// Versions of an application that replace each other while clients come and go.
+mod swap;
 // Requests that could be read in two ways, or in none.
 mod strict;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.

@@ -67,6 +67,25 @@ pub(crate) fn own_copy(library: &Path) -> TemporaryLibrary {
     TemporaryLibrary { path, _folder: folder }
 }
 
+/// Another version of a library: a copy in which a text stands in place of another one of the same
+/// length. Both are without what only a debugger reads, so that they are read in no time.
+pub(crate) fn versions(library: &Path, here: &[u8], there: &[u8]) -> [TemporaryLibrary; 2] {
+    assert_eq!(here.len(), there.len(), "the text that replaces has its own length");
+    let first = own_copy(library);
+    let stripped = Command::new("strip").arg("--strip-debug").arg(&first).status();
+    assert!(stripped.expect("strip is installed with gcc").success());
+    let second = own_copy(&first);
+    let mut bytes = std::fs::read(&first).expect("a library");
+    let found = bytes.windows(here.len()).enumerate().filter(|(_, bytes)| *bytes == here);
+    let found: Vec<usize> = found.map(|(at, _)| at).collect();
+    assert!(!found.is_empty(), "no such text in {}", library.display());
+    for at in found {
+        bytes[at..at + there.len()].copy_from_slice(there);
+    }
+    std::fs::write(&second, bytes).expect("the other version is written");
+    [first, second]
+}
+
 impl Deref for TemporaryLibrary {
     type Target = Path;
 

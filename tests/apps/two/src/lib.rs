@@ -1,0 +1,5 @@
+//! The application of two versions, on a pool of threads.
+
+mod app;
+
+dsgi::app!(app::app, name = "two");
