@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::mem::transmute_copy;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// One function of the C library.
 #[derive(Debug)]
@@ -25,8 +25,18 @@ pub(super) static EXIT: Next = Next::named(c"exit");
 const ALL: [&Next; 7] =
     [&THREAD_ATEXIT, &KEY_CREATE, &KEY_DELETE, &THREAD_CREATE, &SIGACTION, &SOCKETPAIR, &EXIT];
 
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// Whether this is the process that looked them up, and not one that was forked from it.
+pub(super) fn is_this_process() -> bool {
+    // SAFETY: asks for a number.
+    PROCESS.load(Ordering::Relaxed) == unsafe { libc::getpid() }
+}
+
 /// Looks all of them up.
 pub(super) fn resolve() {
+    // SAFETY: asks for a number.
+    PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
     super::image::find();
     for next in ALL {
         next.find();

@@ -64,7 +64,9 @@ unsafe extern "C" fn set(
         installed::record(signal, function);
     }
     let old = old.cast::<MaybeUninit<Action>>();
-    match HEEDED.iter().position(|one| *one == signal) {
+    // A process that a library forked is not the host, and ends by the signals of its own.
+    let is_heeded = |one: &c_int| *one == signal && next::is_this_process();
+    match HEEDED.iter().position(is_heeded) {
         // SAFETY: null, or lent for the call.
         Some(index) => shared(index, whose, new, unsafe { old.as_mut() }),
         // SAFETY: as the caller's.

@@ -7,7 +7,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::libraries::fault_app;
+use super::libraries::{c_library, fault_app};
 use super::{call, child, counter, file, gone, open, passes, pinned, soon};
 use crate::plugin::interpose::exit;
 use crate::plugin::library::Library;
@@ -16,6 +16,7 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("both", both),
     ("ignored", ignored),
     ("unheeded", unheeded),
+    ("forked", forked),
     ("exit", exit_unwatched),
     ("watched", exit_watched),
 ];
@@ -81,6 +82,18 @@ fn unheeded() {
     assert_eq!(pinned(library).to_string(), "it installed a handler for SIGUSR2");
 }
 
+/// A process that the library forks, which wants to end by TERM.
+fn forked() {
+    let (library, status) = (open(&file()), counter());
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let _heeded = signal(SignalKind::terminate()).unwrap();
+        call(&library, "leave", status);
+    });
+    assert_eq!(status.load(Ordering::SeqCst), 15, "it did not end by TERM");
+    gone(library);
+}
+
 fn exit_unwatched() {
     let library = open(&file());
     call(&library, "end_process", counter());
@@ -107,6 +120,25 @@ fn a_library_that_ignores_a_signal_goes() {
 #[test]
 fn a_handler_that_was_taken_back_pins_its_library() {
     passes("unheeded", &fault_app("leaves"));
+}
+
+#[test]
+fn a_process_that_a_library_forks_has_signals_of_its_own() {
+    let source = "#include <signal.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        void leave(long *status) {
+            int told = 0;
+            pid_t child = fork();
+            if (child == 0) {
+                signal(SIGTERM, SIG_DFL);
+                raise(SIGTERM);
+                _exit(1);
+            }
+            waitpid(child, &told, 0);
+            *status = told;
+        }";
+    passes("forked", &c_library("forked", source, &[]));
 }
 
 #[test]
