@@ -42,7 +42,7 @@ fn help_lists_what_works_and_nothing_else() {
     assert_eq!(flags, FLAGS);
     let (_, commands) = help.split_once("Commands:\n").expect("commands");
     let commands = commands.lines().map_while(|line| line.split_whitespace().next());
-    assert_eq!(commands.collect::<Vec<_>>(), ["check", "inspect", "ps", "events", "help"]);
+    assert_eq!(commands.collect::<Vec<_>>(), ["check", "inspect", "ps", "deploy", "rollback", "drain", "events", "help"]);
     for later in ["swap", "replace", "reload", "watch", "layer", "fastcgi", "config file"] {
         assert!(!help.contains(later), "`{later}` does not work yet:\n{help}");
     }

@@ -270,6 +270,7 @@ fn the_examples_of_the_page_work() {
     assert_eq!(commands.len(), 10, "{commands:?}");
     for command in commands {
         let words = command.replace("SOCKET", socket.to_str().unwrap());
+        let words = words.replace("/srv/new.so", library.to_str().unwrap());
         // A stream has no end: what has come within a second is looked at.
         let endless = command.contains("/v1/events");
         let limit = if endless { " --max-time 1" } else { " --max-time 60" };
@@ -279,9 +280,7 @@ fn the_examples_of_the_page_work() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        let wish = ["deployments", "rollback", "drain"].iter().any(|verb| command.contains(verb));
-        let status = if wish { "501" } else { "200" };
-        assert!(said.contains(status), "{command}: {output:?}");
+        assert!(said.contains("200"), "{command}: {output:?}");
         let text = String::from_utf8_lossy(&output.stdout);
         if command.contains("Last-Event-ID") {
             assert!(text.contains("/2\nevent") && !text.contains("/1\nevent"), "{text}");
@@ -290,13 +289,11 @@ fn the_examples_of_the_page_work() {
 }
 
 #[test]
-fn hidden_verbs_say_what_they_cannot_do() {
+fn verbs_say_what_they_cannot_do() {
     let house = House::new();
     let library = c_app(&["NAME \"shop\""]);
     let host = house.host("one", &library);
-    let file = library.to_str().unwrap();
-    refused(&house.verb(&["deploy", "shop", file]), 1).says(["cannot replace an application"]);
-    refused(&house.verb(&["rollback", "shop"]), 1).says(["cannot"]);
+    refused(&house.verb(&["rollback", "shop"]), 1).says(["no previous version to go back to"]);
     let refusal = refused(&house.verb(&["drain", "none"]), 1);
     refusal.says(["no application is named `none`"]).helps(["shop"]);
     assert_eq!(get(host.address(), "/").status, 200);

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 /// Serves DSGI applications: shared libraries, loaded without recompiling the host.
 #[derive(Debug, Parser)]
 #[command(name = "host", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 4 timed out, 65 bad application \
-file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG filters it, as \
+#[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 rolled back, 4 timed out, 65 bad \
+application file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG filters it, as \
 in DSGI_LOG=warn.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -28,13 +28,10 @@ pub(crate) enum Command {
     /// Show the hosts of this user and their applications
     Ps(Reach),
     /// Take another version of an application into service
-    #[command(hide = true)]
     Deploy(Deploy),
     /// Take the previous version of an application into service again
-    #[command(hide = true)]
     Rollback(OneApp),
     /// Take an application out of service; what is in hand is finished
-    #[command(hide = true)]
     Drain(OneApp),
     /// Follow what happens to the applications of a host
     Events(Reach),
