@@ -150,7 +150,7 @@ impl Library {
     /// Starts the application.
     pub(crate) fn start(&self, start: Start<'_>) -> Result<Application, StartError> {
         let table = self.table().map_err(|_| StartError::Slot("table"))?;
-        // SAFETY: only `close` unmaps it, which its owner calls after it has dropped the application.
+        // SAFETY: only `close` unmaps it, and its owner drops the application before that.
         unsafe { Application::start(table, start) }
     }
 

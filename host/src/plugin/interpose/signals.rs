@@ -56,9 +56,12 @@ unsafe extern "C" fn set(
     let new = unsafe { new.as_ref() };
     let function = new.map_or(libc::SIG_DFL, |new| new.sa_sigaction);
     let is_function = function != libc::SIG_DFL && function != libc::SIG_IGN;
-    let whose = match image::is_host(if is_function { function } else { caller }) {
-        true => Whose::Host,
-        false => Whose::Library,
+    // Who ignores a signal is not told by the caller's address: the call may be the last of a
+    // library's function, and return to the host right away. The host ignores none that it heeds.
+    let whose = match new {
+        Some(_) if is_function && image::is_host(function) => Whose::Host,
+        None if image::is_host(caller) => Whose::Host,
+        _ => Whose::Library,
     };
     if is_function && whose == Whose::Library {
         installed::record(signal, function);
