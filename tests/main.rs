@@ -50,5 +50,7 @@ mod strict;
 mod tidy;
 // An application that holds a core is named.
 mod watchdog;
+// Files and crates that change while their applications serve.
+mod watch;
 // What an application may not do to the wire.
 mod wire;

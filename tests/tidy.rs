@@ -57,6 +57,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("failure", 6),
     ("run", 6),
     ("running", 6),
+    ("source", 6),
+    ("watch", 6),
     ("main", 6),
     ("lib", 6),
 ];

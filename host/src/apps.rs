@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::config::{BadApps, Config, ConfigError, Mount};
 use crate::crate_dir;
@@ -12,12 +13,15 @@ use crate::plugin::load::{self, Previous};
 use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
 use crate::slot::{Host, Policy, Slot, short};
+use crate::source::{Seen, Source};
 
 /// One application with all its mounts.
 struct App {
     name: String,
     file: PathBuf,
     mounts: Vec<Mount>,
+    /// When its file was read.
+    since: SystemTime,
     artifact: Result<Artifact, Failure>,
 }
 
@@ -25,7 +29,7 @@ struct App {
 pub(crate) fn take_into_service(
     config: &Config,
     host: &Host,
-) -> Result<(Plan, Vec<Arc<Slot>>), Failure> {
+) -> Result<(Plan, Vec<Arc<Source>>), Failure> {
     let apps = gather(config, &host.staging)?;
     let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
     // The name of a file that could not be read is not known.
@@ -33,10 +37,14 @@ pub(crate) fn take_into_service(
         config.settings.check_names(&names)?;
     }
     let alone = apps.len() == 1 || config.bad_apps == BadApps::Refuse;
-    let (mut plan, mut slots) = (Plan::default(), Vec::new());
+    let (mut plan, mut sources) = (Plan::default(), Vec::new());
     for app in apps {
-        let App { name, mounts, artifact, .. } = app;
+        let App { name, file, mounts, since, artifact } = app;
         let json = config.settings.json(&name);
+        let seen = match &artifact {
+            Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),
+            Err(_) => Seen::refused(&file),
+        };
         let started = artifact.and_then(|artifact| start(host, artifact, &name, &json));
         let started = match started {
             Ok(version) => Ok(version),
@@ -54,9 +62,10 @@ pub(crate) fn take_into_service(
             plan.mount(&mount.path, &name, place.clone())?;
         }
         let paths = mounts.iter().map(shown).collect();
-        slots.push(Arc::new(Slot::new(name, paths, json, Policy::default(), started)));
+        let slot = Arc::new(Slot::new(name, paths, json, Policy::default(), started));
+        sources.push(Arc::new(Source::new(slot, file, since, seen)));
     }
-    Ok((plan, slots))
+    Ok((plan, sources))
 }
 
 /// A mount's path as people write it.
@@ -83,6 +92,7 @@ fn gather(config: &Config, staging: &Staging) -> Result<Vec<App>, Failure> {
             app.mounts.push(mount.clone());
             continue;
         }
+        let since = SystemTime::now();
         let artifact = library_of(&mount.file, config.profile)
             .and_then(|file| load::take(&file, staging).map_err(Failure::from));
         let name = mount.name.clone().unwrap_or_else(|| match &artifact {
@@ -93,7 +103,7 @@ fn gather(config: &Config, staging: &Staging) -> Result<Vec<App>, Failure> {
             return Err(clash(first, mount, &name).into());
         }
         let file = mount.file.clone();
-        apps.push(App { name, file, mounts: vec![mount.clone()], artifact });
+        apps.push(App { name, file, mounts: vec![mount.clone()], since, artifact });
     }
     Ok(apps)
 }

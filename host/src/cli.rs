@@ -123,6 +123,9 @@ pub(crate) struct Serve {
     /// How long a shutdown waits for what is in hand
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) drain_timeout: Duration,
+    /// Deploy an application again when its file or its crate changes
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Do not start when any application is bad, instead of answering 503 for it
     #[arg(long)]
     pub(crate) strict: bool,

@@ -18,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
     pub(crate) bad_apps: BadApps,
+    pub(crate) changes: Changes,
     /// What the user calls this host; otherwise it is its first port.
     pub(crate) name: Option<String>,
     /// Where the user wants the control socket.
@@ -43,6 +44,15 @@ pub(crate) enum BadApps {
     Answer503,
     /// Do not start.
     Refuse,
+}
+
+/// What to do when an application's file or crate changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Deploy it: `--watch`.
+    Deploy,
+    /// Nothing, until somebody asks.
+    Leave,
 }
 
 /// Config of applications by name.
@@ -121,12 +131,13 @@ impl Config {
         };
         let profile = if typed.debug { Profile::Debug } else { Profile::Release };
         let bad_apps = if typed.strict { BadApps::Refuse } else { BadApps::Answer503 };
+        let changes = if typed.watch { Changes::Deploy } else { Changes::Leave };
         if let Some(name) = typed.name.as_deref().filter(|name| !is_host_name(name)) {
             return Err(ConfigError::HostName(name.to_owned()));
         }
         let (name, control) = (typed.name, typed.control);
         let limits = Arc::new(limits);
-        Ok(Self { listen, mounts, settings, limits, profile, bad_apps, name, control })
+        Ok(Self { listen, mounts, settings, limits, profile, bad_apps, changes, name, control })
     }
 }
 

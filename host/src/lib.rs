@@ -13,6 +13,7 @@
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
+//! | 6 | `source`, `watch`: the files that applications came from, and what changes there |
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(
@@ -51,7 +52,9 @@ mod server;
 mod shutdown;
 mod site;
 mod slot;
+mod source;
 mod switch;
+mod watch;
 mod watchdog;
 
 pub use self::limits::Limits;

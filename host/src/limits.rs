@@ -127,3 +127,14 @@ pub(crate) const EVENTS_REMEMBERED: usize = 1024;
 
 /// Bytes of an event's text, which may quote what a library says: more is cut off.
 pub(crate) const EVENT_TEXT_BYTES: usize = 16 * 1024;
+
+/// How often `--watch` looks by itself: for file systems that report no changes.
+pub(crate) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a file must stay as it is before it counts as written: a copy makes pauses that are
+/// shorter, and a person notices longer ones.
+pub(crate) const WATCH_SETTLE: Duration = Duration::from_millis(200);
+
+/// Files of one crate that are watched: enough for a large one, and a folder that is no crate's
+/// cannot make the host look at a whole disk each second.
+pub(crate) const WATCHED_FILES: usize = 10_000;

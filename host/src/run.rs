@@ -9,7 +9,7 @@ use clap::Parser;
 
 use crate::apps::{library_of, take_into_service};
 use crate::cli::{Cli, Command, File, Serve};
-use crate::config::Config;
+use crate::config::{Changes, Config};
 use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ use crate::server::Server;
 use crate::site::Plan;
 use crate::slot::Host;
 use crate::switch::Switch;
-use crate::{client, log, platform, probe_child};
+use crate::{client, log, platform, probe_child, watch};
 
 /// Runs the program and gives its exit code.
 #[must_use]
@@ -77,13 +77,16 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let control = control.map(|socket| running.controlled_by(socket)).transpose()?;
     let events = host.events.clone();
     retire::start(move |retired| tell(&events, retired))?;
-    let (plan, slots) = take_into_service(&config, &host)?;
+    let (plan, sources) = take_into_service(&config, &host)?;
     // Nobody serves yet, and nobody has ended: a first plan is always taken.
     let _ = host.switch.change(|empty| *empty = plan, Instant::now());
     let server = Server::new(listeners, Arc::clone(&host.switch), Arc::clone(&config.limits))?;
     // Before anybody is told that it listens: who reads that may send a signal at once.
     let asked = server.asked_to_end()?;
-    running.serve(slots);
+    running.serve(sources);
+    if config.changes == Changes::Deploy {
+        watch::start(Arc::clone(&host), running.sources().clone())?;
+    }
     let mut out = io::stdout().lock();
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;

@@ -14,18 +14,14 @@ use crate::operator::{
     Status, Verdict,
 };
 use crate::slot::{Host, Slot};
+use crate::source::{Source, Sources};
 
 /// A host, from the moment that it has its sockets.
 #[derive(Debug)]
 pub(crate) struct Running {
-    seen: Mutex<Seen>,
+    status: Mutex<Status>,
+    sources: Sources,
     host: Arc<Host>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    status: Status,
-    slots: Vec<Arc<Slot>>,
 }
 
 impl Running {
@@ -41,23 +37,20 @@ impl Running {
             state: None,
             limits: numbers(&host.limits),
         };
-        Self { seen: Mutex::new(Seen { status, slots: Vec::new() }), host }
+        Self { status: Mutex::new(status), sources: Sources::default(), host }
     }
 
     /// Answers its operator on this socket.
     pub(crate) fn controlled_by(self: &Arc<Self>, socket: Socket) -> io::Result<Control> {
-        socket.path().clone_into(&mut self.seen().status.control);
+        socket.path().clone_into(&mut self.own().control);
         Control::start(socket, Arc::clone(self) as Arc<dyn Operator>)
     }
 
     /// Its applications were taken into service.
-    pub(crate) fn serve(&self, slots: Vec<Arc<Slot>>) {
-        let apps: Vec<App> = slots.iter().map(|slot| slot.shown()).collect();
-        let mut seen = self.seen();
-        seen.status.stage = Stage::Serving;
-        seen.slots = slots;
-        drop(seen);
-        for app in &apps {
+    pub(crate) fn serve(&self, sources: Vec<Arc<Source>>) {
+        self.sources.set(sources);
+        self.own().stage = Stage::Serving;
+        for app in &self.apps() {
             tell(&self.host.events, app);
         }
         self.host.events.publish(None, Kind::Started, "the host serves", []);
@@ -65,7 +58,7 @@ impl Running {
 
     /// It was asked to end.
     pub(crate) fn shut_down(&self) {
-        self.seen().status.stage = Stage::ShuttingDown;
+        self.own().stage = Stage::ShuttingDown;
         self.host.events.publish(None, Kind::Shutdown, "finishing what is in hand", []);
     }
 
@@ -74,23 +67,28 @@ impl Running {
         self.slots().iter().for_each(|slot| slot.clear());
     }
 
+    /// Where its applications came from.
+    pub(crate) const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     fn slots(&self) -> Vec<Arc<Slot>> {
-        self.seen().slots.clone()
+        self.sources.all().iter().map(|source| Arc::clone(&source.slot)).collect()
     }
 
     fn slot(&self, app: &str) -> Result<Arc<Slot>, Refused> {
-        let Seen { status, slots } = &*self.seen();
-        if status.stage == Stage::ShuttingDown {
+        if self.own().stage == Stage::ShuttingDown {
             return Err(Refused::ShuttingDown);
         }
+        let slots = self.slots();
         slots.iter().find(|slot| slot.name == app).cloned().ok_or_else(|| Refused::UnknownApp {
             app: app.to_owned(),
             apps: slots.iter().map(|slot| slot.name.clone()).collect(),
         })
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn own(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,7 +127,7 @@ fn tell(events: &Events, app: &App) {
 
 impl Operator for Running {
     fn status(&self) -> Status {
-        self.seen().status.clone()
+        self.own().clone()
     }
 
     fn apps(&self) -> Vec<App> {
@@ -137,7 +135,7 @@ impl Operator for Running {
     }
 
     fn readiness(&self) -> Vec<Check> {
-        let stage = self.seen().status.stage;
+        let stage = self.own().stage;
         let (ok, text) = match stage {
             Stage::Starting => (false, "starting"),
             Stage::Serving => (true, "serving"),
@@ -169,7 +167,9 @@ impl Operator for Running {
         deployment: &Deployment,
         progress: &dyn Fn(Progress),
     ) -> Result<Deployed, Refused> {
-        self.slot(app)?.deploy(&self.host, deployment, progress)
+        let deployed = self.slot(app)?.deploy(&self.host, deployment, progress)?;
+        self.sources.saw(&deployment.file, &deployed.new.digest);
+        Ok(deployed)
     }
 
     fn verdict(&self, app: &str, generation: u64) -> Verdict {

@@ -173,6 +173,14 @@ impl ArtifactError {
     }
 }
 
+/// The digest of a file as it is now.
+///
+/// # Errors
+/// It is missing, something else, unreadable, too large, or being written.
+pub(crate) fn digest_of(file: &Path) -> Result<String, ArtifactError> {
+    Ok(digest(&read(file)?))
+}
+
 fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

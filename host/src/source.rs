@@ -1,0 +1,149 @@
+//! Where applications came from: for each the file or crate that its user named, and the digest
+//! last seen there.
+//!
+//! `apps` makes them, `watch` and a reload ask them to look. Invariant: a source deploys only what
+//! it has not seen before, so that it never undoes what an operator deployed or rolled back.
+
+use std::path::{Path, PathBuf, absolute};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::apps::library_of;
+use crate::failure::Failure;
+use crate::operator::{Deployment, Kind, Quarantine, Refused};
+use crate::plugin::artifact::{ArtifactError, digest_of};
+use crate::slot::{Host, Slot};
+
+/// The file or crate folder of one application.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) slot: Arc<Slot>,
+    /// As the user named it.
+    pub(crate) file: PathBuf,
+    /// When it was read or built first.
+    pub(crate) since: SystemTime,
+    seen: Mutex<Seen>,
+    /// One look at a time.
+    looking: Mutex<()>,
+}
+
+/// What was found there last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The library: the file itself, or what its crate built.
+    pub(crate) library: Option<PathBuf>,
+    pub(crate) digest: Option<String>,
+}
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// There is nothing new.
+    Same,
+    Deployed,
+    /// Its user has been told why.
+    Refused,
+}
+
+/// Every source of a host; clones are the same ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources(Arc<Mutex<Vec<Arc<Source>>>>);
+
+impl Source {
+    pub(crate) fn new(slot: Arc<Slot>, file: PathBuf, since: SystemTime, seen: Seen) -> Self {
+        Self { slot, file, since, seen: Mutex::new(seen), looking: Mutex::new(()) }
+    }
+
+    /// What was found there last.
+    pub(crate) fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    /// Somebody else has read this there.
+    pub(crate) fn saw(&self, digest: &str) {
+        self.lock().digest = Some(digest.to_owned());
+    }
+
+    /// Looks at what is there now, and deploys it unless it was seen before. A crate is built.
+    pub(crate) fn look(&self, host: &Arc<Host>) -> Looked {
+        let _one = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let app = &*self.slot.name;
+        let file = self.file.display();
+        let library = match self.find(host) {
+            Ok(Some(library)) => library,
+            Ok(None) => {
+                tracing::debug!(app, "`{file}` holds nothing new");
+                return Looked::Same;
+            }
+            Err(failure) => {
+                let text = failure.one_line();
+                tracing::error!(app, "not deployed: {text}");
+                host.events.publish(Some(app), Kind::Refused, text, []);
+                return Looked::Refused;
+            }
+        };
+        let deployment = Deployment { file: library, quarantine: Quarantine::Respect };
+        match self.slot.deploy(host, &deployment, &|_| {}) {
+            Ok(_) => Looked::Deployed,
+            Err(Refused::Superseded { .. } | Refused::ShuttingDown) => Looked::Same,
+            Err(_) => Looked::Refused,
+        }
+    }
+
+    /// The library, if it is one that was not seen before.
+    fn find(&self, host: &Host) -> Result<Option<PathBuf>, Failure> {
+        let library = library_of(&self.file, host.profile)?;
+        let digest = match digest_of(&library) {
+            Ok(digest) => digest,
+            // Deleted, or written to: whoever does that is not done, and there will be more to see.
+            Err(ArtifactError::NotFound { .. } | ArtifactError::Changed { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let library = absolute(library)?;
+        let serves = self.slot.shown().current.is_some_and(|build| build.digest == digest);
+        let now = Seen { library: Some(library.clone()), digest: Some(digest) };
+        let before = std::mem::replace(&mut *self.lock(), now.clone());
+        Ok((before.digest != now.digest && !serves).then_some(library))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// A library that was read.
+    pub(crate) fn read(library: &Path, digest: &str) -> Self {
+        Self { library: Some(library.to_path_buf()), digest: Some(digest.to_owned()) }
+    }
+
+    /// What a file holds that could not be taken: it is not to be tried again as it is.
+    pub(crate) fn refused(file: &Path) -> Self {
+        Self { library: None, digest: digest_of(file).ok() }
+    }
+}
+
+impl Sources {
+    pub(crate) fn set(&self, sources: Vec<Arc<Source>>) {
+        *self.lock() = sources;
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Source>> {
+        self.lock().clone()
+    }
+
+    /// An operator has deployed this from a path, which may be a source's own.
+    pub(crate) fn saw(&self, file: &Path, digest: &str) {
+        for source in &*self.lock() {
+            let own = absolute(&source.file);
+            let library = source.seen().library;
+            if own.is_ok_and(|own| own == file) || library.is_some_and(|library| library == file) {
+                source.saw(digest);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Source>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
