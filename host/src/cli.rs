@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "host", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 rolled back, 4 timed out, 65 bad \
-application file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG filters it, as \
-in DSGI_LOG=warn.")]
+application file, 69 address not available, 78 bad config.\n\nThe log goes to stderr; DSGI_LOG \
+filters it, as in DSGI_LOG=warn.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsgi::abi::grown::{previous, purpose};
 use http_body::Body;
@@ -100,8 +100,15 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
     // The same end as in the serving process, so that what is wrong with it shows here.
     generation.drain(Duration::ZERO);
     generation.shutdown();
+    drop(generation);
+    tell(report, &Line::At(Step::Close))?;
+    // What keeps it here would be told by the host, where it may be another.
+    let _ = library.close(Instant::now() + CLOSE);
     Ok(Ok(layout))
 }
+
+/// How long a library may keep threads that are to end.
+const CLOSE: Duration = Duration::from_millis(100);
 
 fn tell(report: &mut File, line: &Line) -> io::Result<()> {
     let mut line = serde_json::to_vec(line)?;

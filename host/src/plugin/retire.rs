@@ -6,6 +6,7 @@
 //! from going. Invariant: a generation comes here once, when no lease on it is left.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -61,6 +62,8 @@ struct Case {
 }
 
 static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
+/// The process ends: code stays mapped, for nothing is gained by running its last destructors.
+static OVER: AtomicBool = AtomicBool::new(false);
 static RETAINED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
 
 /// How long an application may take to shut down before that is what it is waited for.
@@ -93,8 +96,10 @@ pub(crate) fn retire(generation: Generation) {
     }
 }
 
-/// Waits until every application that was handed over has ended, though perhaps not its code.
+/// Waits, at the end of the process, until every application that was handed over has ended. From
+/// now on nothing is unmapped any more.
 pub(crate) fn ended(until: Instant) {
+    OVER.store(true, Ordering::Relaxed);
     let Some(janitor) = JANITOR.get() else { return };
     let (tell, told) = mpsc::channel();
     if janitor.send(Message::Tell(tell)).is_ok() {
@@ -194,6 +199,10 @@ impl Case {
 
     /// Looks whether the code can go.
     fn close(&mut self, library: Library, artifact: Arc<Artifact>, tell: &dyn Fn(&Retired)) {
+        if OVER.load(Ordering::Relaxed) {
+            Box::leak(Box::new(artifact));
+            return;
+        }
         match library.close(Instant::now() + LOOK) {
             Unloaded::Gone(_) => self.now(Fate::Gone, tell),
             Unloaded::Pinned(pin) => {
