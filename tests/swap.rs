@@ -2,7 +2,7 @@
 //! without a pause: no response fails, is cut, or is made by two versions.
 
 // The clients.
-mod loader;
+pub(crate) mod loader;
 // A server that is wrong on purpose.
 mod wrong;
 
@@ -64,8 +64,7 @@ fn swaps_under_load_lose_cut_and_mix_nothing() {
         assert!(seen.whole.contains_key(&(*shape, version)), "no {shape:?} of {version}: {seen:?}");
     }
     eventually("the end of every generation that was replaced", || at_rest().then_some(()));
-    let has = || Some(host.possessions()).filter(|has| *has == before);
-    eventually(&format!("what the process had before: {before:?}"), has);
+    host.wait_for_no_more_than(&before);
     let (whole, mebi) = (seen.whole.values().sum::<u64>(), 1024 * 1024);
     println!(
         "{swaps} swaps, {whole} responses, {} MiB received, {} MiB sent",

@@ -39,6 +39,7 @@ const FLOORS: &[(&str, u8)] = &[
     // Protocols, sockets, threads.
     ("gateway", 5),
     ("listener", 5),
+    ("switch", 5),
     ("cores", 5),
     ("switch", 5),
     ("control", 5),
@@ -48,6 +49,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("slot", 6),
     // The whole.
     ("server", 6),
+    ("slot", 6),
     ("probe_child", 6),
     ("crate_dir", 6),
     ("config", 6),

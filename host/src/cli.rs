@@ -123,6 +123,15 @@ pub(crate) struct Serve {
     /// How long a shutdown waits for what is in hand
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) drain_timeout: Duration,
+    /// How long a child may take to try a library
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) probe_timeout: Duration,
+    /// How long an application may take to start
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) init_timeout: Duration,
+    /// Say in each response which generation made it: x-dsgi-generation
+    #[arg(long)]
+    pub(crate) debug_headers: bool,
     /// Deploy an application again when its file or its crate changes
     #[arg(long)]
     pub(crate) watch: bool,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
+use crate::lease::DebugHeaders;
 use crate::limits::Limits;
 
 /// Everything the command line says, in the host's own words.
@@ -17,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
+    pub(crate) debug_headers: DebugHeaders,
     pub(crate) bad_apps: BadApps,
     pub(crate) changes: Changes,
     /// What the user calls this host; otherwise it is its first port.
@@ -127,9 +129,13 @@ impl Config {
         let limits = Limits {
             request_timeout: typed.request_timeout,
             drain_timeout: typed.drain_timeout,
+            probe_timeout: typed.probe_timeout,
+            init_timeout: typed.init_timeout,
             ..Limits::default()
         };
         let profile = if typed.debug { Profile::Debug } else { Profile::Release };
+        let debug_headers =
+            if typed.debug_headers { DebugHeaders::Shown } else { DebugHeaders::Hidden };
         let bad_apps = if typed.strict { BadApps::Refuse } else { BadApps::Answer503 };
         let changes = if typed.watch { Changes::Deploy } else { Changes::Leave };
         if let Some(name) = typed.name.as_deref().filter(|name| !is_host_name(name)) {
@@ -137,7 +143,18 @@ impl Config {
         }
         let (name, control) = (typed.name, typed.control);
         let limits = Arc::new(limits);
-        Ok(Self { listen, mounts, settings, limits, profile, bad_apps, changes, name, control })
+        Ok(Self {
+            listen,
+            mounts,
+            settings,
+            limits,
+            profile,
+            debug_headers,
+            bad_apps,
+            changes,
+            name,
+            control,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use dsgi::bridge::PANICKED;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
 use crate::duty::InHand;
 use crate::invoke::answer::{Failed, Wanted};
@@ -37,6 +37,8 @@ pub(crate) struct Dispatched {
     response: Option<Response>,
     work: Work,
     wanted: Wanted,
+    /// What the response says of who made it.
+    shown: Option<u64>,
 }
 
 /// Who works on the response.
@@ -55,7 +57,7 @@ impl Dispatched {
     #[inline(always)]
     pub(crate) fn new(in_hand: InHand, wanted: Wanted) -> Self {
         let response = http::Response::new(ReplyBody::none(Some(in_hand)));
-        Self { response: Some(response), work: Work::Done, wanted }
+        Self { response: Some(response), work: Work::Done, wanted, shown: None }
     }
 
     /// Counts the request, until its response has ended.
@@ -91,6 +93,7 @@ pub(crate) fn dispatch<B>(
         Ok(mount) => {
             let exchange = Exchange::new(request, input, mount.share(), Arc::clone(origin));
             dispatched.count(mount.lease);
+            dispatched.shown = mount.lease.shown_generation();
             invoke(exchange, mount.lease, dispatched);
         }
         Err(response) => dispatched.answer(*response),
@@ -165,6 +168,13 @@ pub(crate) fn page(status: StatusCode, why: &str) -> Response {
     response
 }
 
+/// Says which generation has made a response, for whoever looks into a swap.
+#[cold]
+fn show(response: &mut Response, generation: u64) {
+    let name = HeaderName::from_static("x-dsgi-generation");
+    response.headers_mut().insert(name, generation.into());
+}
+
 /// hyper leaves the body out itself for HTTP/1 only.
 #[cold]
 fn leave_out(response: &mut Response) {
@@ -184,7 +194,7 @@ impl Future for Dispatched {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { response: place, work, wanted } = self.get_mut();
+        let Self { response: place, work, wanted, shown } = self.get_mut();
         // Whoever polls again after the response waits for nothing.
         let Some(response) = place else { return Poll::Pending };
         let polled = match work {
@@ -202,6 +212,9 @@ impl Future for Dispatched {
         *work = Work::Done;
         if *wanted == Wanted::Head {
             leave_out(response);
+        }
+        if let Some(generation) = *shown {
+            show(response, generation);
         }
         place.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
     }

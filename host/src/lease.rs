@@ -24,12 +24,20 @@ pub(crate) struct Stack {
     members: Vec<Arc<Generation>>,
     pool: Option<Pool>,
     flavour: Flavour,
+    debug_headers: DebugHeaders,
     pub(crate) limits: Arc<Limits>,
     /// One for each core, as long as somebody has it.
     shares: Mutex<Vec<Weak<Share>>>,
     /// Requests that were counted by shares that are gone.
     past: AtomicU64,
     panics: Arc<Panics>,
+}
+
+/// Whether responses say which generation made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DebugHeaders {
+    Hidden,
+    Shown,
 }
 
 /// The panics of a stack; held by whoever watches it, which keeps nothing in service.
@@ -77,6 +85,7 @@ impl Stack {
     /// A stack; a blocking one gets its pool of threads here.
     pub(crate) fn new(
         members: Vec<Arc<Generation>>,
+        debug_headers: DebugHeaders,
         limits: &Arc<Limits>,
     ) -> std::io::Result<Arc<Self>> {
         let flavour =
@@ -89,7 +98,7 @@ impl Stack {
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
         let panics = Arc::default();
-        Ok(Arc::new(Self { members, pool, flavour, limits, shares, past, panics }))
+        Ok(Arc::new(Self { members, pool, flavour, debug_headers, limits, shares, past, panics }))
     }
 
     /// What it has done so far.
@@ -134,6 +143,15 @@ impl Stack {
 
     pub(crate) const fn flavour(&self) -> Flavour {
         self.flavour
+    }
+
+    /// The generation that its responses name, if they name one.
+    #[inline]
+    pub(crate) fn shown_generation(&self) -> Option<u64> {
+        match self.debug_headers {
+            DebugHeaders::Hidden => None,
+            DebugHeaders::Shown => self.application().map(Generation::number),
+        }
     }
 
     /// Where blocking calls run.

@@ -23,7 +23,7 @@ use crate::invoke::body::ReplyBody;
 use crate::invoke::exchange::input::Input;
 use crate::invoke::exchange::{Exchange, Mounted};
 use crate::invoke::place::Unpark;
-use crate::lease::{Lease, Stack};
+use crate::lease::{DebugHeaders, Lease, Stack};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::platform;
@@ -122,7 +122,8 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
     let Ok(head) = head else {
         return Ok(Err(format!("the path `{path}` that its descriptor names is none")));
     };
-    let stack = Stack::new(vec![Arc::clone(generation)], &Arc::new(Limits::default()))?;
+    let (members, limits) = (vec![Arc::clone(generation)], Arc::new(Limits::default()));
+    let stack = Stack::new(members, DebugHeaders::Hidden, &limits)?;
     let origin = Arc::new(Origin::http(None, None));
     let mounted =
         Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };

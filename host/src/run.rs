@@ -70,6 +70,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
         staging: Staging::open()?,
         limits: Arc::clone(&config.limits),
         profile: config.profile,
+        debug_headers: config.debug_headers,
         events: Events::default(),
     });
     let running = Arc::new(running(&config, &listeners, &host));
@@ -96,6 +97,8 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     server.serve_until(async {
         let asked = asked.await;
         running.shut_down();
+        // First no slot can be filled any more, then what is in them is given up.
+        host.switch.end();
         running.clear();
         asked
     })?;

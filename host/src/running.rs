@@ -192,6 +192,7 @@ impl Operator for Running {
 mod tests {
     use super::*;
     use crate::crate_dir::Profile;
+    use crate::lease::DebugHeaders;
     use crate::plugin::artifact::Staging;
     use crate::site::Plan;
     use crate::switch::Switch;
@@ -203,6 +204,7 @@ mod tests {
             staging: Staging::open().unwrap(),
             limits: Arc::default(),
             profile: Profile::Release,
+            debug_headers: DebugHeaders::Hidden,
             events: Events::default(),
         });
         let running = Running::new(String::from("x"), Vec::new(), host);

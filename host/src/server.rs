@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::cores::Cores;
 use crate::duty::Verdict;
-use crate::lease::Stack;
+use crate::lease::{DebugHeaders, Stack};
 use crate::limits::Limits;
 use crate::listener::{ListenError, Listener};
 use crate::plugin::generation::Generation;
@@ -95,7 +95,7 @@ where
     let limits = Arc::new(limits);
     let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
     let mut plan = Plan::default();
-    let stack = Stack::new(vec![Arc::new(generation)], &limits)?;
+    let stack = Stack::new(vec![Arc::new(generation)], DebugHeaders::Hidden, &limits)?;
     let name = stack.name().to_owned();
     plan.mount("/", &name, Place::Serving(stack))?;
     let listener = Listener::bind(&format!("{host}:{port}"))?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use self::turn::{Busy, Turns};
 use self::version::Version;
 use crate::crate_dir::Profile;
-use crate::lease::Stack;
+use crate::lease::{DebugHeaders, Stack};
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
@@ -31,6 +31,7 @@ pub(crate) struct Host {
     pub(crate) staging: Staging,
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
+    pub(crate) debug_headers: DebugHeaders,
     pub(crate) events: Events,
 }
 
@@ -160,6 +161,9 @@ impl Slot {
         let mut held = self.lock();
         let given_up = (held.current.take(), held.previous.take());
         drop(held);
+        if let Some(version) = &given_up.0 {
+            version.stack.panics().give_up();
+        }
         drop(given_up);
     }
 
@@ -229,11 +233,19 @@ impl Held {
 }
 
 impl Before {
+    fn artifact(&self) -> &Arc<Artifact> {
+        match self {
+            Self::File(artifact) => artifact,
+            Self::Standby(version) => &version.artifact,
+        }
+    }
+
     fn shown(&self) -> operator::Previous {
-        let (artifact, kept) = match self {
-            Self::File(artifact) => (artifact, Kept::File),
-            Self::Standby(version) => (&version.artifact, Kept::Standby),
+        let kept = match self {
+            Self::File(_) => Kept::File,
+            Self::Standby(_) => Kept::Standby,
         };
+        let artifact = self.artifact();
         let version = artifact.facts.descriptor.version.clone();
         operator::Previous { version, digest: artifact.digest.clone(), kept }
     }

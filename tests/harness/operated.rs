@@ -3,6 +3,7 @@
 use super::host::{Host, Launch};
 use super::{DEADLINE, eventually};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::{Deref, DerefMut};
@@ -30,7 +31,8 @@ pub(crate) struct Answer {
 pub(crate) struct Possessions {
     /// Libraries of applications that are mapped.
     libraries: usize,
-    /// By name, but for those that watch the window of a swap and end with it.
+    /// By name, but for those that watch the window of a swap and end with it, and for those of
+    /// an operator's wish, which end after its answer.
     threads: Vec<String>,
     descriptors: usize,
 }
@@ -53,7 +55,7 @@ impl Operated {
     }
 
     /// A verb of the command line, run to its end.
-    pub(crate) fn verb(&self, words: &[&str]) -> Output {
+    pub(crate) fn verb(&self, words: &[impl AsRef<OsStr>]) -> Output {
         Launch::new().env("DSGI_CONTROL_DIR", self.folder()).args(words).run()
     }
 
@@ -68,7 +70,7 @@ impl Operated {
     /// Asks over the socket.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut stream = self.send(method, path, &body);
+        let mut stream = self.send(method, path, "application/json", &body);
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         let status = text.get(9..12).and_then(|digits| digits.parse().ok());
@@ -79,13 +81,26 @@ impl Operated {
         }
     }
 
-    fn send(&self, method: &str, path: &str, body: &str) -> UnixStream {
+    /// Asks for a deploy, and gives what is said of it line by line; the last one is the answer.
+    pub(crate) fn follow_deploy(
+        &self,
+        app: &str,
+        file: &Path,
+    ) -> impl Iterator<Item = Value> + use<> {
+        let (path, body) =
+            (format!("/v1/apps/{app}/deployments"), json!({ "file": file.to_str() }));
+        let stream = self.send("POST", &path, "application/x-ndjson", &body.to_string());
+        let lines = BufReader::new(stream).lines().map(|line| line.expect("the next line"));
+        lines.filter_map(|line| serde_json::from_str(&line).ok())
+    }
+
+    fn send(&self, method: &str, path: &str, accept: &str, body: &str) -> UnixStream {
         let mut stream = UnixStream::connect(self.socket()).expect("the control socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("a read deadline");
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: host\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
+             Accept: {accept}\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).expect("the host takes the bytes");
         stream
@@ -119,7 +134,7 @@ impl Operated {
 
     /// Everything that happens, from the start of the host on.
     pub(crate) fn events(&self) -> impl Iterator<Item = Value> + use<> {
-        let lines = BufReader::new(self.send("GET", "/v1/events", "")).lines();
+        let lines = BufReader::new(self.send("GET", "/v1/events", "*/*", "")).lines();
         let lines = lines.map(|line| line.expect("the next line of the events"));
         lines.filter_map(|line| {
             let data = line.strip_prefix("data: ")?;
@@ -139,6 +154,12 @@ impl Operated {
         panic!("no event {last} among {kinds:?}");
     }
 
+    /// Waits until its process has no more than it had.
+    pub(crate) fn wait_for_no_more_than(&self, before: &Possessions) {
+        let what = format!("what the process had before: {before:?}");
+        eventually(&what, || self.possessions().is_no_more_than(before).then_some(()));
+    }
+
     /// What its process has.
     pub(crate) fn possessions(&self) -> Possessions {
         let process = PathBuf::from(format!("/proc/{}", self.host.pid()));
@@ -147,7 +168,8 @@ impl Operated {
         let names =
             list("task").filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
         let names = names.map(|name| name.trim_end().to_owned());
-        let mut threads: Vec<String> = names.filter(|name| name != "window").collect();
+        let mut threads: Vec<String> =
+            names.filter(|name| name != "window" && name != "operator").collect();
         threads.sort_unstable();
         let maps = fs::read_to_string(process.join("maps")).expect("a process");
         let files = maps.lines().filter_map(|line| line.split_once('/')).map(|(_, file)| file);
@@ -157,6 +179,15 @@ impl Operated {
         files.sort_unstable();
         files.dedup();
         Possessions { libraries: files.len(), threads, descriptors: list("fd").count() }
+    }
+}
+
+impl Possessions {
+    /// Whether nothing was added. What was asked before may have been ending when this was seen.
+    fn is_no_more_than(&self, before: &Self) -> bool {
+        self.libraries == before.libraries
+            && self.threads.len() <= before.threads.len()
+            && self.descriptors <= before.descriptors
     }
 }
 

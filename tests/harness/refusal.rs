@@ -1,7 +1,10 @@
 //! What a host says when it refuses: one line with what, where and why, one with what to do about
 //! it where the user can act, and nothing else.
 
+use super::client::get;
 use super::host::Launch;
+use super::libraries::c_app;
+use super::operated::Operated;
 use std::ffi::OsStr;
 use std::process::Output;
 
@@ -12,10 +15,18 @@ pub(crate) struct Refusal {
     pub(crate) help: Option<String>,
 }
 
-/// What a host says that is to serve this file, and refuses it as a bad application.
+/// What a host says that is to serve this file, and refuses it as a bad application. One that
+/// serves already says the same of a deploy, and serves on.
 #[track_caller]
 pub(crate) fn refused_to_load(file: &(impl AsRef<OsStr> + ?Sized)) -> Refusal {
-    refuses(load(file), 65)
+    let refusal = refuses(load(file), 65);
+    let good = c_app(&["NAME \"good\""]);
+    let host = Operated::start(Launch::new().arg("--load").arg(&good));
+    let words = ["deploy", "good"].map(OsStr::new);
+    let output = host.verb(&[&words[..], &[file.as_ref()]].concat());
+    assert_eq!(refused(&output, 65).error, refusal.error, "as a deploy");
+    assert_eq!(get(host.address(), "/").text(), "in C\n");
+    refusal
 }
 
 /// Checks that a host which is to serve ends with `code` and a refusal, and gives what it said.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Small responses over one connection.
     KeepAlive,
     /// A connection for each small response.
@@ -31,7 +31,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::KeepAlive,
         Self::New,
         Self::Upload,
@@ -40,13 +40,13 @@ impl Shape {
         Self::UploadStreams,
     ];
     /// Without a body of a request, which nobody can wait for on a core.
-    pub(super) const WITHOUT_UPLOADS: [Self; 4] =
+    pub(crate) const WITHOUT_UPLOADS: [Self; 4] =
         [Self::KeepAlive, Self::New, Self::Download, Self::Streams];
 }
 
 /// What is wrong with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     /// It says that there is none.
     Failed,
     /// It ends too early.
@@ -57,25 +57,25 @@ pub(super) enum Wrong {
 
 /// What was seen so far.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Whole responses by who asked and which version answered.
-    pub(super) whole: BTreeMap<(Shape, char), u64>,
+    pub(crate) whole: BTreeMap<(Shape, char), u64>,
     /// Bytes of their bodies.
-    pub(super) received: u64,
-    pub(super) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
     /// The others, with what was seen.
-    pub(super) wrong: Vec<(Wrong, String)>,
+    pub(crate) wrong: Vec<(Wrong, String)>,
 }
 
 impl Seen {
     /// So many responses, whole or wrong.
-    pub(super) fn answered(&self) -> u64 {
+    pub(crate) fn answered(&self) -> u64 {
         self.whole.values().sum::<u64>() + self.wrong.len() as u64
     }
 }
 
 /// Clients at work. Dropping it without `stop` leaves them to the end of the process.
-pub(super) struct Loader {
+pub(crate) struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -93,7 +93,7 @@ const DOWNLOAD: usize = 64 * 4096;
 
 impl Loader {
     /// Starts a client for each shape and mount.
-    pub(super) fn start<'a>(
+    pub(crate) fn start<'a>(
         address: SocketAddr,
         clients: impl IntoIterator<Item = (&'a str, &'a [Shape])>,
     ) -> Self {
@@ -110,7 +110,7 @@ impl Loader {
     }
 
     /// Waits until what was seen is enough.
-    pub(super) fn wait_for(&self, what: &str, enough: impl Fn(&Seen) -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, enough: impl Fn(&Seen) -> bool) {
         let limit = crate::harness::DEADLINE;
         let waiting = self.shared.lock();
         let waited = self.shared.changed.wait_timeout_while(waiting, limit, |seen| !enough(seen));
@@ -119,17 +119,17 @@ impl Loader {
     }
 
     /// So many responses so far.
-    pub(super) fn answered(&self) -> u64 {
+    pub(crate) fn answered(&self) -> u64 {
         self.shared.lock().answered()
     }
 
     /// So many of them were wrong.
-    pub(super) fn wrong(&self) -> usize {
+    pub(crate) fn wrong(&self) -> usize {
         self.shared.lock().wrong.len()
     }
 
     /// Lets every client finish what it is at.
-    pub(super) fn stop(self) -> Seen {
+    pub(crate) fn stop(self) -> Seen {
         self.shared.stopped.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().expect("a client that ends well");

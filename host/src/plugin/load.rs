@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dsgi::abi::grown::{previous, purpose};
 
@@ -18,7 +18,7 @@ use super::interpose::keys::{self, OutOfKeys};
 use super::library::{Layout, Library, OpenError};
 use super::objects::{self, Owner};
 use super::probe::{self, Depth, ProbeError, Refusal, Task};
-use super::unload::Unloaded;
+use super::retire::{self, Discarded};
 use crate::limits::Limits;
 
 /// Why a file was not taken into service.
@@ -159,7 +159,7 @@ pub(crate) fn start(
     let layout = match known {
         Ok(layout) => layout,
         Err(source) => {
-            give_back(library, name);
+            retire::discard(Discarded { app: name.to_owned(), number, library, artifact });
             return Err(open_error(source));
         }
     };
@@ -170,7 +170,9 @@ pub(crate) fn start(
         Previous::None => previous::NONE,
         Previous::Running => previous::RUNNING,
     };
-    let (send, started) = mpsc::channel();
+    let (told, opened) = (name.clone(), Arc::clone(&artifact));
+    // What is sent is received or comes back: nothing is lost between the two.
+    let (send, started) = mpsc::sync_channel(0);
     let init = move || {
         crate::log::name(number, &name);
         let start = Start {
@@ -180,14 +182,20 @@ pub(crate) fn start(
             purpose: purpose::SERVE,
             previous,
         };
-        let made = library.start(start);
-        let made = made.map(|application| {
-            let code = Code { library, artifact, layout };
-            Generation::loaded(number, name, flavour, application, code)
-        });
-        // After the deadline nobody takes it: it stays as it is, mapped and unused.
+        let made = match library.start(start) {
+            Ok(application) => {
+                let code = Code { library, artifact, layout };
+                Ok(Generation::loaded(number, name, flavour, application, code))
+            }
+            Err(source) => Err((source, Discarded { app: name, number, library, artifact })),
+        };
+        // After the deadline nobody takes it.
         if let Err(mpsc::SendError(late)) = send.send(made) {
-            Box::leak(Box::new(late));
+            retire::hangs_no_more(number);
+            match late {
+                Ok(generation) => retire::retire(generation),
+                Err((_, discarded)) => retire::discard(discarded),
+            }
         }
     };
     let thread = thread::Builder::new().name(String::from("init")).spawn(init);
@@ -197,26 +205,17 @@ pub(crate) fn start(
     }
     match started.recv_timeout(after) {
         Ok(Ok(generation)) => Ok(generation),
-        Ok(Err(source)) => Err(LoadError::Start { file, source }),
-        Err(_) => Err(LoadError::Hung { file, after }),
+        Ok(Err((source, discarded))) => {
+            retire::discard(discarded);
+            Err(LoadError::Start { file, source })
+        }
+        Err(_) => {
+            // Before it can come back after all: the sender waits for this receiver.
+            retire::hangs(&told, number, &opened);
+            drop(started);
+            Err(LoadError::Hung { file, after })
+        }
     }
-}
-
-/// Unmaps a library that was opened for nothing.
-fn give_back(library: Library, app: &str) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    let pin = match library.close(Instant::now() + PATIENCE) {
-        Unloaded::Gone(left) => {
-            return tracing::debug!(app, ?left, "the refused library is unmapped");
-        }
-        Unloaded::Pinned(pin) => pin,
-        Unloaded::NotYet(library, pin) => {
-            // Dropped, it stays as it is.
-            drop(library);
-            pin
-        }
-    };
-    tracing::warn!(app, "the refused library stays mapped: {pin}");
 }
 
 /// The last line of the process: one that a library ends.

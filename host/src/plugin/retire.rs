@@ -51,14 +51,35 @@ enum Step {
 }
 
 enum Message {
-    Retire(Box<Generation>),
+    Retire(Box<Generation>, Retired),
+    Discard(Discarded, Retired),
+    /// One that will not end is to be told of.
+    Pinned(Retired),
     /// To be dropped once every application that came before has ended.
     Tell(Sender<Infallible>),
 }
 
+/// A library that was opened for nothing: no application of it was started.
+#[derive(Debug)]
+pub(crate) struct Discarded {
+    pub(crate) app: String,
+    pub(crate) number: u64,
+    pub(crate) library: Library,
+    pub(crate) artifact: Arc<Artifact>,
+}
+
 struct Case {
     retired: Retired,
+    past: Past,
     step: Step,
+}
+
+/// What a library has done before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    Started,
+    /// It was refused, which was told: that it goes is no news.
+    Refused,
 }
 
 static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
@@ -89,11 +110,49 @@ pub(crate) fn retire(generation: Generation) {
     match JANITOR.get() {
         // Code that is linked in has nothing to unmap.
         Some(janitor) if generation.code().is_some() => {
+            let (app, number) = (generation.name(), generation.number());
+            let artifact = generation.code().map(|code| &code.artifact);
+            let retired = noted(app, number, artifact, Fate::Waiting("it shuts down".to_owned()));
             // The janitor never ends.
-            let _ = janitor.send(Message::Retire(Box::new(generation)));
+            let _ = janitor.send(Message::Retire(Box::new(generation), retired));
         }
         _ => drop(generation),
     }
+}
+
+/// Hands over a library that was opened for nothing. Without a janitor it stays mapped.
+pub(crate) fn discard(discarded: Discarded) {
+    let Some(janitor) = JANITOR.get() else { return };
+    let Discarded { app, number, artifact, .. } = &discarded;
+    let why = Fate::Waiting(String::from("it was refused and is to be unmapped"));
+    let retired = noted(app, *number, Some(artifact), why);
+    let _ = janitor.send(Message::Discard(discarded, retired));
+}
+
+/// Notes a library whose `init` does not return: it stays.
+pub(crate) fn hangs(app: &str, number: u64, artifact: &Arc<Artifact>) {
+    let Some(janitor) = JANITOR.get() else { return };
+    let why = Fate::Pinned(String::from("its init has not returned"));
+    let _ = janitor.send(Message::Pinned(noted(app, number, Some(artifact), why)));
+}
+
+/// One whose `init` has returned after all can be handed over like any other.
+pub(crate) fn hangs_no_more(number: u64) {
+    lock().retain(|known| known.number != number);
+}
+
+/// From now on it is among those that are retained.
+fn noted(app: &str, number: u64, artifact: Option<&Arc<Artifact>>, fate: Fate) -> Retired {
+    let retired = Retired {
+        app: app.to_owned(),
+        number,
+        version: artifact.map_or_else(String::new, |it| it.facts.descriptor.version.clone()),
+        digest: artifact.map_or_else(String::new, |artifact| artifact.digest.clone()),
+        since: SystemTime::now(),
+        fate,
+    };
+    lock().push(retired.clone());
+    retired
 }
 
 /// Waits, at the end of the process, until every application that was handed over has ended. From
@@ -131,7 +190,14 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
         }
         for message in first.into_iter().chain(arriving.try_iter()) {
             match message {
-                Message::Retire(generation) => cases.push(Case::open(*generation)),
+                Message::Retire(generation, retired) => {
+                    cases.push(Case::open(*generation, retired));
+                }
+                Message::Discard(Discarded { library, artifact, .. }, retired) => {
+                    let step = Step::Closing(library, artifact);
+                    cases.push(Case { retired, past: Past::Refused, step });
+                }
+                Message::Pinned(retired) => tell(&retired),
                 Message::Tell(asked) => asking.push(asked),
             }
         }
@@ -146,17 +212,7 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
 }
 
 impl Case {
-    fn open(generation: Generation) -> Self {
-        let artifact = generation.code().map(|code| &code.artifact);
-        let retired = Retired {
-            app: generation.name().to_owned(),
-            number: generation.number(),
-            version: artifact.map_or_else(String::new, |it| it.facts.descriptor.version.clone()),
-            digest: artifact.map_or_else(String::new, |artifact| artifact.digest.clone()),
-            since: SystemTime::now(),
-            fate: Fate::Waiting(String::from("it shuts down")),
-        };
-        lock().push(retired.clone());
+    fn open(generation: Generation, retired: Retired) -> Self {
         let (done, ended) = mpsc::channel();
         let end = move || {
             generation.shutdown();
@@ -168,7 +224,7 @@ impl Case {
             // The generation went with the closure that did not run: its code stays mapped.
             Err(_) => Step::Over,
         };
-        Self { retired, step }
+        Self { retired, past: Past::Started, step }
     }
 
     fn go_on(&mut self, tell: &dyn Fn(&Retired)) {
@@ -204,7 +260,10 @@ impl Case {
             return;
         }
         match library.close(Instant::now() + LOOK) {
-            Unloaded::Gone(_) => self.now(Fate::Gone, tell),
+            Unloaded::Gone(left) => {
+                tracing::debug!(app = self.retired.app, ?left, "unmapped");
+                self.now(Fate::Gone, tell);
+            }
             Unloaded::Pinned(pin) => {
                 // The file stays with what is mapped from it.
                 Box::leak(Box::new(artifact));
@@ -235,6 +294,8 @@ impl Case {
             }
         }
         drop(retained);
-        tell(&self.retired);
+        if self.past == Past::Started || matches!(self.retired.fate, Fate::Pinned(_)) {
+            tell(&self.retired);
+        }
     }
 }

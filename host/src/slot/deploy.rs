@@ -18,7 +18,8 @@ use crate::site::Place;
 use crate::switch::Changed;
 
 /// How long a swap waits for cores before it says that one of them is held.
-const SWAP: Duration = Duration::from_secs(5);
+/// `host ps` waits for that too.
+const SWAP: Duration = Duration::from_secs(2);
 
 impl Slot {
     /// Takes another version into service; returns once it is live.
@@ -36,12 +37,15 @@ impl Slot {
             self.allowed(&artifact.digest, deployment.quarantine)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
-            let version =
-                version::start(host, artifact, &self.name, &self.config, previous, steps)?;
-            let deployed = self.put(host, version, Lost::No, steps)?;
+            version::probe(host, &artifact, &self.name, &self.config, steps)?;
+            let probed = format!("`{}` passed its probe", short(&artifact.digest));
+            self.tell(host, Kind::Probed, probed, None);
+            let artifact = Arc::new(artifact);
+            let version = version::open(host, artifact, &self.name, &self.config, previous, steps)?;
+            let deployed = self.put(host, version, Why::Asked, steps)?;
             Ok(Deployed { descriptor_name: (named != self.name).then_some(named), ..deployed })
         });
-        self.told(host, deployed)
+        deployed.inspect_err(|refused| self.not_deployed(host, refused))
     }
 
     /// Takes the previous version into service again; returns once it is live.
@@ -53,9 +57,9 @@ impl Slot {
         let mut steps = Steps::new(progress);
         let deployed = self.take_turn(&mut steps, |steps| {
             let version = self.before(host, steps)?;
-            self.put(host, version, Lost::No, steps)
+            self.put(host, version, Why::RolledBack, steps)
         });
-        self.told(host, deployed)
+        deployed.inspect_err(|refused| self.not_deployed(host, refused))
     }
 
     /// Takes the application out of service; what is in hand goes on.
@@ -66,6 +70,7 @@ impl Slot {
         if held.standing == Standing::Serving {
             held.standing = Standing::Out;
             if let Some(version) = held.current.take() {
+                version.stack.panics().give_up();
                 // `rollback` brings it back, whatever the policy for a version that is replaced.
                 held.previous = Some(Before::File(Arc::clone(&version.artifact)));
                 leave(&mut held, &version, host.limits.drain_timeout);
@@ -89,13 +94,9 @@ impl Slot {
         self.tell(host, Kind::Quarantined, format!("`{digest}` is in quarantine: {why}"), None);
         let back = self
             .before(host, &mut steps)
-            .and_then(|version| self.put(host, version, Lost::Generation(build), &mut steps));
+            .and_then(|version| self.put(host, version, Why::Lost(build, why), &mut steps));
         match back {
-            Ok(deployed) => {
-                let text = format!("version {} serves again: {why}", deployed.new.version);
-                self.tell(host, Kind::RolledBack, text, Some(&deployed.new));
-                Verdict::RolledBack { why: why.to_owned() }
-            }
+            Ok(_) => Verdict::RolledBack { why: why.to_owned() },
             Err(refused) => {
                 let why = format!("{why}, and the version before was not put back: {refused}");
                 tracing::error!(app = self.name, "{why}");
@@ -140,7 +141,16 @@ impl Slot {
 
     /// The previous version, started again. It passed its probe when it was new.
     fn before(&self, host: &Host, steps: &mut Steps<'_>) -> Result<Version, Refused> {
-        let artifact = match self.lock().previous.take() {
+        let mut held = self.lock();
+        let digest = held.previous.as_ref().map(|before| before.artifact().digest.clone());
+        if let Some(why) = digest.as_ref().and_then(|digest| held.quarantine.get(digest)) {
+            let (app, why) = (self.name.clone(), why.clone());
+            let digest = short(digest.as_deref().unwrap_or_default()).to_owned();
+            return Err(Refused::Quarantined { app, digest, why });
+        }
+        let previous = held.previous.take();
+        drop(held);
+        let artifact = match previous {
             None => return Err(Refused::NoPrevious { app: self.name.clone() }),
             Some(Before::Standby(version)) => {
                 version.stack.members().iter().for_each(|member| member.resume());
@@ -164,12 +174,12 @@ impl Slot {
         self: &Arc<Self>,
         host: &Arc<Host>,
         version: Version,
-        lost: Lost<'_>,
+        why: Why<'_>,
         steps: &mut Steps<'_>,
     ) -> Result<Deployed, Refused> {
         let mut held = self.lock();
         let serving = held.current.as_ref().map(|version| version.build.generation);
-        if let Lost::Generation(build) = lost
+        if let Why::Lost(build, _) = why
             && serving != Some(build.generation)
         {
             drop(held);
@@ -185,11 +195,14 @@ impl Slot {
         let version = Version { since: Moment::now(), ..version };
         held.standing = Standing::Serving;
         let old = held.current.replace(version);
+        // Before the old one may go and the window be over: nobody hears of an end before the
+        // beginning.
+        self.tell(host, why.kind(), why.text(&new), Some(&new));
         let mut in_flight_on_old = 0;
         let old = old.map(|old| {
             in_flight_on_old = old.stack.work().in_flight;
             let build = old.build.clone();
-            self.replaced(host, &mut held, old, lost);
+            self.replaced(host, &mut held, old, why);
             build
         });
         let retained = held.retained(&self.name).len();
@@ -208,11 +221,11 @@ impl Slot {
     }
 
     /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
-    fn replaced(&self, host: &Host, held: &mut Held, old: Version, lost: Lost<'_>) {
-        let policy = match lost {
+    fn replaced(&self, host: &Host, held: &mut Held, old: Version, why: Why<'_>) {
+        let policy = match why {
             // Nobody wants to go back to it.
-            Lost::Generation(_) => Keep::Nothing,
-            Lost::No => self.policy.keep_previous,
+            Why::Lost(..) => Keep::Nothing,
+            Why::Asked | Why::RolledBack => self.policy.keep_previous,
         };
         old.stack.panics().give_up();
         match policy {
@@ -227,21 +240,13 @@ impl Slot {
         leave(held, &old, host.limits.drain_timeout);
     }
 
-    fn told(&self, host: &Host, deployed: Result<Deployed, Refused>) -> Result<Deployed, Refused> {
-        match &deployed {
-            Ok(deployed) => {
-                let text = format!("version {} is in service", deployed.new.version);
-                self.tell(host, Kind::Deployed, text, Some(&deployed.new));
-            }
-            Err(refused @ Refused::Superseded { .. }) => {
-                self.tell(host, Kind::Superseded, refused.to_string(), None);
-            }
-            Err(refused) => {
-                tracing::error!(app = self.name, "not deployed: {refused}");
-                self.tell(host, Kind::Refused, refused.to_string(), None);
-            }
+    fn not_deployed(&self, host: &Host, refused: &Refused) {
+        if let Refused::Superseded { .. } = refused {
+            self.tell(host, Kind::Superseded, refused.to_string(), None);
+        } else {
+            tracing::error!(app = self.name, "not deployed: {refused}");
+            self.tell(host, Kind::Refused, refused.to_string(), None);
         }
-        deployed
     }
 
     pub(super) fn tell(&self, host: &Host, kind: Kind, text: String, build: Option<&Build>) {
@@ -266,11 +271,31 @@ impl Slot {
     }
 }
 
-/// Whether the version that is replaced was found wanting.
+/// Why a version is put into service.
 #[derive(Clone, Copy, Debug)]
-enum Lost<'a> {
-    No,
-    Generation(&'a Build),
+enum Why<'a> {
+    Asked,
+    RolledBack,
+    /// The one that serves, if it still does, was found wanting, and why.
+    Lost(&'a Build, &'a str),
+}
+
+impl Why<'_> {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Asked => Kind::Deployed,
+            Self::RolledBack | Self::Lost(..) => Kind::RolledBack,
+        }
+    }
+
+    fn text(self, new: &Build) -> String {
+        let version = &new.version;
+        match self {
+            Self::Asked => format!("version {version} is in service"),
+            Self::RolledBack => format!("version {version} serves again"),
+            Self::Lost(_, why) => format!("version {version} serves again: {why}"),
+        }
+    }
 }
 
 /// Takes a version out of service: its application is told, and it goes with its last lease.

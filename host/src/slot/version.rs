@@ -73,8 +73,20 @@ pub(crate) fn start(
     previous: Previous,
     steps: &mut Steps<'_>,
 ) -> Result<Version, Failure> {
-    steps.run("probe", || load::probe(&artifact, app, config, &host.limits))?;
+    probe(host, &artifact, app, config, steps)?;
     open(host, Arc::new(artifact), app, config, previous, steps)
+}
+
+/// Tries a version in a child.
+pub(super) fn probe(
+    host: &Host,
+    artifact: &Artifact,
+    app: &str,
+    config: &str,
+    steps: &mut Steps<'_>,
+) -> Result<(), Failure> {
+    steps.run("probe", || load::probe(artifact, app, config, &host.limits))?;
+    Ok(())
 }
 
 /// Opens a version whose bytes have passed a probe before, and starts its application.
@@ -92,6 +104,6 @@ pub(crate) fn open(
     let (version, digest) = (told.version.clone(), artifact.digest.clone());
     let build = Build { version, digest, generation: generation.number() };
     let layout = generation.code().map_or_else(String::new, |code| code.layout.to_string());
-    let stack = Stack::new(vec![Arc::new(generation)], &host.limits)?;
+    let stack = Stack::new(vec![Arc::new(generation)], host.debug_headers, &host.limits)?;
     Ok(Version { stack, artifact, build, layout, since: Moment::now() })
 }

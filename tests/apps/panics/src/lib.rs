@@ -1,23 +1,21 @@
-//! An application that panics in every call, from so many milliseconds after its start on; until
-//! then it answers.
+//! An application that panics in every call, from so many seconds after its start on; until then
+//! it answers. A test makes one that waits longer by another digit at the end of the text.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use dsgi::{Application, Body, Environ, Purpose, StartResponse};
 
-#[derive(serde::Deserialize)]
-struct Config {
-    #[serde(default)]
-    after_ms: u64,
-}
+static SECONDS: [u8; 25] = *b"seconds until it panics:0";
 
 struct Panics(Instant);
 
 impl Application for Panics {
-    type Config = Config;
+    type Config = ();
 
-    fn init(config: Config, _: Purpose) -> dsgi::Result<Self> {
-        Ok(Self(Instant::now() + Duration::from_millis(config.after_ms)))
+    fn init((): (), _: Purpose) -> dsgi::Result<Self> {
+        let seconds = u64::from(black_box(&SECONDS)[SECONDS.len() - 1] - b'0');
+        Ok(Self(Instant::now() + Duration::from_secs(seconds)))
     }
 
     fn call(&self, _: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
