@@ -141,3 +141,58 @@ fn a_body_that_says_not_yet_gives_its_thread_back_when_its_client_leaves() {
     drop(connection);
     assert_eq!(get(server.address(), "/").text(), "first\n");
 }
+
+/// Answers at once, but for `/hold`, which tells and then waits.
+fn holding(
+    called: mpsc::Sender<()>,
+    go_on: mpsc::Receiver<()>,
+) -> impl Fn(Environ, StartResponse) -> dsgi::Result<[&'static str; 1]> + Send + Sync + 'static {
+    let go_on = Mutex::new(go_on);
+    move |environ: Environ, start_response: StartResponse| {
+        if &environ["PATH_INFO"] == "/hold" {
+            called.send(())?;
+            // They wait for the lock or for this: it ends with the sender.
+            let _ = go_on.lock().map(|go_on| go_on.recv());
+        }
+        start_response("200 OK", &[])?;
+        Ok(["done\n"])
+    }
+}
+
+#[test]
+fn requests_that_are_held_delay_none_that_came_with_them() {
+    let mut limits = Limits::default();
+    limits.pool_threads = 4;
+    let (tell, called) = mpsc::channel();
+    let (release, go_on) = mpsc::channel();
+    let server = Linked::start(limits, holding(tell, go_on));
+    // On one connection, so that one core finds them all at once.
+    let mut client = Http2::open(server.address());
+    let held: Vec<_> = (1..4).map(|_| client.get("/hold")).collect();
+    let quick = client.get("/quick");
+    assert_eq!(client.response(quick).unwrap().text(), "done\n");
+    (1..4).for_each(|_| called.recv_timeout(DEADLINE).expect("each has a thread"));
+    drop(release);
+    for sent in held {
+        assert_eq!(client.response(sent).unwrap().text(), "done\n");
+    }
+}
+
+#[test]
+fn an_answer_is_not_kept_by_the_next_call_of_its_thread() {
+    let mut limits = Limits::default();
+    limits.pool_threads = 1;
+    let (tell, called) = mpsc::channel();
+    let (release, go_on) = mpsc::channel();
+    let server = Linked::start(limits, holding(tell, go_on));
+    let mut client = Http2::open(server.address());
+    // On one connection, so that they wait for the only thread together, in this order.
+    let quick: Vec<_> = (0..8).map(|_| client.get("/quick")).collect();
+    let last = client.get("/hold");
+    for sent in quick {
+        assert_eq!(client.response(sent).unwrap().text(), "done\n");
+    }
+    called.recv_timeout(DEADLINE).expect("the only thread is taken");
+    drop(release);
+    assert_eq!(client.response(last).unwrap().text(), "done\n");
+}

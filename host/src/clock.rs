@@ -91,10 +91,22 @@ impl Deadline {
     }
 }
 
-fn set(after: Duration, waker: Waker) -> Arc<Alarm> {
+/// Ticks since the clock was started.
+#[inline]
+pub(crate) fn now() -> u64 {
+    TICKS.load(Ordering::Relaxed)
+}
+
+/// The tick at which this time is over.
+#[inline]
+pub(crate) fn due(after: Duration) -> u64 {
     let ticks = after.as_millis().div_ceil(TICK.as_millis());
     // The current tick is partly over already.
-    let due = TICKS.load(Ordering::Relaxed) + u64::try_from(ticks).unwrap_or(u64::MAX / 2) + 1;
+    now() + u64::try_from(ticks).unwrap_or(u64::MAX / 2) + 1
+}
+
+fn set(after: Duration, waker: Waker) -> Arc<Alarm> {
+    let due = due(after);
     let alarm = Arc::new(Alarm { due, rung: AtomicBool::new(false), waker: Mutex::new(waker) });
     ALARMS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&alarm));
     alarm

@@ -17,6 +17,7 @@ use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
 use crate::plugin::purge;
+use crate::pool::desk::Desk;
 use crate::site::{self, Plan};
 
 /// One core: a thread with a runtime and its own copy of the site.
@@ -144,6 +145,8 @@ impl Core {
             };
             let tasks = runtime.handle().clone();
             let mailbox = purge::enrol(move || drop(tasks.spawn(async { purge::run_pending() })));
+            // It sees to what this core hands over to pools.
+            runtime.spawn(Desk::open());
             // The receiver waits until it has this.
             let _ = send.send(Ok((runtime.handle().clone(), pulse)));
             // An error says that the core was dropped, which is what it waits for.

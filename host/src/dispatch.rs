@@ -49,7 +49,7 @@ enum Work {
     /// An async application.
     Later(Box<Later>),
     /// A pool's thread.
-    Pool(Box<Waiting>),
+    Pool(Waiting),
 }
 
 impl Dispatched {
@@ -118,7 +118,7 @@ fn invoke(exchange: Arc<Exchange>, lease: &Lease, dispatched: &mut Dispatched) {
     let wanted = dispatched.wanted;
     if lease.flavour() == Flavour::Blocking {
         match blocking::begin(exchange, wanted) {
-            Ok(waiting) => dispatched.work = Work::Pool(Box::new(waiting)),
+            Ok(waiting) => dispatched.work = Work::Pool(waiting),
             Err(blocking::Full) => {
                 dispatched.answer(unavailable("too many requests wait for this application"));
             }

@@ -3,94 +3,102 @@
 //! New requests wait in a bounded queue; work for requests that were already begun (the next
 //! blocks of a body, a close) goes ahead of them and is never refused, or a busy pool could not end
 //! what it has begun.
+//!
+//! A change of threads costs as much as a small application does, so quick jobs share them: a core
+//! wakes a thread once for all it has queued in a round (`desk`), one thread works off what is
+//! there (`queue`), and its answers go back together (`post`). Whatever is put off that way is
+//! looked after by `watch`, so that a job that waits delays nobody else for long.
 
-use std::collections::VecDeque;
+pub(crate) mod desk;
+pub(crate) mod post;
+mod queue;
+mod watch;
+
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Instant;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
-use crate::plugin::purge;
+use self::post::Post;
+use self::queue::{Next, Queue};
+use crate::plugin::purge::{self, Mailbox};
 
 /// Something to do on a thread of a pool.
-pub(crate) trait Job: Send {
-    fn run(self: Box<Self>);
+pub(crate) trait Job: Send + Sync {
+    /// Does it; where an answer was left of which the core was not told yet.
+    fn run(self: Arc<Self>) -> Option<&'static Post>;
 }
 
 /// A pool of threads. They end when the last handle is dropped and the queue is empty.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    threads: usize,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// Somebody may take a job.
-    work: Condvar,
-    /// A thread found nothing to do.
+    /// Nothing is queued or at work.
     rest: Condvar,
     capacity: usize,
-}
-
-#[derive(Default)]
-struct Queue {
-    begun: VecDeque<Box<dyn Job>>,
-    new: VecDeque<Box<dyn Job>>,
-    idle: usize,
-    state: State,
-}
-
-#[derive(Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Open,
-    Closing,
 }
 
 impl Pool {
     /// Starts the threads, named after their application.
     pub(crate) fn start(name: &str, threads: usize, capacity: usize) -> io::Result<Self> {
         let queue = Mutex::new(Queue::default());
-        let (work, rest) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { queue, work, rest, capacity });
-        let pool = Self { shared, threads: threads.max(1) };
-        for _ in 0..pool.threads {
+        let pool = Self { shared: Arc::new(Shared { queue, rest: Condvar::new(), capacity }) };
+        for number in 0..threads.max(1) {
             let shared = Arc::clone(&pool.shared);
             // The kernel keeps 15 bytes of a thread's name.
             let name: String = format!("pool {name}").chars().take(15).collect();
-            thread::Builder::new().name(name).spawn(move || shared.serve())?;
+            // Its hand is there before the thread looks at it.
+            let mut queue = pool.shared.lock();
+            let started = thread::Builder::new().name(name).spawn(move || shared.serve(number))?;
+            queue.hire(started.thread().clone());
         }
+        watch::over(&pool.shared)?;
         Ok(pool)
     }
 
     /// Queues a new request; gives it back when the queue is full.
-    pub(crate) fn begin(&self, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+    pub(crate) fn begin<J: Job + 'static>(&self, job: Arc<J>) -> Result<(), Arc<J>> {
         let mut queue = self.shared.lock();
-        if queue.new.len() >= self.shared.capacity {
+        if queue.new.len() >= self.shared.capacity + queue.free() {
             return Err(job);
         }
         queue.new.push_back(job);
-        self.shared.wake(queue);
+        let waiting = queue.waiting();
+        drop(queue);
+        desk::kick(&self.shared, waiting);
         Ok(())
     }
 
     /// Queues further work of a request that was begun.
-    pub(crate) fn go_on(&self, job: Box<dyn Job>) {
+    pub(crate) fn go_on(&self, job: Arc<dyn Job>) {
         let mut queue = self.shared.lock();
         queue.begun.push_back(job);
-        self.shared.wake(queue);
+        let waiting = queue.waiting();
+        drop(queue);
+        desk::kick(&self.shared, waiting);
     }
 
     /// Waits until nothing is queued or at work.
     pub(crate) fn quiet(&self, until: Instant) -> Result<(), Busy> {
+        self.shared.kick();
         let mut queue = self.shared.lock();
-        while queue.idle < self.threads || !queue.begun.is_empty() || !queue.new.is_empty() {
-            let left = until.checked_duration_since(Instant::now()).ok_or(Busy)?;
-            let waited = self.shared.rest.wait_timeout(queue, left);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        queue.resting += 1;
+        let mut outcome = Ok(());
+        while outcome.is_ok() && !queue.is_quiet() {
+            match until.checked_duration_since(Instant::now()) {
+                Some(left) => {
+                    let waited = self.shared.rest.wait_timeout(queue, left);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => outcome = Err(Busy),
+            }
         }
-        Ok(())
+        queue.resting -= 1;
+        outcome
     }
 }
 
@@ -103,118 +111,150 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self, queue: MutexGuard<'_, Queue>) {
-        let idle = queue.idle;
+    /// Wakes a thread for what is queued, unless those awake will see to it.
+    fn kick(&self) {
+        let mut queue = self.lock();
+        let called = queue.call(Instant::now());
+        // Those awake may yet be held by what they do.
+        let put_off = called.is_none() && queue.is_put_off();
         drop(queue);
-        if idle > 0 {
-            self.work.notify_one();
+        wake(called);
+        if put_off {
+            watch::arm();
         }
     }
 
-    /// Has every thread look again, also one that is just about to wait.
-    fn wake_all(&self) {
-        drop(self.lock());
-        self.work.notify_all();
-    }
-
-    fn serve(self: &Arc<Self>) {
-        let shared = Arc::downgrade(self);
-        let mailbox = purge::enrol(move || shared.upgrade().iter().for_each(|it| it.wake_all()));
+    fn serve(&self, number: usize) {
+        let thread = thread::current();
+        let mailbox = purge::enrol(move || thread.unpark());
+        let mut held = Held::default();
+        let mut now = Instant::now();
         let mut queue = self.lock();
         loop {
             if mailbox.has_mail() {
                 drop(queue);
                 purge::run_pending();
                 queue = self.lock();
-            } else if let Some(job) = queue.begun.pop_front().or_else(|| queue.new.pop_front()) {
-                drop(queue);
-                job.run();
-                queue = self.lock();
-            } else if queue.state == State::Closing {
-                return;
-            } else {
-                queue.idle += 1;
-                self.rest.notify_all();
-                queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                queue.idle -= 1;
             }
+            match queue.next(number, now) {
+                Next::Job(job) => {
+                    let called = queue.call(now);
+                    let more = queue.waiting() > 0;
+                    drop(queue);
+                    wake(called);
+                    if more || !held.is_empty() {
+                        // This job may take long.
+                        watch::arm();
+                    }
+                    held.add(job.run(), now);
+                    let end = Instant::now();
+                    queue = self.lock();
+                    let pace = queue.done(number, end - now);
+                    now = end;
+                    if !held.is_due(now, pace) {
+                        continue;
+                    }
+                }
+                Next::Nothing if held.is_empty() => {
+                    queue = self.lie_down(number, queue, &mailbox);
+                    now = Instant::now();
+                    continue;
+                }
+                Next::Nothing => {}
+                Next::End if held.is_empty() => return,
+                Next::End => {}
+            }
+            drop(queue);
+            held.tell();
+            now = Instant::now();
+            queue = self.lock();
         }
+    }
+
+    fn lie_down<'a>(
+        &'a self,
+        number: usize,
+        mut queue: MutexGuard<'a, Queue>,
+        mailbox: &Mailbox,
+    ) -> MutexGuard<'a, Queue> {
+        queue.lie_down(number);
+        if queue.resting > 0 && queue.is_quiet() {
+            self.rest.notify_all();
+        }
+        while queue.is_down(number) {
+            drop(queue);
+            // Mail that comes after this look unparks.
+            if mailbox.has_mail() {
+                purge::run_pending();
+            } else {
+                thread::park();
+            }
+            queue = self.lock();
+        }
+        queue
     }
 }
 
+fn wake(thread: Option<Thread>) {
+    if let Some(thread) = thread {
+        thread.unpark();
+    }
+}
+
+/// Whether jobs are quick enough to share a change of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Quick,
+    Slow,
+}
+
+/// Answers that a thread has left while it goes on with quick jobs.
+#[derive(Default)]
+struct Held {
+    posts: Vec<&'static Post>,
+    since: Option<Instant>,
+}
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    fn add(&mut self, post: Option<&'static Post>, now: Instant) {
+        let Some(post) = post else { return };
+        self.since.get_or_insert(now);
+        if !self.posts.iter().any(|held| std::ptr::eq(*held, post)) {
+            self.posts.push(post);
+        }
+    }
+
+    /// Whether the cores must be told now, though there is more to do.
+    fn is_due(&self, now: Instant, pace: Pace) -> bool {
+        let held = |since| pace == Pace::Slow || now.duration_since(since) > HOLD;
+        self.since.is_some_and(held)
+    }
+
+    fn tell(&mut self) {
+        self.since = None;
+        self.posts.drain(..).for_each(Post::tell);
+    }
+}
+
+/// How long answers may wait for the next ones: a few changes of threads.
+const HOLD: Duration = Duration::from_micros(100);
+
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.lock().state = State::Closing;
-        self.shared.work.notify_all();
+        self.shared.lock().close().iter().for_each(Thread::unpark);
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.shared.lock();
-        write!(f, "Pool({} waiting, {} idle)", queue.new.len(), queue.idle)
+        write!(f, "Pool({} waiting, {} free)", queue.new.len(), queue.free())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::plugin::purge::StillThere;
-    use crate::plugin::ranges::Ranges;
-
-    struct Task<F>(F);
-
-    impl<F: FnOnce() + Send> Job for Task<F> {
-        fn run(self: Box<Self>) {
-            (self.0)();
-        }
-    }
-
-    #[test]
-    fn begun_work_goes_ahead_of_a_full_queue() {
-        let pool = Pool::start("test", 1, 1).unwrap();
-        let (order, told) = mpsc::channel();
-        let (hold, held) = mpsc::channel::<()>();
-        let say = |text: &'static str| {
-            let order = order.clone();
-            Box::new(Task(move || order.send(text).unwrap()))
-        };
-        let (busy, is_busy) = mpsc::channel();
-        let block = Task(move || {
-            busy.send(()).unwrap();
-            held.recv().unwrap();
-        });
-        assert!(pool.begin(Box::new(block)).is_ok());
-        is_busy.recv().unwrap();
-        assert!(pool.begin(say("new")).is_ok());
-        assert!(pool.begin(say("refused")).is_err(), "a full queue took one more");
-        pool.go_on(say("begun"));
-        hold.send(()).unwrap();
-        assert_eq!([told.recv().unwrap(), told.recv().unwrap()], ["begun", "new"]);
-    }
-
-    #[test]
-    fn its_threads_clear_themselves_when_they_are_asked() {
-        let ask = |patience| {
-            let until = Instant::now() + Duration::from_millis(patience);
-            purge::everywhere(&Ranges::default(), until)
-        };
-        let pool = Pool::start("asked", 2, 1).unwrap();
-        let (hold, held) = mpsc::channel::<()>();
-        let (busy, is_busy) = mpsc::channel();
-        let block = Task(move || {
-            busy.send(()).unwrap();
-            held.recv().unwrap();
-        });
-        assert!(pool.begin(Box::new(block)).is_ok());
-        is_busy.recv().unwrap();
-        assert!(matches!(ask(20), Err(StillThere::Busy(_))), "it did not wait for the job's end");
-        hold.send(()).unwrap();
-        // Between two jobs, and while they wait for one.
-        assert_eq!(ask(30_000), Ok(()));
-        assert_eq!(ask(30_000), Ok(()));
-    }
-}
+mod tests;

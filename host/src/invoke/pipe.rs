@@ -21,6 +21,7 @@ use super::exchange::Exchange;
 use super::place::Unpark;
 use crate::lease::Lease;
 use crate::pool::Job;
+use crate::pool::post::Post;
 
 /// One body, shared by the thread and the core.
 pub(crate) struct Pipe {
@@ -48,6 +49,8 @@ enum Holder {
     Pulled,
     /// A thread pulls it, and will close it with this.
     Ending(Outcome, u64),
+    /// Nobody pulls it any more: it waits for a thread that closes it with this.
+    Done(Stream, Outcome, u64),
     /// It was closed.
     Closed,
 }
@@ -124,7 +127,7 @@ impl Pipe {
         let go_on = room && state.end.is_none() && matches!(state.stream, Holder::Lying(_));
         drop(state);
         if go_on && let Some(pool) = self.lease.pool() {
-            pool.go_on(Box::new(Pump(Arc::clone(self))));
+            pool.go_on(Arc::clone(self) as Arc<dyn Job>);
         }
         Poll::Ready(Some(Ok(data)))
     }
@@ -135,11 +138,12 @@ impl Pipe {
         state.made.clear();
         match std::mem::replace(&mut state.stream, Holder::Closed) {
             Holder::Lying(stream) => {
+                state.stream = Holder::Done(stream, outcome, sent);
                 drop(state);
-                let close = Close { stream, outcome, sent };
-                match self.lease.pool() {
-                    Some(pool) => pool.go_on(Box::new(close)),
-                    None => Box::new(close).run(),
+                let lease = self.lease.clone();
+                match lease.pool() {
+                    Some(pool) => pool.go_on(self),
+                    None => self.close(),
                 }
             }
             Holder::Pulled => {
@@ -153,6 +157,19 @@ impl Pipe {
                 }
             }
             Holder::Ending(..) | Holder::Closed => {}
+            done @ Holder::Done(..) => state.stream = done,
+        }
+    }
+
+    /// Closes a body that nobody pulls any more.
+    fn close(&self) {
+        let mut state = self.lock();
+        match std::mem::replace(&mut state.stream, Holder::Closed) {
+            Holder::Done(stream, outcome, sent) => {
+                drop(state);
+                stream.close(outcome, sent);
+            }
+            other => state.stream = other,
         }
     }
 
@@ -201,23 +218,11 @@ impl State {
     }
 }
 
-struct Pump(Arc<Pipe>);
-
-impl Job for Pump {
-    fn run(self: Box<Self>) {
-        self.0.pump();
-    }
-}
-
-struct Close {
-    stream: Stream,
-    outcome: Outcome,
-    sent: u64,
-}
-
-impl Job for Close {
-    fn run(self: Box<Self>) {
-        self.stream.close(self.outcome, self.sent);
+impl Job for Pipe {
+    fn run(self: Arc<Self>) -> Option<&'static Post> {
+        self.pump();
+        self.close();
+        None
     }
 }
 

@@ -1,0 +1,97 @@
+//! Answers on their way from threads of pools to a core.
+//!
+//! To wake a core from another thread is a system call each time, so answers are left here, and the
+//! core is told once for all of them. What an answer was made in goes back to the core with it: the
+//! core has made that memory, and frees it at less cost than anybody else.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// The answers that one core has not looked at.
+pub(crate) struct Post(Mutex<Letters>);
+
+/// For which seat, and what is to be dropped there.
+pub(super) struct Letter(pub(super) usize, pub(super) Arc<dyn Any + Send + Sync>);
+
+#[derive(Default)]
+struct Letters {
+    left: Vec<Letter>,
+    core: Core,
+}
+
+#[derive(Default)]
+enum Core {
+    /// Comes when this is woken.
+    Away(Waker),
+    /// Was woken and has not come yet.
+    Told(Waker),
+    /// Takes no letters.
+    #[default]
+    Gone,
+}
+
+impl Post {
+    pub(super) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// Leaves an answer; the core has to be told.
+    pub(crate) fn leave(&self, seat: usize, with: Arc<dyn Any + Send + Sync>) {
+        let mut letters = self.lock();
+        // Otherwise it is dropped here, outside the lock.
+        if !matches!(letters.core, Core::Gone) {
+            letters.left.push(Letter(seat, with));
+        }
+    }
+
+    /// Tells the core of answers that it does not know of.
+    pub(crate) fn tell(&self) {
+        let mut letters = self.lock();
+        if letters.left.is_empty() {
+            return;
+        }
+        match std::mem::take(&mut letters.core) {
+            Core::Away(waker) => {
+                let wake = waker.clone();
+                letters.core = Core::Told(waker);
+                drop(letters);
+                wake.wake();
+            }
+            known => letters.core = known,
+        }
+    }
+
+    /// Whether somebody has yet to tell the core.
+    pub(super) fn is_put_off(&self) -> bool {
+        let letters = self.lock();
+        matches!(letters.core, Core::Away(_)) && !letters.left.is_empty()
+    }
+
+    /// Takes all letters; the core comes again when `waker` is woken.
+    pub(super) fn collect(&self, waker: &Waker, into: &mut Vec<Letter>) {
+        let mut letters = self.lock();
+        std::mem::swap(&mut letters.left, into);
+        letters.core = match std::mem::take(&mut letters.core) {
+            Core::Away(known) | Core::Told(known) if known.will_wake(waker) => Core::Away(known),
+            _ => Core::Away(waker.clone()),
+        };
+    }
+
+    /// The core takes no more.
+    pub(super) fn close(&self) {
+        let letters = std::mem::take(&mut *self.lock());
+        drop(letters);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Post({} answers)", self.lock().left.len())
+    }
+}
