@@ -248,6 +248,12 @@ impl Lease {
     }
 }
 
+impl Counted {
+    pub(crate) const fn lease(&self) -> &Lease {
+        &self.0
+    }
+}
+
 impl Drop for Counted {
     #[inline]
     fn drop(&mut self) {

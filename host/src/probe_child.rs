@@ -127,8 +127,9 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
     let origin = Arc::new(Origin::http(None, None));
     let mounted =
         Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };
-    let exchange = Exchange::new(head, |()| Input::ended(), mounted, origin);
     let failed = |why: &str| Ok(Err(format!("GET {path} failed: {why}")));
+    let exchange = Exchange::new(&mut Some(head), |()| Input::ended(), mounted, origin);
+    let Some(exchange) = exchange else { return failed("there is no request") };
     match blocking::call(exchange, Wanted::All) {
         Err(error) => failed(&error.message),
         Ok(response) if response.status().is_server_error() => {

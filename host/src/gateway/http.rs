@@ -35,19 +35,21 @@ impl Service<http::Request<Incoming>> for Answers {
     type Future = Dispatched;
 
     #[inline]
-    fn call(&self, mut request: http::Request<Incoming>) -> Dispatched {
+    fn call(&self, request: http::Request<Incoming>) -> Dispatched {
+        let mut place = None;
+        let request = place.insert(request);
         let wanted = Wanted::by(request.method());
         let mut dispatched = Dispatched::new(self.duty.begin(), wanted);
         let ended = request.body().is_end_stream();
         let framing = if ended { Framing::None } else { Framing::Some };
         let known = &self.known_host;
-        let checked = strict::check(&request, framing, self.limits.target_bytes, known);
-        let checked = checked.and_then(|()| strict::count(&request, self.limits.header_count));
-        match checked.and_then(|()| strict::name_host(&mut request)) {
+        let checked = strict::check(request, framing, self.limits.target_bytes, known);
+        let checked = checked.and_then(|()| strict::count(request, self.limits.header_count));
+        match checked.and_then(|()| strict::name_host(request)) {
             Ok(()) => {
                 let input = |incoming| Input::client(incoming, self.limits.body_timeout);
                 site::current(|site| {
-                    dispatch(site, request, input, &self.origin, &mut dispatched);
+                    dispatch(site, &mut place, input, &self.origin, &mut dispatched);
                 });
             }
             Err(refusal) => dispatched.answer(refusal.into_response()),

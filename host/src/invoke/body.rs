@@ -67,6 +67,12 @@ impl ReplyBody {
         Self { source: Source::Over, left: None, sent: 0, in_hand, counted: None }
     }
 
+    /// The generation to show, where it is to be shown.
+    #[inline]
+    pub(crate) fn shown_generation(&self) -> Option<u64> {
+        self.counted.as_ref()?.lease().shown_generation()
+    }
+
     /// Counts the request that this answers.
     #[inline]
     pub(crate) fn count_for(&mut self, lease: &Lease) {

@@ -66,21 +66,24 @@ unsafe impl Send for Exchange {}
 unsafe impl Sync for Exchange {}
 
 impl Exchange {
-    /// A request that was dispatched.
+    /// A request that was dispatched. It is taken out of its place; `None` when nothing is there.
     #[inline(always)]
     pub(crate) fn new<B>(
-        request: Request<B>,
+        request: &mut Option<Request<B>>,
         input: impl FnOnce(B) -> Input,
         mounted: Mounted,
         origin: Arc<Origin>,
-    ) -> Arc<Self> {
+    ) -> Option<Arc<Self>> {
+        if request.is_none() {
+            return None;
+        }
         // Filled where it stays: half a kilobyte is worth not being moved.
         let place = spare::place();
         let exchange = place.as_ptr().cast_mut();
         // SAFETY: nobody else has the memory yet, and every field is written once. Field by field,
         // because the whole would be put together on the stack first.
         unsafe {
-            let body = Head::place(&raw mut (*exchange).head, request);
+            let body = Head::place(&raw mut (*exchange).head, request)?;
             (&raw mut (*exchange).input).write(input(body));
             (&raw mut (*exchange).mounted).write(mounted);
             (&raw mut (*exchange).table).write(&tables::FIRST);
@@ -92,7 +95,7 @@ impl Exchange {
             (&raw mut (*exchange).view).write(OnceLock::new());
         }
         // SAFETY: written just now.
-        unsafe { place.assume_init() }
+        Some(unsafe { place.assume_init() })
     }
 
     /// The first handle, as an object of the boundary; owned.

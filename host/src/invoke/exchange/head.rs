@@ -22,23 +22,27 @@ pub(super) struct Head {
 pub(super) struct Fields(ManuallyDrop<HeaderMap>);
 
 impl Head {
-    /// Takes a request apart, straight into the place where its head stays.
+    /// Takes a request apart, straight from where it is into the place where its head stays.
+    /// `None`, and nothing written, when no request is there.
     ///
     /// # Safety
     /// `place` is valid for writes.
     #[inline(always)]
-    pub(super) unsafe fn place<B>(place: *mut Self, request: Request<B>) -> B {
-        let request = ManuallyDrop::new(request);
-        // SAFETY: each part is taken out once, and what is left is not dropped. `into_parts` would
-        // move everything twice, which costs more than calling an application.
+    pub(super) unsafe fn place<B>(place: *mut Self, from: &mut Option<Request<B>>) -> Option<B> {
+        let request = from.as_ref()?;
+        // SAFETY: each part is taken out once, and what is left is overwritten without being
+        // dropped. `into_parts` would move everything twice, which costs more than calling an
+        // application.
         unsafe {
             (&raw mut (*place).method).write(ptr::read(request.method()));
             (&raw mut (*place).uri).write(ptr::read(request.uri()));
             (&raw mut (*place).version).write(request.version());
             let headers = ManuallyDrop::new(ptr::read(request.headers()));
             (&raw mut (*place).headers).write(Fields(headers));
-            drop(ptr::read(request.extensions()));
-            ptr::read(request.body())
+            let (extensions, body) = (ptr::read(request.extensions()), ptr::read(request.body()));
+            ptr::write(from, None);
+            drop(extensions);
+            Some(body)
         }
     }
 }
