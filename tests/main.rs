@@ -14,6 +14,8 @@ mod c_app;
 mod cli;
 // The end of a request is told exactly once.
 mod close;
+// The config file: what it says, and what is refused.
+mod config;
 // The socket of an operator, and the verbs that ask over it.
 mod control;
 // A crate's folder in place of a library: how it is built, and why it is not.

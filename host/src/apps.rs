@@ -12,7 +12,7 @@ use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::load::{self, Previous};
 use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
-use crate::slot::{Host, Policy, Slot, short};
+use crate::slot::{Host, Slot, short};
 use crate::source::{Seen, Source};
 
 /// One application with all its mounts.
@@ -62,7 +62,8 @@ pub(crate) fn take_into_service(
             plan.mount(&mount.path, &name, place.clone())?;
         }
         let paths = mounts.iter().map(shown).collect();
-        let slot = Arc::new(Slot::new(name, paths, json, Policy::default(), started));
+        let policy = config.policies.get(&name).cloned().unwrap_or_default();
+        let slot = Arc::new(Slot::new(name, paths, json, policy, started));
         sources.push(Arc::new(Source::new(slot, file, since, seen)));
     }
     Ok((plan, sources))

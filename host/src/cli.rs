@@ -43,7 +43,7 @@ pub(crate) enum Command {
 /// One library.
 #[derive(Debug, Args)]
 pub(crate) struct File {
-    /// A library, or a crate folder to build
+    /// A library, a crate folder to build, or to `check` a config file
     #[arg(value_name = "FILE|CRATE_DIR")]
     pub(crate) file: PathBuf,
     /// Build a crate folder in the debug profile
@@ -96,7 +96,7 @@ pub(crate) struct Deploy {
 }
 
 /// What to serve, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags are what was typed")]
 pub(crate) struct Serve {
     /// Serve an application at / (a crate folder is built by cargo, in the release profile)
@@ -117,21 +117,24 @@ pub(crate) struct Serve {
     /// What this host is called [default: its first port]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// From the end of a request's head to the first byte of its response
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    pub(crate) request_timeout: Duration,
-    /// How long a shutdown waits for what is in hand
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
-    pub(crate) drain_timeout: Duration,
-    /// How long a child may take to try a library
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub(crate) probe_timeout: Duration,
-    /// How long an application may take to start
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    pub(crate) init_timeout: Duration,
+    /// From the end of a request's head to the first byte of its response [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) request_timeout: Option<Duration>,
+    /// How long a shutdown waits for what is in hand [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) drain_timeout: Option<Duration>,
+    /// How long a child may take to try a library [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) probe_timeout: Option<Duration>,
+    /// How long an application may take to start [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) init_timeout: Option<Duration>,
     /// Say in each response which generation made it: x-dsgi-generation
     #[arg(long)]
     pub(crate) debug_headers: bool,
+    /// Read a config file; what the command line says as well wins
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
     /// Deploy an application again when its file or its crate changes
     #[arg(long)]
     pub(crate) watch: bool,
@@ -144,7 +147,7 @@ pub(crate) struct Serve {
 }
 
 /// `250ms`, `30s`, `5m`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong_duration(text))?;

@@ -1,21 +1,27 @@
 //! What to serve, resolved and checked before anything is opened.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::file::{ConfigFile, FileError};
 use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::lease::DebugHeaders;
 use crate::limits::Limits;
+use crate::slot::Policy;
 
-/// Everything the command line says, in the host's own words.
+/// Everything that the command line and the config file say, in the host's own words.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: Vec<String>,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) settings: Settings,
+    /// How versions of an application are replaced, where it is not as usual.
+    pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) profile: Profile,
     pub(crate) debug_headers: DebugHeaders,
@@ -58,7 +64,7 @@ pub(crate) enum Changes {
 }
 
 /// Config of applications by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings(BTreeMap<String, toml::Table>);
 
 /// Why a command line cannot be served.
@@ -67,6 +73,8 @@ pub(crate) struct Settings(BTreeMap<String, toml::Table>);
 pub(crate) enum ConfigError {
     #[error("nothing to serve: neither `--load` nor `--mount` was given")]
     Nothing,
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("`--mount {0}` is not of the form /PATH=FILE")]
     Mount(String),
     #[error("`--set {0}` is not of the form APP.KEY=VALUE")]
@@ -90,6 +98,7 @@ impl ConfigError {
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::Nothing => Some(String::from("host --load app.so, or host --load ./my-crate")),
+            Self::File(error) => error.help(),
             Self::Mount(_) => Some(String::from("--mount /shop=./shop.so")),
             Self::Set(_) => Some(String::from("--set shop.currency=EUR")),
             Self::HostName(_) => Some(String::from("--name shop")),
@@ -105,18 +114,33 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Resolves what was typed.
+    /// What a file means, with nothing typed beside it.
+    pub(crate) fn read(file: &Path) -> Result<Self, ConfigError> {
+        Self::resolve(Serve { config: Some(file.to_path_buf()), ..Serve::default() })
+    }
+
+    /// Resolves what was typed, and what stands in the file that was named.
     pub(crate) fn resolve(typed: Serve) -> Result<Self, ConfigError> {
+        let file = typed.config.as_deref().map(ConfigFile::read).transpose()?;
+        let written = file.as_ref().map(Written::of).transpose()?.unwrap_or_default();
         let mut mounts: Vec<Mount> =
             typed.load.iter().map(|text| Mount::at(String::new(), text, "--load")).collect();
         for text in &typed.mount {
             mounts.push(Mount::parse(text)?);
         }
+        one_at_each_path(&mounts)?;
+        let typed_at = |path: &String| mounts.iter().any(|mount| mount.path == *path);
+        let left = written.mounts.into_iter().filter(|mount| !typed_at(&mount.path));
+        let mut left: Vec<Mount> = left.collect();
+        mounts.append(&mut left);
         if mounts.is_empty() {
             return Err(ConfigError::Nothing);
         }
-        one_at_each_path(&mounts)?;
-        let mut settings = Settings::default();
+        let mut settings = written.settings;
+        // Of an application that the command line has put out of its places.
+        let stays =
+            |app: &String| mounts.iter().any(|it| it.name.as_ref().is_none_or(|it| it == app));
+        settings.0.retain(|app, _| stays(app));
         for text in &typed.set {
             settings.set(text)?;
         }
@@ -124,29 +148,27 @@ impl Config {
             typed.listen.iter().map(|text| address(text)).collect();
         let mut listen = listen?;
         if listen.is_empty() {
+            listen = written.listen;
+        }
+        if listen.is_empty() {
             listen.push(String::from("127.0.0.1:8080"));
         }
-        let limits = Limits {
-            request_timeout: typed.request_timeout,
-            drain_timeout: typed.drain_timeout,
-            probe_timeout: typed.probe_timeout,
-            init_timeout: typed.init_timeout,
-            ..Limits::default()
-        };
+        let limits = with_times(written.limits, &typed);
         let profile = if typed.debug { Profile::Debug } else { Profile::Release };
-        let debug_headers =
-            if typed.debug_headers { DebugHeaders::Shown } else { DebugHeaders::Hidden };
+        let shown = typed.debug_headers || written.debug_headers == Some(true);
+        let debug_headers = if shown { DebugHeaders::Shown } else { DebugHeaders::Hidden };
         let bad_apps = if typed.strict { BadApps::Refuse } else { BadApps::Answer503 };
         let changes = if typed.watch { Changes::Deploy } else { Changes::Leave };
         if let Some(name) = typed.name.as_deref().filter(|name| !is_host_name(name)) {
             return Err(ConfigError::HostName(name.to_owned()));
         }
-        let (name, control) = (typed.name, typed.control);
-        let limits = Arc::new(limits);
+        let (name, control) = (typed.name, typed.control.or(written.control));
+        let (limits, policies) = (Arc::new(limits), written.policies);
         Ok(Self {
             listen,
             mounts,
             settings,
+            policies,
             limits,
             profile,
             debug_headers,
@@ -158,21 +180,125 @@ impl Config {
     }
 }
 
+/// What a config file means.
+#[derive(Debug, Default)]
+struct Written {
+    listen: Vec<String>,
+    mounts: Vec<Mount>,
+    settings: Settings,
+    policies: BTreeMap<String, Policy>,
+    limits: Limits,
+    debug_headers: Option<bool>,
+    control: Option<PathBuf>,
+}
+
+/// The limits that were typed in place of those that were written.
+fn with_times(limits: Limits, typed: &Serve) -> Limits {
+    Limits {
+        request_timeout: typed.request_timeout.unwrap_or(limits.request_timeout),
+        drain_timeout: typed.drain_timeout.unwrap_or(limits.drain_timeout),
+        probe_timeout: typed.probe_timeout.unwrap_or(limits.probe_timeout),
+        init_timeout: typed.init_timeout.unwrap_or(limits.init_timeout),
+        ..limits
+    }
+}
+
+impl Written {
+    fn of(file: &ConfigFile) -> Result<Self, ConfigError> {
+        let tables = &file.tables;
+        let listen = listen_of(file)?;
+        let mut settings = BTreeMap::new();
+        let mut policies = BTreeMap::new();
+        for (name, app) in &tables.apps {
+            let (span, name) = (name.span(), name.get_ref().clone());
+            if !is_name(&name) {
+                let what =
+                    format!("`{name}`: an application's name has letters, digits, `-` and `_`");
+                return Err(file.wrong(span, what, None).into());
+            }
+            if !tables.mount.iter().any(|mount| *mount.app.get_ref() == name) {
+                let what = format!("the application `{name}` is mounted nowhere");
+                let help = format!("[[mount]] with path = \"/\" and app = \"{name}\"");
+                return Err(file.wrong(span, what, Some(help)).into());
+            }
+            policies.insert(name.clone(), app.policy());
+            if !app.config.is_empty() {
+                settings.insert(name, app.config.clone());
+            }
+        }
+        let mounts = mounts_of(file)?;
+        let control = tables.server.control.as_deref().map(|socket| file.beside(socket));
+        let limits = tables.server.limits(Limits::default());
+        let settings = Settings(settings);
+        let debug_headers = tables.server.debug_headers;
+        Ok(Self { listen, mounts, settings, policies, limits, debug_headers, control })
+    }
+}
+
+fn listen_of(file: &ConfigFile) -> Result<Vec<String>, ConfigError> {
+    let tables = &file.tables;
+    let mut listen = Vec::new();
+    let texts = tables.server.listen.iter().map(|text| (text, None));
+    for (bind, protocol) in
+        texts.chain(tables.listen.iter().map(|one| (&one.bind, one.protocol.as_ref())))
+    {
+        if let Some(protocol) = protocol.filter(|protocol| protocol.get_ref() != "http") {
+            let what = format!("this host does not speak `{}`", protocol.get_ref());
+            return Err(file.wrong(protocol.span(), what, None).into());
+        }
+        let fine = address(bind.get_ref());
+        listen
+            .push(fine.map_err(|error| file.wrong(bind.span(), error.to_string(), error.help()))?);
+    }
+    Ok(listen)
+}
+
+fn mounts_of(file: &ConfigFile) -> Result<Vec<Mount>, ConfigError> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for mount in &file.tables.mount {
+        let (text, name) = (mount.path.get_ref(), mount.app.get_ref());
+        let Some(path) = mount_path(text) else {
+            let help = Some(String::from("path = \"/shop\""));
+            let what = format!("`{text}` is not a path to mount at");
+            return Err(file.wrong(mount.path.span(), what, help).into());
+        };
+        let app = file.tables.apps.iter().find(|(known, _)| known.get_ref() == name);
+        let Some((_, app)) = app else {
+            let names: Vec<&str> =
+                file.tables.apps.keys().map(|name| name.get_ref().as_str()).collect();
+            let what = format!("no application is named `{name}`");
+            return Err(file.wrong(mount.app.span(), what, file::meant(name, &names)).into());
+        };
+        if mounts.iter().any(|known| known.path == path) {
+            let what = format!("a second application is mounted at `{path}/`");
+            return Err(file.wrong(mount.path.span(), what, None).into());
+        }
+        let (name, library) = (Some(name.clone()), file.beside(&app.path));
+        mounts.push(Mount { path, name, file: library, flag: "--mount" });
+    }
+    Ok(mounts)
+}
+
+/// A path of a mount, decoded and without a trailing slash.
+fn mount_path(path: &str) -> Option<String> {
+    if crate::path::check(path).is_err() || path.contains("//") {
+        return None;
+    }
+    let bare = path.trim_end_matches('/');
+    let decoded = crate::path::decode(bare);
+    // An encoded slash would be part of a segment, where a mount has none.
+    let slashes = decoded.iter().filter(|byte| **byte == b'/').count();
+    let decoded = String::from_utf8(decoded.into_owned()).ok()?;
+    (slashes == bare.matches('/').count()).then_some(decoded)
+}
+
 impl Mount {
     /// `/PATH=[NAME=]FILE`.
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::Mount(text.to_owned());
         let (path, file) = text.split_once('=').ok_or_else(wrong)?;
-        let fine = crate::path::check(path).is_ok() && !path.contains("//");
-        if !fine || file.is_empty() {
-            return Err(wrong());
-        }
-        let decoded = crate::path::decode(path.trim_end_matches('/'));
-        // An encoded slash would be part of a segment, where a mount has none.
-        let same_segments = decoded.iter().filter(|byte| **byte == b'/').count()
-            == path.trim_end_matches('/').matches('/').count();
-        match String::from_utf8(decoded.into_owned()) {
-            Ok(decoded) if same_segments => Ok(Self::at(decoded, file, "--mount")),
+        match mount_path(path) {
+            Some(path) if !file.is_empty() => Ok(Self::at(path, file, "--mount")),
             _ => Err(wrong()),
         }
     }

@@ -48,6 +48,9 @@ pub struct Limits {
     pub probe_timeout: Duration,
     /// How long `init` of an application may take in the serving process.
     pub init_timeout: Duration,
+    /// Generations of one application that may be out of service and still mapped before each
+    /// further deploy warns of them: a new process is what frees them.
+    pub retained: usize,
     /// Bytes of a library file: far above any real one, far below the memory of a machine.
     pub library_bytes: u64,
 }
@@ -73,6 +76,7 @@ impl Default for Limits {
             pool_window: 64 * 1024,
             probe_timeout: Duration::from_secs(10),
             init_timeout: Duration::from_secs(60),
+            retained: 8,
             library_bytes: 1024 * 1024 * 1024,
         }
     }
@@ -117,10 +121,6 @@ impl Default for ControlLimits {
         }
     }
 }
-
-/// Generations of one application that may be out of service and still mapped before each further
-/// deploy warns of them: a new process is what frees them.
-pub(crate) const RETAINED_MAX: usize = 8;
 
 /// How many events are remembered. A deploy makes about six: these are the last hundred or more.
 pub(crate) const EVENTS_REMEMBERED: usize = 1024;

@@ -170,13 +170,35 @@ fn inspect_file(typed: &File) -> Result<(), Failure> {
 }
 
 fn check_file(typed: &File) -> Result<(), Failure> {
-    let file = library_of(&typed.file, profile(typed))?;
     let staging = Staging::open()?;
+    if typed.file.extension().is_some_and(|extension| extension == "toml") {
+        return check_config(typed, &staging);
+    }
+    let file = library_of(&typed.file, profile(typed))?;
     let artifact = load::take(&file, &staging)?;
     let name = artifact.facts.descriptor.name.clone();
     let limits = crate::limits::Limits::default();
     let layout = load::probe(&artifact, &name, "{}", &limits)?;
     print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))
+}
+
+/// Reads a config, and tries each of its applications with its own settings.
+fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
+    let config = Config::read(&typed.file)?;
+    let mut tried: Vec<&str> = Vec::new();
+    for mount in &config.mounts {
+        let name = mount.name.as_deref().unwrap_or_default();
+        if tried.contains(&name) {
+            continue;
+        }
+        let file = library_of(&mount.file, profile(typed))?;
+        let artifact = load::take(&file, staging)?;
+        let layout = load::probe(&artifact, name, &config.settings.json(name), &config.limits)?;
+        print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))?;
+        tried.push(name);
+    }
+    let mounts = config.mounts.len();
+    print(&format!("{}: fine, with {mounts} mounts\n", typed.file.display()))
 }
 
 fn profile(typed: &File) -> Profile {

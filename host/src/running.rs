@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::control::{Control, Socket};
-use crate::limits::{Limits, RETAINED_MAX};
+use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::operator::{
     App, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage, State,
@@ -145,7 +145,8 @@ impl Operator for Running {
         let apps = self.apps();
         let retained: usize = apps.iter().map(|app| app.retained.len()).max().unwrap_or(0);
         let text = format!("at most {retained} generations of an application are out of service");
-        let retained = Check { name: String::from("retained"), ok: retained <= RETAINED_MAX, text };
+        let ok = retained <= self.host.limits.retained;
+        let retained = Check { name: String::from("retained"), ok, text };
         let apps = apps.iter().map(|app| {
             let (ok, text) = match &app.state {
                 State::Serving | State::Deploying => (true, String::from("serving")),

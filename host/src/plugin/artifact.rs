@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf, absolute};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub(crate) use self::source::read;
+pub(crate) use self::source::{distance, read};
 pub(crate) use self::staging::{Staging, StagingError};
 
 use self::copy::PrivateCopy;

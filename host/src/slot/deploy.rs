@@ -8,7 +8,6 @@ use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
 use crate::failure::Failure;
 use crate::lease::Stack;
-use crate::limits::RETAINED_MAX;
 use crate::moment::Moment;
 use crate::operator::{
     App, Build, Deployed, Deployment, Kind, Progress, Quarantine, Refused, Verdict,
@@ -207,7 +206,7 @@ impl Slot {
         });
         let retained = held.retained(&self.name).len();
         drop(held);
-        if retained > RETAINED_MAX {
+        if retained > host.limits.retained {
             let text = format!(
                 "{retained} generations of `{}` are out of service and still mapped",
                 self.name

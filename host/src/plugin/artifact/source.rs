@@ -118,7 +118,7 @@ fn bare(name: &[u8]) -> &[u8] {
 }
 
 /// How many letters have to be changed, left out or put in.
-fn distance(one: &[u8], other: &[u8]) -> usize {
+pub(crate) fn distance(one: &[u8], other: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (line, left) in one.iter().enumerate() {
         let mut diagonal = line;

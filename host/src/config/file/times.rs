@@ -1,0 +1,36 @@
+//! Times in a config: the same texts as on the command line, or seconds.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use crate::cli::duration;
+
+/// A time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Time(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Times;
+
+        impl Visitor<'_> for Times {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as \"30s\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                duration(text).map(Time).map_err(E::custom)
+            }
+
+            fn visit_i64<E: Error>(self, seconds: i64) -> Result<Time, E> {
+                self.visit_str(&seconds.to_string())
+            }
+        }
+
+        from.deserialize_any(Times)
+    }
+}

@@ -1,0 +1,157 @@
+//! The config file: it says what the command line can say, and the command line wins.
+
+use crate::harness::client::get;
+use crate::harness::host::{Launch, run};
+use crate::harness::libraries::{TemporaryLibrary, c_app, fault_app};
+use crate::harness::project;
+use crate::harness::refusal::{refused, refuses};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A folder with a config file, and libraries beside it.
+struct Place(TempDir);
+
+impl Place {
+    fn new(config: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write(config);
+        place
+    }
+
+    fn write(&self, config: &str) {
+        fs::write(self.config(), config).unwrap();
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.path().join("host.toml")
+    }
+
+    fn add(&self, name: &str, library: &Path) {
+        fs::copy(library, self.0.path().join(name)).unwrap();
+    }
+
+    fn launch(&self) -> Launch {
+        Launch::new().arg("--config").arg(self.config())
+    }
+}
+
+fn version(text: &str) -> TemporaryLibrary {
+    c_app(&[&format!("TEXT \"{text}\\n\"")])
+}
+
+const TWO: &str = r#"
+[server]
+listen = ["127.0.0.1:0"]
+[apps.shop]
+path = "one.so"
+[apps.blog]
+path = "two.so"
+[[mount]]
+path = "/shop"
+app = "shop"
+[[mount]]
+path = "/"
+app = "blog"
+[[mount]]
+path = "/blog"
+app = "blog"
+"#;
+
+#[test]
+fn it_says_what_is_served_and_the_command_line_wins() {
+    let place = Place::new(TWO);
+    place.add("one.so", &version("one"));
+    place.add("two.so", &version("two"));
+    let host = place.launch().start();
+    for (path, text) in [("/shop", "one\n"), ("/", "two\n"), ("/blog", "two\n")] {
+        assert_eq!(get(host.address(), path).text(), text, "{path}");
+    }
+    assert_eq!(host.wait_for_logs("in service", 2).len(), 2);
+    let three = version("three");
+    let mount = format!("/shop=other={}", three.display());
+    let host = place.launch().args(["--mount", &mount, "--listen", "127.0.0.1:0"]).start();
+    for (path, text) in [("/shop", "three\n"), ("/", "two\n")] {
+        assert_eq!(get(host.address(), path).text(), text, "{path}");
+    }
+}
+
+/// The settings reach the application, a setting of the command line with them.
+#[test]
+fn an_application_is_given_its_config() {
+    let app = fault_app("misbehave");
+    let place = Place::new(&format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\n[apps.bad]\npath = {app:?}\n[apps.bad.config]\n\
+         nonsense = 1\n[[mount]]\npath = \"/\"\napp = \"bad\"\n"
+    ));
+    let refusal = refuses(place.launch(), 65);
+    refusal.says(["init failed", "nonsense"]);
+}
+
+#[test]
+fn what_is_wrong_is_refused_with_file_and_line() {
+    let place = Place::new("");
+    place.add("one.so", &version("one"));
+    let app = "[apps.shop]\npath = \"one.so\"\n";
+    let mount = "[[mount]]\npath = \"/\"\napp = \"shop\"\n";
+    for (config, line, what, help) in [
+        (format!("{app}{mount}[server]\nlisen = []\n"), 7, "unknown key `lisen`", "`listen`?"),
+        (format!("{app}pth = \"\"\n{mount}"), 3, "unknown key `pth`", "did you mean `path`?"),
+        (format!("[server]\nlisten = 3\n{app}{mount}"), 2, "integer `3`", ""),
+        (format!("{app}{mount}").replace("\"shop\"", "\"shp\""), 1, "mounted nowhere", "[[mount]]"),
+        (format!("{app}{mount}{}", mount.replace("shop", "shp")), 8, "is named `shp`", "`shop`?"),
+        (format!("{app}{mount}{mount}"), 7, "a second application is mounted at `/`", ""),
+        (format!("{app}{mount}").replace("\"/\"", "\"a\""), 4, "`a` is not a path", "/shop"),
+        (format!("[server]\nlisten = [\"https://x:1\"]\n{app}{mount}"), 2, "speak `https`", ""),
+        (
+            format!("{app}{mount}[[listen]]\nbind = \"x\"\nprotocol = \"scgi\"\n"),
+            8,
+            "does not speak `scgi`",
+            "",
+        ),
+    ] {
+        place.write(&config);
+        let place_of_it = format!("host.toml:{line}`: ");
+        for refusal in [
+            refuses(place.launch().args(["--listen", "127.0.0.1:0"]), 78),
+            refused(&run(["check".as_ref(), place.config().as_os_str()]), 78),
+        ] {
+            refusal.says([&*place_of_it, what]);
+            assert!(refusal.help.unwrap_or_default().contains(help), "{config}");
+        }
+    }
+    let none = place.config().with_file_name("none.toml");
+    refused(&run(["check".as_ref(), none.as_os_str()]), 78).says(["cannot read", "none.toml"]);
+}
+
+#[test]
+fn check_tries_every_application() {
+    let place = Place::new(TWO);
+    place.add("one.so", &version("one"));
+    place.add("two.so", &version("two"));
+    let output = run(["check".as_ref(), place.config().as_os_str()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["`shop` passed its probe", "`blog` passed its probe", "fine, with 3 mounts"] {
+        assert!(text.contains(part), "{text}");
+    }
+    place.add("two.so", &c_app(&["INIT ABORT"]));
+    let output = run(["check".as_ref(), place.config().as_os_str()]);
+    assert_eq!(output.status.code(), Some(65));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("SIGABRT"));
+}
+
+/// The example of the page is a config, and names each limit.
+#[test]
+fn the_page_says_what_is_read() {
+    let page = fs::read_to_string(project().join("docs/config.md")).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let place = Place::new(&example.replace("/run/shop/host.sock", "own/host.sock"));
+    fs::create_dir(place.0.path().join("own")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(place.0.path().join("own"), mode).unwrap();
+    place.add("shop.so", &version("shop"));
+    let host = place.launch().args(["--listen", "127.0.0.1:0"]).start();
+    assert_eq!(get(host.address(), "/").text(), "shop\n");
+    assert!(place.0.path().join("own/host.sock").exists(), "not beside the file");
+}
