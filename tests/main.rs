@@ -44,6 +44,8 @@ mod panics;
 mod pool;
 // What the README tells a newcomer to type.
 mod readme;
+// HUP: files and config are read again, as one step or not at all.
+mod reload;
 // The end of the host.
 mod shutdown;
 // Versions of an application that replace each other while clients come and go.

@@ -60,6 +60,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("run", 6),
     ("running", 6),
     ("source", 6),
+    ("reload", 6),
     ("watch", 6),
     ("main", 6),
     ("lib", 6),

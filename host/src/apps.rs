@@ -12,7 +12,7 @@ use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::load::{self, Previous};
 use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
-use crate::slot::{Host, Slot, short};
+use crate::slot::{Host, Slot, Spec, short};
 use crate::source::{Seen, Source};
 
 /// One application with all its mounts.
@@ -61,12 +61,20 @@ pub(crate) fn take_into_service(
         for mount in &mounts {
             plan.mount(&mount.path, &name, place.clone())?;
         }
-        let paths = mounts.iter().map(shown).collect();
-        let policy = config.policies.get(&name).cloned().unwrap_or_default();
-        let slot = Arc::new(Slot::new(name, paths, json, policy, started));
+        let spec = spec_of(config, &name, &mounts);
+        let slot = Arc::new(Slot::new(name, spec, started));
         sources.push(Arc::new(Source::new(slot, file, since, seen)));
     }
     Ok((plan, sources))
+}
+
+/// What a config says of one application.
+pub(crate) fn spec_of(config: &Config, name: &str, mounts: &[Mount]) -> Spec {
+    Spec {
+        mounts: mounts.iter().map(shown).collect(),
+        config: config.settings.json(name),
+        policy: config.policies.get(name).cloned().unwrap_or_default(),
+    }
 }
 
 /// A mount's path as people write it.

@@ -127,6 +127,13 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let code = Code::of(refused.problem().exit);
+        Self::new(code, &refused, refused.help())
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let code = if error.timed_out() { Code::TimedOut } else { Code::BadFile };

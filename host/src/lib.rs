@@ -13,7 +13,7 @@
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
-//! | 6 | `source`, `watch`: the files that applications came from, and what changes there |
+//! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(
@@ -46,6 +46,7 @@ mod platform;
 mod plugin;
 mod pool;
 mod probe_child;
+mod reload;
 mod run;
 mod running;
 mod server;

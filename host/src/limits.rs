@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// What clients and applications may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of a request head, fields and start line together; more is answered 431. A head that

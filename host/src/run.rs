@@ -21,6 +21,7 @@ use crate::plugin::interpose;
 use crate::plugin::load;
 use crate::plugin::mapped::hold_what_is_gone;
 use crate::plugin::retire::{self, Fate, Retired};
+use crate::reload::{Hup, Reload};
 use crate::running::Running;
 use crate::server::Server;
 use crate::site::Plan;
@@ -55,7 +56,7 @@ pub fn run() -> ExitCode {
 
 /// Sockets first, so that an address that is taken is told before anything is built or opened.
 fn serve(typed: Serve) -> Result<(), Failure> {
-    let config = Config::resolve(typed)?;
+    let config = Config::resolve(typed.clone())?;
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();
     let listeners = listeners?;
@@ -74,6 +75,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
         events: Events::default(),
     });
     let running = Arc::new(running(&config, &listeners, &host));
+    let hup = Hup::heed()?;
     let control = control_socket(&config, &running.status().name)?;
     let control = control.map(|socket| running.controlled_by(socket)).transpose()?;
     let events = host.events.clone();
@@ -88,6 +90,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     if config.changes == Changes::Deploy {
         watch::start(Arc::clone(&host), running.sources().clone())?;
     }
+    hup.reload(Reload::new(typed, config, &host, &running))?;
     let mut out = io::stdout().lock();
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;

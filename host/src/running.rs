@@ -108,7 +108,7 @@ fn numbers(limits: &Limits) -> BTreeMap<String, u64> {
 }
 
 /// How an application fared at start.
-fn tell(events: &Events, app: &App) {
+pub(crate) fn tell(events: &Events, app: &App) {
     let name = Some(&*app.name);
     match (&app.state, &app.current) {
         (State::Failed { why }, _) => events.publish(name, Kind::Refused, why, []),

@@ -86,6 +86,11 @@ impl Plan {
         }
     }
 
+    /// What stands at the mounts of an application.
+    pub(crate) fn place(&self, app: &str) -> Option<&Place> {
+        self.mounts.iter().find(|mount| *mount.app == *app).map(|mount| &mount.place)
+    }
+
     /// Every stack once.
     pub(crate) fn stacks(&self) -> Vec<&Arc<Stack>> {
         let mut stacks: Vec<&Arc<Stack>> = Vec::new();

@@ -5,6 +5,7 @@
 //! changed under the lock of its slot, so a slot and the host's mounts never disagree.
 
 mod deploy;
+pub(crate) mod together;
 mod turn;
 pub(crate) mod version;
 mod window;
@@ -22,6 +23,7 @@ use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
 use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::retire::{self, Fate};
+use crate::site::Place;
 use crate::switch::Switch;
 
 /// What all slots of a host share.
@@ -39,16 +41,22 @@ pub(crate) struct Host {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) name: String,
-    /// Paths, the root as `/`.
-    mounts: Vec<String>,
-    /// The application's config, as JSON.
-    config: String,
-    policy: Policy,
+    spec: Mutex<Arc<Spec>>,
     turns: Turns,
     held: Mutex<Held>,
     /// What came of windows; none while one is open.
     verdicts: Mutex<BTreeMap<u64, Option<Verdict>>>,
     judged: Condvar,
+}
+
+/// What its user says of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spec {
+    /// Paths, the root as `/`.
+    pub(crate) mounts: Vec<String>,
+    /// The application's config, as JSON.
+    pub(crate) config: String,
+    pub(crate) policy: Policy,
 }
 
 /// How versions of an application are replaced.
@@ -112,13 +120,7 @@ struct Leaving {
 
 impl Slot {
     /// An application that serves, or says why not.
-    pub(crate) fn new(
-        name: String,
-        mounts: Vec<String>,
-        config: String,
-        policy: Policy,
-        started: Result<Version, String>,
-    ) -> Self {
+    pub(crate) fn new(name: String, spec: Spec, started: Result<Version, String>) -> Self {
         let (standing, current) = match started {
             Ok(version) => (Standing::Serving, Some(version)),
             Err(why) => (Standing::Failed(why), None),
@@ -132,7 +134,26 @@ impl Slot {
         };
         let (turns, held) = (Turns::default(), Mutex::new(held));
         let (verdicts, judged) = (Mutex::default(), Condvar::new());
-        Self { name, mounts, config, policy, turns, held, verdicts, judged }
+        let spec = Mutex::new(Arc::new(spec));
+        Self { name, spec, turns, held, verdicts, judged }
+    }
+
+    /// What is to stand at its mounts.
+    pub(crate) fn place(&self) -> Place {
+        match &self.lock().current {
+            Some(version) => Place::Serving(Arc::clone(&version.stack)),
+            None => Place::Out(Arc::from("the application is not in service")),
+        }
+    }
+
+    /// What its user says of it.
+    pub(crate) fn spec(&self) -> Arc<Spec> {
+        Arc::clone(&self.spec.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its user says something else, which holds from the next version on.
+    pub(crate) fn respec(&self, spec: Spec) {
+        *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
     }
 
     /// The application as its operator sees it.
@@ -143,7 +164,7 @@ impl Slot {
         let work = current.map(|version| version.stack.work());
         operator::App {
             name: self.name.clone(),
-            mounts: self.mounts.clone(),
+            mounts: self.spec().mounts.clone(),
             state: held.state(self.turns.busy()),
             current: current.map(|version| version.build.clone()),
             since: current.map(|version| version.since),

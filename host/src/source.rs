@@ -92,18 +92,22 @@ impl Source {
 
     /// The library, if it is one that was not seen before.
     fn find(&self, host: &Host) -> Result<Option<PathBuf>, Failure> {
-        let library = library_of(&self.file, host.profile)?;
-        let digest = match digest_of(&library) {
-            Ok(digest) => digest,
-            // Deleted, or written to: whoever does that is not done, and there will be more to see.
-            Err(ArtifactError::NotFound { .. } | ArtifactError::Changed { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let library = absolute(library)?;
-        let serves = self.slot.shown().current.is_some_and(|build| build.digest == digest);
-        let now = Seen { library: Some(library.clone()), digest: Some(digest) };
-        let before = std::mem::replace(&mut *self.lock(), now.clone());
-        Ok((before.digest != now.digest && !serves).then_some(library))
+        let Some(now) = Seen::at(&self.file, host)? else { return Ok(None) };
+        let new = self.is_new(&now);
+        let library = now.library.clone();
+        self.saw_all(now);
+        Ok(library.filter(|_| new))
+    }
+
+    /// Whether something is neither what was seen there last nor what serves.
+    pub(crate) fn is_new(&self, now: &Seen) -> bool {
+        let serves = self.slot.shown().current.map(|build| build.digest);
+        now.digest != self.seen().digest && now.digest != serves
+    }
+
+    /// This was found there.
+    pub(crate) fn saw_all(&self, now: Seen) {
+        *self.lock() = now;
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -112,6 +116,17 @@ impl Source {
 }
 
 impl Seen {
+    /// What is there now; a crate is built. None when there is nothing, or it is being written:
+    /// whoever does that is not done, and there will be more to see.
+    pub(crate) fn at(file: &Path, host: &Host) -> Result<Option<Self>, Failure> {
+        let library = absolute(library_of(file, host.profile)?)?;
+        match digest_of(&library) {
+            Ok(digest) => Ok(Some(Self { library: Some(library), digest: Some(digest) })),
+            Err(ArtifactError::NotFound { .. } | ArtifactError::Changed { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// A library that was read.
     pub(crate) fn read(library: &Path, digest: &str) -> Self {
         Self { library: Some(library.to_path_buf()), digest: Some(digest.to_owned()) }

@@ -1,6 +1,6 @@
 //! Puts a version into service, and takes the one before out of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::switch::Changed;
 
 /// How long a swap waits for cores before it says that one of them is held.
 /// `host ps` waits for that too.
-const SWAP: Duration = Duration::from_secs(2);
+pub(super) const SWAP: Duration = Duration::from_secs(2);
 
 impl Slot {
     /// Takes another version into service; returns once it is live.
@@ -36,11 +36,12 @@ impl Slot {
             self.allowed(&artifact.digest, deployment.quarantine)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
-            version::probe(host, &artifact, &self.name, &self.config, steps)?;
+            version::probe(host, &artifact, &self.name, &self.spec().config, steps)?;
             let probed = format!("`{}` passed its probe", short(&artifact.digest));
             self.tell(host, Kind::Probed, probed, None);
             let artifact = Arc::new(artifact);
-            let version = version::open(host, artifact, &self.name, &self.config, previous, steps)?;
+            let version =
+                version::open(host, artifact, &self.name, &self.spec().config, previous, steps)?;
             let deployed = self.put(host, version, Why::Asked, steps)?;
             Ok(Deployed { descriptor_name: (named != self.name).then_some(named), ..deployed })
         });
@@ -115,7 +116,7 @@ impl Slot {
         work(steps)
     }
 
-    fn allowed(&self, digest: &str, quarantine: Quarantine) -> Result<(), Refused> {
+    pub(super) fn allowed(&self, digest: &str, quarantine: Quarantine) -> Result<(), Refused> {
         let mut held = self.lock();
         match (held.quarantine.get(digest), quarantine) {
             (Some(why), Quarantine::Respect) => Err(Refused::Quarantined {
@@ -131,7 +132,7 @@ impl Slot {
         }
     }
 
-    fn previous(&self) -> Previous {
+    pub(super) fn previous(&self) -> Previous {
         match self.lock().standing {
             Standing::Serving => Previous::Running,
             Standing::Out | Standing::Failed(_) => Previous::None,
@@ -159,7 +160,7 @@ impl Slot {
         };
         let opened = artifact.again(&host.staging).map_err(Failure::from).and_then(|again| {
             let (again, previous) = (Arc::new(again), self.previous());
-            version::open(host, again, &self.name, &self.config, previous, steps)
+            version::open(host, again, &self.name, &self.spec().config, previous, steps)
         });
         if opened.is_err() {
             // It is still what a rollback takes.
@@ -176,7 +177,7 @@ impl Slot {
         why: Why<'_>,
         steps: &mut Steps<'_>,
     ) -> Result<Deployed, Refused> {
-        let mut held = self.lock();
+        let held = self.lock();
         let serving = held.current.as_ref().map(|version| version.build.generation);
         if let Why::Lost(build, _) = why
             && serving != Some(build.generation)
@@ -189,6 +190,18 @@ impl Slot {
         if steps.run("swap", || host.switch.put(&self.name, &place, until))? == Changed::Later {
             steps.note(String::from("an application holds a core, which swaps when it is free"));
         }
+        Ok(self.took(host, held, version, why, steps))
+    }
+
+    /// Remembers what stands at the mounts now, and what it has replaced.
+    pub(super) fn took(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        mut held: MutexGuard<'_, Held>,
+        version: Version,
+        why: Why<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Deployed {
         let new = version.build.clone();
         let panics = Arc::clone(version.stack.panics());
         let version = Version { since: Moment::now(), ..version };
@@ -216,7 +229,7 @@ impl Slot {
         }
         self.open_window(host, &new, panics);
         let (app, steps) = (self.name.clone(), std::mem::take(&mut steps.done));
-        Ok(Deployed { app, old, new, steps, in_flight_on_old, descriptor_name: None })
+        Deployed { app, old, new, steps, in_flight_on_old, descriptor_name: None }
     }
 
     /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
@@ -224,7 +237,7 @@ impl Slot {
         let policy = match why {
             // Nobody wants to go back to it.
             Why::Lost(..) => Keep::Nothing,
-            Why::Asked | Why::RolledBack => self.policy.keep_previous,
+            Why::Asked | Why::RolledBack => self.spec().policy.keep_previous,
         };
         old.stack.panics().give_up();
         match policy {
@@ -272,7 +285,7 @@ impl Slot {
 
 /// Why a version is put into service.
 #[derive(Clone, Copy, Debug)]
-enum Why<'a> {
+pub(super) enum Why<'a> {
     Asked,
     RolledBack,
     /// The one that serves, if it still does, was found wanting, and why.

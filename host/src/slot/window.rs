@@ -20,17 +20,17 @@ impl Slot {
         panics: Arc<Panics>,
     ) {
         self.judge(build.generation, None);
-        let until = Instant::now() + self.policy.window;
+        let spec = self.spec();
+        let (budget, window) = (spec.policy.panics, spec.policy.window);
+        let until = Instant::now() + window;
         let (slot, host, build) = (Arc::clone(self), Arc::clone(host), build.clone());
         let watch = move || {
-            let budget = slot.policy.panics;
             let verdict = match panics.watch(budget, until) {
                 Watching::Passed => Verdict::Stayed,
                 Watching::GivenUp => {
                     Verdict::Undecided { why: String::from("it was taken out of service") }
                 }
                 Watching::Spent => {
-                    let window = slot.policy.window;
                     let why = format!("it panicked {budget} times within {window:?} of its swap");
                     slot.take_back(&host, &build, &why)
                 }
