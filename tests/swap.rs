@@ -3,6 +3,8 @@
 
 // The clients.
 pub(crate) mod loader;
+// Wishes against each other.
+mod races;
 // A server that is wrong on purpose.
 mod wrong;
 

@@ -1,8 +1,8 @@
 //! Versions that pass every check and panic once they serve.
 
-use super::{assert_says, path, says, shop};
+use super::{assert_says, path, says, shop, shop_with};
 use crate::harness::client::get;
-use crate::harness::libraries::{fault_app, own_copy};
+use crate::harness::libraries::{c_app, fault_app, own_copy};
 use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
 use serde_json::Value;
@@ -73,6 +73,33 @@ fn fewer_panics_than_are_allowed_are_only_counted() {
     // The window is over: this is one panic more, and no verdict.
     assert_eq!(get(host.address(), "/").status, 500);
     assert_eq!(host.app("shop")["current"]["generation"], 2);
+}
+
+/// An application that did not start has no version to go back to.
+#[test]
+fn a_deploy_mends_an_application_that_did_not_start() {
+    let (first, panics) = (says("first"), fault_app("panics"));
+    let bad = c_app(&["FAULT \"the index is locked\""]);
+    let other = format!("/other=other={}", first.display());
+    let host = shop_with(&bad, ["--mount", &other]);
+    assert_eq!(
+        (host.app("shop")["state"].as_str(), get(host.address(), "/").status),
+        (Some("failed"), 503)
+    );
+    let said = host.deploy("shop", &panics);
+    assert_eq!(said["old"], Value::Null);
+    let generation = said["new"]["generation"].as_u64().unwrap();
+    panic(&host, generation, BUDGET);
+    assert!(host.kinds_until("shop", "quarantined").contains(&"deployed".to_owned()));
+    // There is nothing better.
+    assert_eq!(host.app("shop")["current"]["generation"], generation);
+    host.deploy("shop", &first);
+    assert_says(&host, "first");
+    // Nor does anybody go back to it unawares.
+    let refusal = refused(&host.verb(&["rollback", "shop"]), 65);
+    refusal.says(["is in quarantine"]).helps(["--force"]);
+    assert_says(&host, "first");
+    assert_eq!(get(host.address(), "/other").text(), "first\n");
 }
 
 /// Whatever else takes a version out of service ends its window, without a verdict.
