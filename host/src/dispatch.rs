@@ -77,8 +77,8 @@ impl Dispatched {
 
 /// Sends a request to its application; `input` makes its body what an exchange reads.
 ///
-/// The request stays where it is until the exchange takes it apart, which leaves nothing behind, and
-/// everything on that way is inlined: every move of a head is a copy of 224 bytes.
+/// The request stays where it is until the exchange takes it apart, which leaves nothing behind.
+/// Everything on that way is inlined: every move of a head is a copy of 224 bytes.
 #[inline(always)]
 pub(crate) fn dispatch<B>(
     site: &Site,

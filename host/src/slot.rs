@@ -4,6 +4,7 @@
 //! into service and takes the other out, `window` watches it for a while. Invariant: what serves is
 //! changed under the lock of its slot, so a slot and the host's mounts never disagree.
 
+mod alone;
 mod deploy;
 pub(crate) mod together;
 mod turn;

@@ -34,6 +34,7 @@ impl Slot {
         let deployed = self.take_turn(&mut steps, |steps| {
             let artifact = version::read(host, &deployment.file, steps)?;
             self.allowed(&artifact.digest, deployment.quarantine)?;
+            self.alone(&artifact)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
             version::probe(host, &artifact, &self.name, &self.spec().config, steps)?;
@@ -150,6 +151,12 @@ impl Slot {
         }
         let previous = held.previous.take();
         drop(held);
+        if let Some(Before::File(artifact)) = &previous
+            && let Err(refused) = self.alone(artifact)
+        {
+            self.lock().previous = previous;
+            return Err(refused);
+        }
         let artifact = match previous {
             None => return Err(Refused::NoPrevious { app: self.name.clone() }),
             Some(Before::Standby(version)) => {

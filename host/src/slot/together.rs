@@ -54,6 +54,7 @@ impl Slot {
             Bytes::Current => self.current_again(host)?,
         };
         self.allowed(&artifact.digest, Quarantine::Respect)?;
+        self.alone(&artifact)?;
         let previous = self.previous();
         let version =
             version::start(host, artifact, &self.name, &spec.config, previous, &mut steps)?;
