@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
-const FLAGS: [&str; 17] = [
+const FLAGS: [&str; 18] = [
     "--config",
     "--control",
     "--debug",
@@ -29,6 +29,7 @@ const FLAGS: [&str; 17] = [
     "--probe-timeout",
     "--request-timeout",
     "--set",
+    "--state",
     "--strict",
     "--version",
     "--watch",

@@ -50,6 +50,8 @@ mod reload;
 mod shutdown;
 // Versions of an application that replace each other while clients come and go.
 mod swap;
+// What a restart brings back.
+mod state;
 // Requests that could be read in two ways, or in none.
 mod strict;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.

@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("operator", 0),
     ("path", 0),
     ("platform", 0),
+    ("state", 0),
     // Libraries, from file to started.
     ("plugin", 1),
     // The right to use one, and threads for those that wait.

@@ -8,12 +8,14 @@ use crate::config::{BadApps, Config, ConfigError, Mount};
 use crate::crate_dir;
 use crate::failure::Failure;
 use crate::operator::Build;
-use crate::plugin::artifact::{Artifact, Staging};
+use crate::plugin::artifact::Artifact;
 use crate::plugin::load::{self, Previous};
 use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
 use crate::slot::{Host, Slot, Spec, short};
-use crate::source::{Seen, Source};
+use crate::source::{Seen, Source, path_of};
+use crate::state::StateError;
+use crate::state::record::Start as Begin;
 
 /// One application with all its mounts.
 struct App {
@@ -30,7 +32,7 @@ pub(crate) fn take_into_service(
     config: &Config,
     host: &Host,
 ) -> Result<(Plan, Vec<Arc<Source>>), Failure> {
-    let apps = gather(config, &host.staging)?;
+    let apps = gather(config, host)?;
     let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
     // The name of a file that could not be read is not known.
     if apps.iter().all(|app| app.artifact.is_ok()) {
@@ -45,7 +47,7 @@ pub(crate) fn take_into_service(
             Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),
             Err(_) => Seen::refused(&file),
         };
-        let started = artifact.and_then(|artifact| start(host, artifact, &name, &json));
+        let started = start_one(host, &name, &file, artifact, &json);
         let started = match started {
             Ok(version) => Ok(version),
             Err(failure) if alone => return Err(failure),
@@ -91,7 +93,7 @@ pub(crate) fn library_of(file: &Path, profile: crate_dir::Profile) -> Result<Pat
 }
 
 /// Reads and copies every library; mounts of one name and one file become one application.
-fn gather(config: &Config, staging: &Staging) -> Result<Vec<App>, Failure> {
+fn gather(config: &Config, host: &Host) -> Result<Vec<App>, Failure> {
     let mut apps: Vec<App> = Vec::new();
     for mount in &config.mounts {
         let known = apps.iter_mut().find(|app| {
@@ -103,10 +105,14 @@ fn gather(config: &Config, staging: &Staging) -> Result<Vec<App>, Failure> {
         }
         let since = SystemTime::now();
         let artifact = library_of(&mount.file, config.profile)
-            .and_then(|file| load::take(&file, staging).map_err(Failure::from));
+            .and_then(|file| load::take(&file, &host.staging).map_err(Failure::from));
         let name = mount.name.clone().unwrap_or_else(|| match &artifact {
             Ok(artifact) => artifact.facts.descriptor.name.clone(),
-            Err(_) => mount.file.display().to_string(),
+            Err(_) => host
+                .state
+                .as_ref()
+                .and_then(|state| state.record().app_at(&path_of(&mount.file)).map(str::to_owned))
+                .unwrap_or_else(|| mount.file.display().to_string()),
         });
         if let Some(first) = apps.iter().find(|app| app.name == name) {
             return Err(clash(first, mount, &name).into());
@@ -125,6 +131,51 @@ fn clash(first: &App, second: &Mount, name: &str) -> ConfigError {
         first: first.file.display().to_string(),
         second: file.to_string(),
         flag: format!("{} {path}{name}-2={file}", second.flag),
+    }
+}
+
+/// Starts the version that is remembered, or the one that lies at the path.
+fn start_one(
+    host: &Host,
+    name: &str,
+    file: &Path,
+    found: Result<Artifact, Failure>,
+    json: &str,
+) -> Result<Version, Failure> {
+    let Some(state) = &host.state else {
+        return found.and_then(|artifact| start(host, artifact, name, json));
+    };
+    let digest = found.as_ref().ok().map(|artifact| artifact.digest.clone());
+    let begin = match (found, state.record().start(name, &path_of(file), digest.as_deref())) {
+        (Ok(artifact), Begin::File(why)) => {
+            tracing::info!(app = name, digest = short(&artifact.digest), "this starts: {why}");
+            match start(host, artifact, name, json) {
+                Ok(version) => return Ok(version),
+                Err(failure) => (state.record().instead(name, &failure.one_line()), Some(failure)),
+            }
+        }
+        (Err(failure), Begin::File(_) | Begin::Nothing(_)) => {
+            (state.record().instead(name, &failure.one_line()), Some(failure))
+        }
+        (found, begin) => (begin, found.err()),
+    };
+    match begin {
+        (Begin::Stored { digest, why }, failure) => {
+            if let Some(failure) = failure {
+                tracing::error!(app = name, "the file is not taken: {}", failure.one_line());
+            }
+            tracing::info!(
+                app = name,
+                digest = short(&digest),
+                "this starts, from the state: {why}"
+            );
+            let artifact = load::take(&state.stored(&digest), &host.staging)?;
+            start(host, artifact, name, json)
+        }
+        (_, Some(failure)) => Err(failure),
+        (Begin::File(why) | Begin::Nothing(why), None) => {
+            Err(StateError::NoVersion { app: name.to_owned(), why }.into())
+        }
     }
 }
 

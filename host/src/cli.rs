@@ -135,6 +135,9 @@ pub(crate) struct Serve {
     /// Read a config file; what the command line says as well wins
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
+    /// Keep versions, and which of them serves, for the next start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Deploy an application again when its file or its crate changes
     #[arg(long)]
     pub(crate) watch: bool,

@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) name: Option<String>,
     /// Where the user wants the control socket.
     pub(crate) control: Option<PathBuf>,
+    /// Where versions are kept for the next start.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// One application at one path.
@@ -163,6 +165,7 @@ impl Config {
             return Err(ConfigError::HostName(name.to_owned()));
         }
         let (name, control) = (typed.name, typed.control.or(written.control));
+        let state = typed.state.or(written.state);
         let (limits, policies) = (Arc::new(limits), written.policies);
         Ok(Self {
             listen,
@@ -176,6 +179,7 @@ impl Config {
             changes,
             name,
             control,
+            state,
         })
     }
 }
@@ -190,6 +194,7 @@ struct Written {
     limits: Limits,
     debug_headers: Option<bool>,
     control: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 /// The limits that were typed in place of those that were written.
@@ -228,10 +233,11 @@ impl Written {
         }
         let mounts = mounts_of(file)?;
         let control = tables.server.control.as_deref().map(|socket| file.beside(socket));
+        let state = tables.server.state.as_deref().map(|folder| file.beside(folder));
         let limits = tables.server.limits(Limits::default());
         let settings = Settings(settings);
         let debug_headers = tables.server.debug_headers;
-        Ok(Self { listen, mounts, settings, policies, limits, debug_headers, control })
+        Ok(Self { listen, mounts, settings, policies, limits, debug_headers, control, state })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::plugin::artifact::{ArtifactError, StagingError};
 use crate::plugin::load::LoadError;
 use crate::server::ServeError;
 use crate::site::MountError;
+use crate::state::StateError;
 
 /// Exit codes, as documented in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,12 @@ impl From<BuildError> for Failure {
 
 impl From<StagingError> for Failure {
     fn from(error: StagingError) -> Self {
+        Self::new(Code::Failure, &error, error.help())
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
         Self::new(Code::Failure, &error, error.help())
     }
 }

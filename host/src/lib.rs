@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `moment`, `operator` |
+//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `state`, `moment`, `operator` |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
@@ -54,6 +54,7 @@ mod shutdown;
 mod site;
 mod slot;
 mod source;
+mod state;
 mod switch;
 mod watch;
 mod watchdog;

@@ -139,6 +139,7 @@ impl Reload {
         let removed = self.settle(ready, &before);
         for slot in &added {
             running::tell(&self.host.events, &slot.shown());
+            slot.started(&self.host);
         }
         self.tell_what_waits(&config);
         self.config = config;
@@ -191,8 +192,8 @@ impl Reload {
         let version =
             version::start(host, artifact, &app.name, &spec.config, previous, &mut steps)?;
         let slot = Arc::new(Slot::new(app.name.clone(), spec.clone(), Ok(version)));
-        let source = Source::new(slot, app.file.clone(), since, seen);
-        Ok(Ready { source: Arc::new(source), spec, seen: None })
+        let source = Source::new(slot, app.file.clone(), since, seen.clone());
+        Ok(Ready { source: Arc::new(source), spec, seen: Some(seen) })
     }
 
     /// Remembers what is there now, and lets go of what is not; so many have gone.
@@ -203,7 +204,7 @@ impl Reload {
                 source.slot.respec(spec);
             }
             if let Some(seen) = seen {
-                source.saw_all(seen);
+                source.saw_all(seen, &self.host);
             }
             sources.push(source);
         }

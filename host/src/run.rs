@@ -1,6 +1,7 @@
 //! The program `host`: from its arguments to its exit code.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +26,9 @@ use crate::reload::{Hup, Reload};
 use crate::running::Running;
 use crate::server::Server;
 use crate::site::Plan;
-use crate::slot::Host;
+use crate::slot::{Host, short};
+use crate::state::record::{Record, Trial};
+use crate::state::{SetAside, State};
 use crate::switch::Switch;
 use crate::{client, log, platform, probe_child, watch};
 
@@ -73,6 +76,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
         profile: config.profile,
         debug_headers: config.debug_headers,
         events: Events::default(),
+        state: config.state.as_deref().map(state_of).transpose()?,
     });
     let running = Arc::new(running(&config, &listeners, &host));
     let hup = Hup::heed()?;
@@ -86,6 +90,10 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let server = Server::new(listeners, Arc::clone(&host.switch), Arc::clone(&config.limits))?;
     // Before anybody is told that it listens: who reads that may send a signal at once.
     let asked = server.asked_to_end()?;
+    for source in &sources {
+        source.remember(&host);
+        source.slot.started(&host);
+    }
     running.serve(sources);
     if config.changes == Changes::Deploy {
         watch::start(Arc::clone(&host), running.sources().clone())?;
@@ -108,9 +116,29 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     // Who follows is told of the end, and the socket goes before the process does.
     drop(control);
     host.staging.clear();
+    // Nobody has died.
+    host.remember("", |state| state.change(Record::ended));
     // Libraries have registered what should run at the end, and their threads may still be at
     // work: nothing of that may run now.
     platform::end(0)
+}
+
+/// The state of the host before. What it says of that one's end is told.
+fn state_of(folder: &Path) -> Result<State, Failure> {
+    let (state, aside) = State::open(folder)?;
+    if let Some(SetAside { file, why }) = aside {
+        let file = file.display();
+        tracing::warn!("what the host before remembered is set aside as `{file}`: {why}");
+    }
+    if let Some(Trial { app, digest, deaths }) = state.change(Record::began)? {
+        let digest = short(&digest);
+        tracing::warn!(
+            app,
+            digest,
+            "in quarantine: the host died {deaths} times within its window"
+        );
+    }
+    Ok(state)
 }
 
 /// A generation that went out of service is gone, or stays.

@@ -34,7 +34,7 @@ impl Running {
             stage: Stage::Starting,
             listeners,
             control: PathBuf::new(),
-            state: None,
+            state: host.state.as_ref().map(|state| state.folder().to_path_buf()),
             limits: numbers(&host.limits),
         };
         Self { status: Mutex::new(status), sources: Sources::default(), host }
@@ -169,7 +169,7 @@ impl Operator for Running {
         progress: &dyn Fn(Progress),
     ) -> Result<Deployed, Refused> {
         let deployed = self.slot(app)?.deploy(&self.host, deployment, progress)?;
-        self.sources.saw(&deployment.file, &deployed.new.digest);
+        self.sources.saw(&deployment.file, &deployed.new.digest, &self.host);
         Ok(deployed)
     }
 
@@ -207,6 +207,7 @@ mod tests {
             profile: Profile::Release,
             debug_headers: DebugHeaders::Hidden,
             events: Events::default(),
+            state: None,
         });
         let running = Running::new(String::from("x"), Vec::new(), host);
         let ready = || running.readiness().iter().all(|check| check.ok);

@@ -6,6 +6,7 @@
 
 mod alone;
 mod deploy;
+mod remember;
 pub(crate) mod together;
 mod turn;
 pub(crate) mod version;
@@ -25,6 +26,7 @@ use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State,
 use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::retire::{self, Fate};
 use crate::site::Place;
+use crate::state::State as StateFolder;
 use crate::switch::Switch;
 
 /// What all slots of a host share.
@@ -36,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) profile: Profile,
     pub(crate) debug_headers: DebugHeaders,
     pub(crate) events: Events,
+    /// What is kept for the next host, if that was asked for.
+    pub(crate) state: Option<StateFolder>,
 }
 
 /// The place of one application.

@@ -60,8 +60,17 @@ impl Source {
     }
 
     /// Somebody else has read this there.
-    pub(crate) fn saw(&self, digest: &str) {
+    fn saw(&self, digest: &str, host: &Host) {
         self.lock().digest = Some(digest.to_owned());
+        self.remember(host);
+    }
+
+    /// Has the state remember what was seen.
+    pub(crate) fn remember(&self, host: &Host) {
+        let (app, path) = (&*self.slot.name, path_of(&self.file));
+        if let Some(digest) = self.seen().digest {
+            host.remember(app, |state| state.change(|record| record.saw(app, &path, &digest)));
+        }
     }
 
     /// Looks at what is there now, and deploys it unless it was seen before. A crate is built.
@@ -95,7 +104,7 @@ impl Source {
         let Some(now) = Seen::at(&self.file, host)? else { return Ok(None) };
         let new = self.is_new(&now);
         let library = now.library.clone();
-        self.saw_all(now);
+        self.saw_all(now, host);
         Ok(library.filter(|_| new))
     }
 
@@ -106,13 +115,19 @@ impl Source {
     }
 
     /// This was found there.
-    pub(crate) fn saw_all(&self, now: Seen) {
+    pub(crate) fn saw_all(&self, now: Seen, host: &Host) {
         *self.lock() = now;
+        self.remember(host);
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The path of a source as the state knows it.
+pub(crate) fn path_of(file: &Path) -> String {
+    absolute(file).unwrap_or_else(|_| file.to_path_buf()).display().to_string()
 }
 
 impl Seen {
@@ -148,12 +163,12 @@ impl Sources {
     }
 
     /// An operator has deployed this from a path, which may be a source's own.
-    pub(crate) fn saw(&self, file: &Path, digest: &str) {
+    pub(crate) fn saw(&self, file: &Path, digest: &str, host: &Host) {
         for source in &*self.lock() {
             let own = absolute(&source.file);
             let library = source.seen().library;
             if own.is_ok_and(|own| own == file) || library.is_some_and(|library| library == file) {
-                source.saw(digest);
+                source.saw(digest, host);
             }
         }
     }

@@ -42,6 +42,7 @@ pub(crate) struct Tables {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
     pub(crate) listen: Vec<Spanned<String>>,
+    pub(crate) state: Option<PathBuf>,
     pub(crate) control: Option<PathBuf>,
     pub(crate) debug_headers: Option<bool>,
     drain_timeout: Option<Time>,

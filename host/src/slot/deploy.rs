@@ -97,7 +97,11 @@ impl Slot {
             .before(host, &mut steps)
             .and_then(|version| self.put(host, version, Why::Lost(build, why), &mut steps));
         match back {
-            Ok(_) => Verdict::RolledBack { why: why.to_owned() },
+            Ok(_) => {
+                // Where there is nothing to go back to, it is better than nothing at a start.
+                self.remember_bad(host, build, why);
+                Verdict::RolledBack { why: why.to_owned() }
+            }
             Err(refused) => {
                 let why = format!("{why}, and the version before was not put back: {refused}");
                 tracing::error!(app = self.name, "{why}");
@@ -211,6 +215,7 @@ impl Slot {
     ) -> Deployed {
         let new = version.build.clone();
         let panics = Arc::clone(version.stack.panics());
+        let bytes = version.artifact.file.clone();
         let version = Version { since: Moment::now(), ..version };
         held.standing = Standing::Serving;
         let old = held.current.replace(version);
@@ -234,6 +239,7 @@ impl Slot {
             tracing::warn!(app = self.name, "{text}: `host ps` says why; a new process frees them");
             steps.note(text);
         }
+        self.remember_swap(host, &new, &bytes);
         self.open_window(host, &new, panics);
         let (app, steps) = (self.name.clone(), std::mem::take(&mut steps.done));
         Deployed { app, old, new, steps, in_flight_on_old, descriptor_name: None }

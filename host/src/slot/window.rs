@@ -26,7 +26,10 @@ impl Slot {
         let (slot, host, build) = (Arc::clone(self), Arc::clone(host), build.clone());
         let watch = move || {
             let verdict = match panics.watch(budget, until) {
-                Watching::Passed => Verdict::Stayed,
+                Watching::Passed => {
+                    slot.remember_good(&host, &build);
+                    Verdict::Stayed
+                }
                 Watching::GivenUp => {
                     Verdict::Undecided { why: String::from("it was taken out of service") }
                 }

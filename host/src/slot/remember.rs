@@ -1,0 +1,61 @@
+//! What the host's state is told of a slot, where one is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Host, Slot};
+use crate::failure::Failure;
+use crate::operator::Build;
+use crate::state::{State, StateError};
+
+impl Host {
+    /// Has the state remember something. A disk that does not take it is told, and stops nothing.
+    pub(crate) fn remember(
+        &self,
+        app: &str,
+        change: impl FnOnce(&State) -> Result<(), StateError>,
+    ) {
+        if let Some(Err(error)) = self.state.as_ref().map(change) {
+            let text = Failure::from(error).one_line();
+            tracing::error!(app, "what happened is not remembered: {text}");
+        }
+    }
+}
+
+impl Slot {
+    /// A start counts as a swap: the version is watched for a while.
+    pub(crate) fn started(self: &Arc<Self>, host: &Arc<Host>) {
+        if host.state.is_none() {
+            return;
+        }
+        let current = self.lock().current.as_ref().map(|version| {
+            let panics = Arc::clone(version.stack.panics());
+            (version.build.clone(), version.artifact.file.clone(), panics)
+        });
+        if let Some((build, bytes, panics)) = current {
+            host.remember(&self.name, |state| state.started(&self.name, &build.digest, &bytes));
+            self.open_window(host, &build, panics);
+        }
+        if let Some(state) = &host.state
+            && let Some(record) = state.record().apps.get(&self.name)
+        {
+            self.lock().quarantine.extend(record.quarantine.clone());
+        }
+    }
+
+    pub(super) fn remember_swap(&self, host: &Host, build: &Build, bytes: &Path) {
+        host.remember(&self.name, |state| state.swapped(&self.name, &build.digest, bytes));
+    }
+
+    pub(super) fn remember_good(&self, host: &Host, build: &Build) {
+        host.remember(&self.name, |state| {
+            state.change(|record| record.proved(&self.name, &build.digest))
+        });
+    }
+
+    pub(super) fn remember_bad(&self, host: &Host, build: &Build, why: &str) {
+        host.remember(&self.name, |state| {
+            state.change(|record| record.quarantine(&self.name, &build.digest, why))
+        });
+    }
+}
