@@ -4,8 +4,10 @@ use crate::harness::client::get;
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::{TemporaryLibrary, c_app};
 use crate::harness::refusal::load;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -199,4 +201,44 @@ fn a_storm_is_one_reload_after_the_other() {
     assert!(!host.log().contains("ERROR"), "{}", host.log());
     host.terminate();
     assert_eq!(host.wait().code(), Some(0));
+}
+
+/// The config is a FIFO, so that a reload lasts until the test lets it end.
+#[test]
+fn signals_during_a_reload_are_one_more() {
+    let place = Place::new();
+    place.add("shop.so", &version("one"));
+    place.write(&[("shop", "/", "")]);
+    let config = place.path("host.toml");
+    let text = fs::read(&config).unwrap();
+    fs::remove_file(&config).unwrap();
+    mkfifoat(CWD, &config, Mode::RUSR | Mode::WUSR).unwrap();
+    // Each of these waits until somebody reads.
+    let (fifo, first) = (config.clone(), text.clone());
+    let feed = std::thread::spawn(move || fs::write(fifo, first).unwrap());
+    let host = place.start();
+    feed.join().unwrap();
+    host.signal(Signal::HUP);
+    let mut reading = OpenOptions::new().write(true).open(&config).unwrap();
+    for _ in 0..50 {
+        host.signal(Signal::HUP);
+    }
+    reading.write_all(&text).unwrap();
+    drop(reading);
+    // What is written before the reader has gone would be read by it.
+    host.wait_for_log("read again: ");
+    fs::write(&config, &text).unwrap();
+    host.wait_for_logs("read again: ", 2);
+    // A signal that took its time may have begun a third.
+    let mut late = OpenOptions::new().read(true).write(true).open(&config).unwrap();
+    late.write_all(&text).unwrap();
+    fs::remove_file(&config).unwrap();
+    place.add("blog.so", &version("two"));
+    place.write(&[("shop", "/", ""), ("blog", "/blog", "")]);
+    drop(late);
+    host.signal(Signal::HUP);
+    host.wait_for_log("1 added");
+    let reloads = host.log().matches("read again: ").count();
+    assert!((3..=4).contains(&reloads), "{reloads} for 52 signals:\n{}", host.log());
+    assert_eq!(says(&host, "/blog"), "two");
 }
