@@ -6,8 +6,10 @@
 use crate::harness::client::{self, Response};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::fault_app;
+use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
 use object::{Object, ObjectSection};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
@@ -38,30 +40,14 @@ fn in_the_relocations() {
     bytes_changed("relocation", sections(&ORIGINAL, &[".rela.dyn", ".rela.plt"]));
 }
 
-/// A block at a time, as a disk would damage it. One changed byte of code may make another program
-/// that works, and nothing can tell that it is not the one that was meant.
 #[test]
 fn in_the_text() {
-    const BLOCK: usize = 64;
-    let text = sections(&ORIGINAL, &[".text"]).remove(0);
-    let mut random = Random(SEED);
-    for number in 0..OF_EACH_CLASS {
-        let start = text.start + random.below(text.len() - BLOCK);
-        let mut mutant = ORIGINAL.clone();
-        mutant[start..start + BLOCK].fill_with(|| random.below(256) as u8);
-        eprintln!("text {number} of seed {SEED:#x}: {BLOCK} bytes at {start:#x}");
-        refused_or_right(&mutant);
-    }
+    with_text_changed(refused_or_right);
 }
 
 #[test]
 fn in_the_length() {
-    let mut random = Random(SEED);
-    for number in 0..OF_EACH_CLASS {
-        let length = random.below(ORIGINAL.len());
-        eprintln!("truncation {number} of seed {SEED:#x}: to {length} bytes");
-        refused_or_right(&ORIGINAL[..length]);
-    }
+    cut_short(refused_or_right);
 }
 
 /// Nothing is proved by mutants of a library that is refused or silent itself.
@@ -73,8 +59,72 @@ fn the_original_serves() {
     assert_eq!((response.status, response.text()), (200, "asked for /right\n"));
 }
 
-/// Changes one to four bytes at a time of what lies in `places`.
+/// Mutants of every class, deployed one after the other: what served before serves on, or the
+/// mutant serves, and goes when the next one comes.
+#[test]
+fn as_deploys() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let original = written(&folder, &ORIGINAL);
+    let launch = Launch::new().arg("--load").arg(format!("app={}", original.display()));
+    let host = Operated::start(launch.env("DSGI_LOG", "error"));
+    let places: Vec<(&str, Vec<Range<usize>>)> = vec![
+        ("ELF header", std::iter::once(0..64).collect()),
+        ("program header", vec![program_headers(&ORIGINAL)]),
+        ("dynamic section", sections(&ORIGINAL, &[".dynamic"])),
+        ("relocation", sections(&ORIGINAL, &[".rela.dyn", ".rela.plt"])),
+        ("pointers to functions", sections(&ORIGINAL, &[".init_array", ".fini_array"])),
+    ];
+    let (mut taken, mut refused) = (0, 0);
+    let mut deploy = |mutant: &[u8]| {
+        let answer = host.try_deploy("app", &written(&folder, mutant));
+        match answer.status {
+            200 => taken += 1,
+            422 | 504 => refused += 1,
+            _ => panic!("{answer:?}"),
+        }
+        // Whoever it is.
+        answers_right(host.address());
+    };
+    for (class, places) in places {
+        mutants(class, places, &mut deploy);
+    }
+    with_text_changed(&mut deploy);
+    cut_short(deploy);
+    assert!(taken > 0 && refused > taken, "{taken} taken, {refused} refused");
+    host.deploy("app", &written(&folder, &ORIGINAL));
+    answers_right(host.address());
+}
+
+/// A block at a time, as a disk would damage it. One changed byte of code may make another program
+/// that works, and nothing can tell that it is not the one that was meant.
+fn with_text_changed(mut with: impl FnMut(&[u8])) {
+    const BLOCK: usize = 64;
+    let text = sections(&ORIGINAL, &[".text"]).remove(0);
+    let mut random = Random(SEED);
+    for number in 0..OF_EACH_CLASS {
+        let start = text.start + random.below(text.len() - BLOCK);
+        let mut mutant = ORIGINAL.clone();
+        mutant[start..start + BLOCK].fill_with(|| random.below(256) as u8);
+        eprintln!("text {number} of seed {SEED:#x}: {BLOCK} bytes at {start:#x}");
+        with(&mutant);
+    }
+}
+
+fn cut_short(mut with: impl FnMut(&[u8])) {
+    let mut random = Random(SEED);
+    for number in 0..OF_EACH_CLASS {
+        let length = random.below(ORIGINAL.len());
+        eprintln!("truncation {number} of seed {SEED:#x}: to {length} bytes");
+        with(&ORIGINAL[..length]);
+    }
+}
+
 fn bytes_changed(class: &str, places: Vec<Range<usize>>) {
+    mutants(class, places, refused_or_right);
+}
+
+/// Changes one to four bytes at a time of what lies in `places`.
+fn mutants(class: &str, places: Vec<Range<usize>>, mut with: impl FnMut(&[u8])) {
     let places: Vec<usize> = places.into_iter().flatten().collect();
     assert!(!places.is_empty(), "the library has no {class}");
     // Each class has a sequence of its own.
@@ -90,7 +140,7 @@ fn bytes_changed(class: &str, places: Vec<Range<usize>>) {
             changes += &format!(" {place:#x}^{by:#04x}");
         }
         eprintln!("{class} {number} of seed {SEED:#x}:{changes}");
-        refused_or_right(&mutant);
+        with(&mutant);
     }
 }
 
@@ -107,10 +157,14 @@ fn refused_or_right(mutant: &[u8]) {
     }
 }
 
-fn right(mut host: Host) {
-    let mut response = client::get(host.address(), "/right");
+fn answers_right(address: SocketAddr) {
+    let mut response = client::get(address, "/right");
     response.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
     assert_eq!(response, *RIGHT);
+}
+
+fn right(mut host: Host) {
+    answers_right(host.address());
     host.terminate();
     assert_eq!(host.wait().code(), Some(0));
 }

@@ -69,7 +69,7 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
         Err(error) => return Ok(Err(error.into())),
     };
     if task.depth == Depth::Open {
-        return Ok(Ok(Layout::Declared));
+        return unmap(library, report).map(|()| Ok(Layout::Declared));
     }
     tell(report, &Line::At(Step::Layout))?;
     let layout = match library.prove().and_then(|layout| library.table().map(|_| layout)) {
@@ -77,7 +77,7 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
         Err(error) => return Ok(Err(error.into())),
     };
     if task.depth == Depth::Layout {
-        return Ok(Ok(layout));
+        return unmap(library, report).map(|()| Ok(layout));
     }
     tell(report, &Line::At(Step::Init))?;
     let (name, config) = (&*task.name, &*task.config);
@@ -101,14 +101,18 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
     generation.drain(Duration::ZERO);
     generation.shutdown();
     drop(generation);
-    tell(report, &Line::At(Step::Close))?;
-    // What keeps it here would be told by the host, where it may be another.
-    let _ = library.close(Instant::now() + CLOSE);
-    Ok(Ok(layout))
+    unmap(library, report).map(|()| Ok(layout))
 }
 
-/// How long a library may keep threads that are to end.
-const CLOSE: Duration = Duration::from_millis(100);
+/// Takes the library away, where nothing keeps it: its destructors run here first. A damaged one
+/// may pass everything else.
+fn unmap(library: Library, report: &mut File) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    tell(report, &Line::At(Step::Unmap))?;
+    // One that stays, for a thread of it that goes on, is no worse for that.
+    let _ = library.close(Instant::now() + PATIENCE);
+    Ok(())
+}
 
 fn tell(report: &mut File, line: &Line) -> io::Result<()> {
     let mut line = serde_json::to_vec(line)?;

@@ -53,7 +53,7 @@ pub(crate) enum Step {
     Init,
     Request,
     Shutdown,
-    Close,
+    Unmap,
 }
 
 /// One line of the child's report.
@@ -293,7 +293,7 @@ impl fmt::Display for Step {
             Self::Init => "in init",
             Self::Request => "while it answered the request of the probe",
             Self::Shutdown => "in drain, shutdown or drop",
-            Self::Close => "while it was unmapped",
+            Self::Unmap => "while it was unmapped",
         })
     }
 }
