@@ -319,6 +319,30 @@ fn all_mounts_of_an_application_change_at_once() {
     });
 }
 
+/// A call that nobody waits for any more, and a drain that takes its time, hold their version.
+#[test]
+fn what_holds_a_version_is_named() {
+    let none = |app: &Value| app["retained"] == Value::from([(); 0]);
+    for (more, path, status, reason) in [
+        ("shop.drain=return", "/wait/call", 504, "a call of it has not returned"),
+        ("shop.drain=wait", "/fine", 200, "its drain has not returned"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let release = folder.path().join("release");
+        let set = format!("shop.release={}", release.display());
+        let arguments = ["--request-timeout", "500ms", "--set", &set, "--set", more];
+        let host = shop_with(&Flavour::Pool.library(), arguments);
+        assert_eq!(get(host.address(), path).status, status);
+        host.deploy("shop", &says("second"));
+        let named = |app: &Value| app["retained"][0]["reason"] == reason;
+        let app = host.wait_for_app("shop", reason, named);
+        assert_eq!(app["retained"][0]["state"], "draining");
+        assert_says(&host, "second");
+        std::fs::write(&release, "").unwrap();
+        host.wait_for_app("shop", "the end of the first", none);
+    }
+}
+
 /// An application that holds a core keeps nobody from swapping it.
 #[test]
 fn a_core_that_is_held_swaps_when_it_is_free() {

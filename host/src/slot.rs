@@ -14,7 +14,7 @@ mod window;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::turn::{Busy, Turns};
 use self::version::Version;
@@ -25,6 +25,7 @@ use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
 use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::retire::{self, Fate};
+use crate::pool::Pool;
 use crate::site::Place;
 use crate::state::State as StateFolder;
 use crate::switch::Switch;
@@ -119,6 +120,8 @@ enum Before {
 #[derive(Debug)]
 struct Leaving {
     stack: Weak<Stack>,
+    /// Alive until it was told.
+    telling: Weak<()>,
     build: Build,
     since: Moment,
 }
@@ -233,12 +236,20 @@ impl Held {
     fn retained(&mut self, app: &str) -> Vec<Retained> {
         self.leaving.retain(|leaving| leaving.stack.strong_count() > 0);
         let leaving = self.leaving.iter().map(|leaving| {
-            let work = leaving.stack.upgrade().map(|stack| stack.work());
-            let requests = work.map_or(0, |work| work.in_flight);
+            let stack = leaving.stack.upgrade();
+            let requests = stack.as_ref().map_or(0, |stack| stack.work().in_flight);
+            let at_work = |pool: &Pool| pool.quiet(Instant::now()).is_err();
             let reason = match requests {
-                0 => String::from("something of it is still held"),
                 1 => String::from("1 request in hand"),
-                more => format!("{more} requests in hand"),
+                2.. => format!("{requests} requests in hand"),
+                0 if leaving.telling.strong_count() > 0 => {
+                    String::from("its drain has not returned")
+                }
+                // Its client was answered by the host, or has left.
+                0 if stack.as_ref().and_then(|stack| stack.pool()).is_some_and(at_work) => {
+                    String::from("a call of it has not returned")
+                }
+                0 => String::from("something of it is still held"),
             };
             let (build, since) = (leaving.build.clone(), leaving.since);
             Retained { build, state: Hold::Draining, reason, since }

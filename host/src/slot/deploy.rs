@@ -1,6 +1,6 @@
 //! Puts a version into service, and takes the one before out of it.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -124,17 +124,18 @@ impl Slot {
     pub(super) fn allowed(&self, digest: &str, quarantine: Quarantine) -> Result<(), Refused> {
         let mut held = self.lock();
         match (held.quarantine.get(digest), quarantine) {
-            (Some(why), Quarantine::Respect) => Err(Refused::Quarantined {
-                app: self.name.clone(),
-                digest: short(digest).to_owned(),
-                why: why.clone(),
-            }),
+            (Some(why), Quarantine::Respect) => Err(self.quarantined(digest, why)),
             (Some(_), Quarantine::Lift) => {
                 held.quarantine.remove(digest);
                 Ok(())
             }
             (None, _) => Ok(()),
         }
+    }
+
+    fn quarantined(&self, digest: &str, why: &str) -> Refused {
+        let (app, digest, why) = (self.name.clone(), short(digest).to_owned(), why.to_owned());
+        Refused::Quarantined { app, digest, why }
     }
 
     pub(super) fn previous(&self) -> Previous {
@@ -147,11 +148,11 @@ impl Slot {
     /// The previous version, started again. It passed its probe when it was new.
     fn before(&self, host: &Host, steps: &mut Steps<'_>) -> Result<Version, Refused> {
         let mut held = self.lock();
-        let digest = held.previous.as_ref().map(|before| before.artifact().digest.clone());
-        if let Some(why) = digest.as_ref().and_then(|digest| held.quarantine.get(digest)) {
-            let (app, why) = (self.name.clone(), why.clone());
-            let digest = short(digest.as_deref().unwrap_or_default()).to_owned();
-            return Err(Refused::Quarantined { app, digest, why });
+        if let Some(before) = &held.previous
+            && let digest = &before.artifact().digest
+            && let Some(why) = held.quarantine.get(digest)
+        {
+            return Err(self.quarantined(digest, why));
         }
         let previous = held.previous.take();
         drop(held);
@@ -195,6 +196,12 @@ impl Slot {
         {
             drop(held);
             return Err(Refused::Superseded { app: self.name.clone() });
+        }
+        // It may have come there while this one was on its way.
+        if let (Why::Asked | Why::RolledBack, Some(found)) =
+            (why, held.quarantine.get(&version.build.digest))
+        {
+            return Err(self.quarantined(&version.build.digest, found));
         }
         let place = Place::Serving(Arc::clone(&version.stack));
         let until = Instant::now() + SWAP;
@@ -325,17 +332,22 @@ impl Why<'_> {
 
 /// Takes a version out of service: its application is told, and it goes with its last lease.
 fn leave(held: &mut Held, version: &Version, deadline: Duration) {
-    tell_drain(&version.stack, deadline);
+    let telling = tell_drain(&version.stack, deadline);
     let (stack, build) = (Arc::downgrade(&version.stack), version.build.clone());
-    held.leaving.push(Leaving { stack, build, since: Moment::now() });
+    held.leaving.push(Leaving { stack, telling, build, since: Moment::now() });
 }
 
 /// Tells an application that no new requests will come, on a thread of its own: it may take its
 /// time.
-fn tell_drain(stack: &Arc<Stack>, deadline: Duration) {
-    let stack = Arc::clone(stack);
-    let tell = move || stack.members().iter().for_each(|member| member.drain(deadline));
+fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
+    let (stack, told) = (Arc::clone(stack), Arc::new(()));
+    let telling = Arc::downgrade(&told);
+    let tell = move || {
+        stack.members().iter().for_each(|member| member.drain(deadline));
+        drop(told);
+    };
     if let Err(error) = thread::Builder::new().name(String::from("drain")).spawn(tell) {
         tracing::warn!("an application was not told to drain: {error}");
     }
+    telling
 }
