@@ -124,6 +124,32 @@ fn what_is_wrong_is_refused_with_file_and_line() {
     refused(&run(["check".as_ref(), none.as_os_str()]), 78).says(["cannot read", "none.toml"]);
 }
 
+/// What is kept of the version before, and what a rollback finds.
+#[test]
+fn the_policy_of_an_application_is_kept() {
+    for (keep, kept) in [("file", Some("file")), ("standby", Some("standby")), ("none", None)] {
+        let place = Place::new(&format!(
+            "[server]\nlisten = [\"127.0.0.1:0\"]\n[apps.shop]\npath = \"one.so\"\n\
+             [apps.shop.deploy]\nkeep_previous = \"{keep}\"\n\
+             [[mount]]\npath = \"/\"\napp = \"shop\"\n"
+        ));
+        place.add("one.so", &version("one"));
+        let control = place.0.path().join("control");
+        let host = place.launch().env("DSGI_CONTROL_DIR", &control).start();
+        let verb =
+            |words: &[&str]| Launch::new().env("DSGI_CONTROL_DIR", &control).args(words).run();
+        let two = version("two");
+        assert!(verb(&["deploy", "shop", two.to_str().unwrap()]).status.success());
+        let shown = verb(&["ps", "--json"]).stdout;
+        let shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+        assert_eq!(shown[0]["apps"][0]["previous"]["kept"].as_str(), kept, "{shown}");
+        let back = verb(&["rollback", "shop"]);
+        assert_eq!(back.status.success(), kept.is_some(), "{back:?}");
+        let text = if kept.is_some() { "one\n" } else { "two\n" };
+        assert_eq!(get(host.address(), "/").text(), text, "{keep}");
+    }
+}
+
 #[test]
 fn check_tries_every_application() {
     let place = Place::new(TWO);
