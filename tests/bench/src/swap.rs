@@ -21,12 +21,12 @@ use self::load::Seen;
 use crate::cli::Options;
 use crate::cores::Cores;
 use crate::figures::{Goal, median};
+use crate::nginx;
 use crate::process::Server;
 use crate::procfs;
 use crate::report::{Report, Row, Table};
 use crate::subject::{INLINE, Subject};
 use crate::tools::NGINX;
-use crate::{apache, nginx};
 
 /// Measures the price of a swap, then what clients see of swaps.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
@@ -50,18 +50,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     NGINX.find()?;
     let nginx = nginx::start(cores.server, folder.path())?;
     peers.push(Peer { name: "nginx, HUP", swap: Swap::Signal(Signal::HUP), server: Some(nginx) });
-    match apache::start(cores.server, folder.path()) {
-        Ok(server) => peers.push(Peer {
-            name: "Apache C module, graceful",
-            swap: Swap::Signal(Signal::USR1),
-            server: Some(server),
-        }),
-        Err(reason) => report.note(format!("Skipped: Apache C module: {reason:#}")),
-    }
     report.note(format!(
         "1,100 requests a second on 16 keep-alive and 4 opening clients, {LENGTH:?} a run, latency \
          from when a request was due; control runs and runs with swaps in turn, {} rounds; the \
-         server has one core. Not here: mod_wsgi, uWSGI, gunicorn, granian, Tomcat.",
+         server has one core. Not here: Apache (its one process of this bench does not come back \
+         from a graceful restart under load), mod_wsgi, uWSGI, gunicorn, granian, Tomcat.",
         rounds(options)
     ));
     clients(options, &peers, &host, &control, library, report)
