@@ -34,12 +34,12 @@ impl Slot {
         let deployed = self.take_turn(&mut steps, |steps| {
             let artifact = version::read(host, &deployment.file, steps)?;
             self.allowed(&artifact.digest, deployment.quarantine)?;
-            self.alone(&artifact)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
             version::probe(host, &artifact, &self.name, &self.spec().config, steps)?;
             let probed = format!("`{}` passed its probe", short(&artifact.digest));
             self.tell(host, Kind::Probed, probed, None);
+            self.alone(&artifact)?;
             let artifact = Arc::new(artifact);
             let version =
                 version::open(host, artifact, &self.name, &self.spec().config, previous, steps)?;
