@@ -28,10 +28,12 @@ pub(crate) enum PathFault {
 }
 
 /// Checks a path as received.
+#[inline]
 pub(crate) fn check(path: &str) -> Result<(), PathFault> {
-    if path == "/" {
-        return Ok(());
-    }
+    if path == "/" { Ok(()) } else { check_segments(path) }
+}
+
+fn check_segments(path: &str) -> Result<(), PathFault> {
     let segments = path.strip_prefix('/').ok_or(PathFault::Relative)?;
     segments.split('/').try_for_each(check_segment)
 }

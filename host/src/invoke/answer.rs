@@ -129,7 +129,9 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
     }
     // SAFETY: lives as long as the rows.
     let reason = unsafe { reply.reason.bytes() };
-    if !reason.is_empty() {
+    // Nearly always, and told without looking a text up.
+    let usual = reason == b"OK" && response.status() == StatusCode::OK;
+    if !reason.is_empty() && !usual {
         set_reason(response, reason)?;
     }
     if class == Class::Plain { Ok(None) } else { settle(response.headers_mut()) }
@@ -141,13 +143,9 @@ fn wrong_status(status: u32) -> Failed {
 }
 
 /// A reason phrase is sent only where it is not the usual one.
-#[inline]
+#[cold]
 fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
     let status = response.status();
-    // Nearly always, and told without looking a text up.
-    if status == StatusCode::OK && reason == b"OK" {
-        return Ok(());
-    }
     if status.canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
         return Ok(());
     }
