@@ -255,7 +255,7 @@ fn a_host_that_ends_takes_nothing_new() {
     std::fs::write(&release, "").unwrap();
     assert_eq!(in_hand.response().unwrap().text(), "fine\n");
     assert_eq!(host.wait().code(), Some(0));
-    assert!(host.log().contains("app: dropped"), "it was not ended in order");
+    host.wait_for_log("app: dropped");
 }
 
 #[test]

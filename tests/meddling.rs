@@ -16,7 +16,7 @@ fn a_signal_that_a_library_sets_still_ends_the_host() {
             assert_eq!(get(host.address(), "/").text(), "in C\n");
             host.signal(signal);
             assert_eq!(host.wait().code(), Some(0), "{set}");
-            assert!(host.log().contains("received: finishing what is in hand"), "{set}");
+            host.wait_for_log("received: finishing what is in hand");
         }
     }
 }

@@ -78,6 +78,7 @@ fn a_file_is_deployed_however_it_is_replaced() {
     assert_eq!(get(host.address(), "/").text(), "one\n");
     fs::copy(&two, &place.file).unwrap();
     serves(&host, "two");
+    host.wait_for_logs("in service", 4);
     assert_eq!(taken(&host), 4, "{}", host.log());
     assert!(!host.log().contains("ERROR"), "{}", host.log());
 }
@@ -202,5 +203,6 @@ fn a_crate_is_built_again_when_it_or_its_path_dependency_changes() {
     let before = host.log().matches("holds nothing new").count();
     crates.write("shop/README.md", "Sells things.\n");
     host.wait_for_logs("holds nothing new", before + 1);
+    host.wait_for_logs("in service", 3);
     assert_eq!(taken(&host), 3, "{}", host.log());
 }

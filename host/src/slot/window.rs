@@ -23,6 +23,7 @@ impl Slot {
         let spec = self.spec();
         let (budget, window) = (spec.policy.panics, spec.policy.window);
         let until = Instant::now() + window;
+        let generation = build.generation;
         let (slot, host, build) = (Arc::clone(self), Arc::clone(host), build.clone());
         let watch = move || {
             let verdict = match panics.watch(budget, until) {
@@ -40,12 +41,9 @@ impl Slot {
             };
             slot.judge(build.generation, Some(verdict));
         };
-        let generation = self.lock().current.as_ref().map(|version| version.build.generation);
         if let Err(error) = thread::Builder::new().name(String::from("window")).spawn(watch) {
             let why = format!("nobody watches it: {error}");
-            if let Some(generation) = generation {
-                self.judge(generation, Some(Verdict::Undecided { why }));
-            }
+            self.judge(generation, Some(Verdict::Undecided { why }));
         }
     }
 
