@@ -11,7 +11,7 @@ use std::fs;
 fn a_function_of_ten_lines() {
     let source = block("rust");
     assert!(source.lines().filter(|line| !line.is_empty()).count() <= 10, "{source}");
-    let (_crates, host) = serving("my-app", &source, "", &[]);
+    let (_crates, host) = serving("my-function", &source, "", &[]);
     let response = get(host.address(), "/a/page?x=1");
     assert_eq!((response.status, response.text()), (200, "you asked for /a/page\n"));
     assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
@@ -34,8 +34,16 @@ fn an_async_function() {
     assert_eq!(request(host.address(), post).text(), "5 bytes\n");
 }
 
-/// The README's crate with this name, since all are built in one folder, and this source.
 fn serving(name: &str, source: &str, dependencies: &str, arguments: &[&str]) -> (Crates, Host) {
+    let crates = written(name, source, dependencies);
+    let folder = format!("./{name}");
+    let host = crates.host(Target::Shared).args(["--load", &folder, "--debug"]);
+    let host = host.args(arguments).start();
+    (crates, host)
+}
+
+/// The README's crate with this name, since all are built in one folder, and this source.
+fn written(name: &str, source: &str, dependencies: &str) -> Crates {
     let crates = Crates::new();
     let kit = project().join("plugin-api");
     let kit = kit.to_str().unwrap();
@@ -44,10 +52,12 @@ fn serving(name: &str, source: &str, dependencies: &str, arguments: &[&str]) -> 
     crates.write(&format!("{name}/Cargo.toml"), &format!("{manifest}{dependencies}"));
     crates.write(&format!("{name}/src/lib.rs"), source);
     crates.lock_versions(name);
-    let folder = format!("./{name}");
-    let host = crates.host(Target::Shared).args(["--load", &folder, "--debug"]);
-    let host = host.args(arguments).start();
-    (crates, host)
+    crates
+}
+
+/// The README's own crate, word for word but for the path to the kit.
+pub(crate) fn the_readmes() -> Crates {
+    written("my-app", &block("rust"), "")
 }
 
 /// The first block of the README in this language.

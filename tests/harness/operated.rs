@@ -56,7 +56,13 @@ impl Operated {
 
     /// A verb of the command line, run to its end.
     pub(crate) fn verb(&self, words: &[impl AsRef<OsStr>]) -> Output {
-        Launch::new().env("DSGI_CONTROL_DIR", self.folder()).args(words).run()
+        self.verb_in(Path::new("."), words)
+    }
+
+    /// The same, from another folder.
+    pub(crate) fn verb_in(&self, folder: &Path, words: &[impl AsRef<OsStr>]) -> Output {
+        let launch = Launch::new().env("DSGI_CONTROL_DIR", self.folder());
+        launch.current_dir(folder).args(words).run()
     }
 
     /// What a verb prints that succeeds.
