@@ -57,7 +57,11 @@ impl Place {
     }
 
     fn deploy(&self, library: &Path) {
-        self.verb(&["deploy", "shop", library.to_str().unwrap()]);
+        self.deploy_as("shop", library);
+    }
+
+    fn deploy_as(&self, app: &str, library: &Path) {
+        self.verb(&["deploy", app, library.to_str().unwrap()]);
     }
 
     fn record(&self) -> serde_json::Value {
@@ -144,6 +148,15 @@ fn what_a_reload_adds_outlives_the_host_too() {
     let record = place.record();
     assert!(record["apps"]["blog"]["desired"].is_string(), "{record}");
     assert_eq!(record["apps"]["blog"]["seen"].as_object().unwrap().len(), 1, "{record}");
+    // One that goes and comes again is what was deployed last, like one that was there at start.
+    place.deploy_as("blog", &version("second blog"));
+    let both = format!("{config}{blog}");
+    for (text, said, reloads) in [(&config, "1 removed", 2), (&both, "1 added", 3)] {
+        fs::write(place.path("host.toml"), text).unwrap();
+        host.signal(Signal::HUP);
+        assert!(host.wait_for_logs("read again: ", reloads)[reloads - 1].contains(said));
+    }
+    assert_eq!(get(host.address(), "/blog").text(), "second blog\n");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
 use crate::slot::{Host, Slot, Spec, short};
 use crate::source::{Seen, Source, path_of};
-use crate::state::StateError;
-use crate::state::record::Start as Begin;
+use crate::state::record::{Start as Begin, Why};
+use crate::state::{State, StateError};
 
 /// One application with all its mounts.
 struct App {
@@ -164,19 +164,41 @@ fn start_one(
             if let Some(failure) = failure {
                 tracing::error!(app = name, "the file is not taken: {}", failure.one_line());
             }
-            tracing::info!(
-                app = name,
-                digest = short(&digest),
-                "this starts, from the state: {why}"
-            );
-            let artifact = load::take(&state.stored(&digest), &host.staging)?;
-            start(host, artifact, name, json)
+            start(host, stored(host, state, name, &digest, &why)?, name, json)
         }
         (_, Some(failure)) => Err(failure),
         (Begin::File(why) | Begin::Nothing(why), None) => {
             Err(StateError::NoVersion { app: name.to_owned(), why }.into())
         }
     }
+}
+
+/// What a reload starts of an application that it adds: the file, or the version that is
+/// remembered in its place. A file that is refused is not replaced by another one then.
+pub(crate) fn remembered(
+    host: &Host,
+    name: &str,
+    file: &Path,
+    found: Artifact,
+) -> Result<Artifact, Failure> {
+    let Some(state) = &host.state else { return Ok(found) };
+    match state.record().start(name, &path_of(file), Some(&found.digest)) {
+        Begin::File(_) => Ok(found),
+        Begin::Stored { digest, why } => stored(host, state, name, &digest, &why),
+        Begin::Nothing(why) => Err(StateError::NoVersion { app: name.to_owned(), why }.into()),
+    }
+}
+
+/// Takes a version out of the store.
+fn stored(
+    host: &Host,
+    state: &State,
+    app: &str,
+    digest: &str,
+    why: &Why,
+) -> Result<Artifact, Failure> {
+    tracing::info!(app, digest = short(digest), "this starts, from the state: {why}");
+    Ok(load::take(&state.stored(digest), &host.staging)?)
 }
 
 fn start(host: &Host, artifact: Artifact, name: &str, json: &str) -> Result<Version, Failure> {

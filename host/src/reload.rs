@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::apps::spec_of;
+use crate::apps::{remembered, spec_of};
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Mount};
 use crate::failure::Failure;
@@ -188,6 +188,7 @@ impl Reload {
         let mut steps = Steps::new(&|_| {});
         let artifact = version::read(&self.host, &app.file, &mut steps)?;
         let seen = Seen::read(&artifact.source, &artifact.digest);
+        let artifact = remembered(&self.host, &app.name, &app.file, artifact)?;
         let (host, previous) = (&self.host, Previous::None);
         let version =
             version::start(host, artifact, &app.name, &spec.config, previous, &mut steps)?;
