@@ -15,12 +15,6 @@
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 
-#[cfg(all(target_os = "linux", target_feature = "crt-static"))]
-compile_error!(
-    "a statically linked host cannot load libraries: build it without \
-     `-C target-feature=+crt-static`"
-);
-
 mod apps;
 mod cli;
 mod client;

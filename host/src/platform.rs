@@ -1,25 +1,17 @@
-//! What differs between systems, each with a portable fallback.
-#![allow(unsafe_code, reason = "calls of the C library that std does not offer")]
+//! What differs between systems: one file for each subject, each with a portable fallback beside
+//! what Unix or Linux has.
+//!
+//! Nothing outside of this module and of the engine that unloads libraries names a system, which a
+//! test holds. `--cfg dsgi_portable` selects every fallback, so that they are compiled and tried
+//! where the project is tested.
 
-/// Ends the process now, without running what libraries have registered for its end: their code
-/// may be gone.
-pub(crate) fn end(code: i32) -> ! {
-    #[cfg(unix)]
-    // SAFETY: ends the process; nothing runs after it.
-    unsafe {
-        libc::_exit(code)
-    }
-    #[cfg(not(unix))]
-    std::process::exit(code)
-}
+pub(crate) mod child;
+pub(crate) mod process;
 
-/// Closes every descriptor but the three standard ones: for a child at its very start, before it
-/// has any of its own.
-pub(crate) fn close_inherited() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: nothing of this process has opened a descriptor yet. An older kernel refuses, and
-    // leaves what the parent's parent has left open.
-    unsafe {
-        libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
-    }
-}
+pub(crate) use self::process::{close_inherited, end};
+
+#[cfg(all(target_os = "linux", target_feature = "crt-static"))]
+compile_error!(
+    "a statically linked host cannot load libraries: build it without \
+     `-C target-feature=+crt-static`"
+);

@@ -3,8 +3,7 @@
 //! Its standard output belongs to the report; what the library prints goes to standard error. It
 //! ends without running anything that the library has left behind.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,9 +12,6 @@ use std::time::{Duration, Instant};
 
 use dsgi::abi::grown::{previous, purpose};
 use http_body::Body;
-use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::{Signal, set_parent_process_death_signal};
-use rustix::stdio::{dup2_stdout, stderr, stdout};
 
 use crate::invoke::answer::Wanted;
 use crate::invoke::blocking;
@@ -27,6 +23,7 @@ use crate::lease::{DebugHeaders, Lease, Stack};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::platform;
+use crate::platform::process::Report;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
 use crate::plugin::library::{Layout, Library};
@@ -49,9 +46,8 @@ fn probe() -> io::Result<()> {
     // What this program opens does not get here; what whoever started it left open would.
     platform::close_inherited();
     // When the host dies, nobody would end a library that hangs.
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let mut report = File::from(fcntl_dupfd_cloexec(stdout(), 3)?);
-    dup2_stdout(stderr())?;
+    platform::process::end_with_parent()?;
+    let mut report = Report::take()?;
     let task: Task = serde_json::from_reader(io::stdin().lock())?;
     let line = match go(&task, &mut report)? {
         Ok(layout) => Line::Passed(layout),
@@ -61,7 +57,7 @@ fn probe() -> io::Result<()> {
 }
 
 /// Goes as far as the task says; an inner error is the library's.
-fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
+fn go(task: &Task, report: &mut Report) -> io::Result<Result<Layout, Refusal>> {
     tell(report, &Line::At(Step::Open))?;
     let owner = Owner { app: task.name.clone(), generation: 1 };
     let library = match Library::open(&task.file, owner) {
@@ -106,7 +102,7 @@ fn go(task: &Task, report: &mut File) -> io::Result<Result<Layout, Refusal>> {
 
 /// Takes the library away, where nothing keeps it: its destructors run here first. A damaged one
 /// may pass everything else.
-fn unmap(library: Library, report: &mut File) -> io::Result<()> {
+fn unmap(library: Library, report: &mut Report) -> io::Result<()> {
     const PATIENCE: Duration = Duration::from_millis(100);
     tell(report, &Line::At(Step::Unmap))?;
     // One that stays, for a thread of it that goes on, is no worse for that.
@@ -114,10 +110,10 @@ fn unmap(library: Library, report: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-fn tell(report: &mut File, line: &Line) -> io::Result<()> {
+fn tell(report: &mut Report, line: &Line) -> io::Result<()> {
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
-    report.write_all(&line)
+    report.line(&line)
 }
 
 /// Asks for a path and reads the whole answer; a status below 500 passes.

@@ -7,21 +7,20 @@ mod last_words;
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::{Deserialize, Serialize};
 
 use self::last_words::LastWords;
 use super::application::StartError;
 use super::inspect::{self, Descriptor, Overlap};
 use super::library::{Layout, OpenError};
+use crate::platform::child::{Family, signal_of};
+use crate::platform::process::own_program;
 
 /// The hidden subcommand of a probe's child.
 pub(crate) const COMMAND: &str = "probe-child";
@@ -149,15 +148,15 @@ pub(crate) fn probe(task: &Task, deadline: Duration) -> Verdict {
     }
 }
 
-fn start(task: &Task) -> io::Result<Child> {
-    let mut child = Command::new(this_program()?)
-        .arg(COMMAND)
-        .env_remove("GATEWAY_INTERFACE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
+fn start(task: &Task) -> io::Result<Family> {
+    let mut child = Family::start(
+        Command::new(own_program()?)
+            .arg(COMMAND)
+            .env_remove("GATEWAY_INTERFACE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    )?;
     let mut line = serde_json::to_vec(task)?;
     line.push(b'\n');
     if let Some(mut stdin) = child.stdin.take() {
@@ -167,27 +166,18 @@ fn start(task: &Task) -> io::Result<Child> {
     Ok(child)
 }
 
-/// This program's own file. When it was replaced on disk its old name leads nowhere, and the link
-/// in `/proc` still leads to what runs; otherwise the name is better, because tools that stand
-/// between a program and the system, such as valgrind, know it.
-fn this_program() -> io::Result<PathBuf> {
-    let named = std::env::current_exe()?;
-    Ok(if named.exists() { named } else { PathBuf::from("/proc/self/exe") })
-}
-
-fn watch(mut child: Child, deadline: Duration) -> Verdict {
+fn watch(mut child: Family, deadline: Duration) -> Verdict {
     let last_words = child.stderr.take().map(LastWords::read);
-    let pid = Pid::from_child(&child);
     let (send, events) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         read_report(stdout, send.clone());
     }
-    watch_exit(pid, send);
-    let outcome = follow(pid, &events, deadline);
-    // Whatever the library has started does not outlive the probe. The child is reaped after that,
-    // so that its number is its own until then.
-    end_group(pid);
-    let ended = child.wait();
+    // The watcher may have given up.
+    child.at_end(move || drop(send.send(Event::Exited)));
+    let outcome = follow(&child, &events, deadline);
+    // Whatever the library has started does not outlive the probe.
+    child.end();
+    let ended = child.reap();
     let result = match outcome {
         Outcome::Passed(layout) => Ok(layout),
         Outcome::Refused(refusal) => Err(ProbeError::Refused(refusal)),
@@ -216,7 +206,7 @@ enum Outcome {
 /// and that left the group holds them for good.
 const AFTER_END: Duration = Duration::from_secs(1);
 
-fn follow(pid: Pid, events: &mpsc::Receiver<Event>, deadline: Duration) -> Outcome {
+fn follow(child: &Family, events: &mpsc::Receiver<Event>, deadline: Duration) -> Outcome {
     let mut until = Instant::now() + deadline;
     let (mut at, mut exited) = (Step::Open, false);
     loop {
@@ -228,18 +218,13 @@ fn follow(pid: Pid, events: &mpsc::Receiver<Event>, deadline: Duration) -> Outco
             Ok(Event::Exited) => {
                 exited = true;
                 // What the child has written is still to be read, and ends with the group.
-                end_group(pid);
+                child.end();
                 until = until.min(Instant::now() + AFTER_END);
             }
             Err(RecvTimeoutError::Timeout) if !exited => return Outcome::Hung(at),
             Err(_) => return Outcome::Ended(at),
         }
     }
-}
-
-fn end_group(pid: Pid) {
-    // It may be gone already.
-    let _ = kill_process_group(pid, Signal::KILL);
 }
 
 fn read_report(stdout: impl Read + Send + 'static, send: mpsc::Sender<Event>) {
@@ -253,36 +238,12 @@ fn read_report(stdout: impl Read + Send + 'static, send: mpsc::Sender<Event>) {
     });
 }
 
-/// Tells of the child's end, and leaves it to be reaped.
-fn watch_exit(pid: Pid, send: mpsc::Sender<Event>) {
-    thread::spawn(move || {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(pid), ended), Err(Errno::INTR)) {}
-        let _ = send.send(Event::Exited);
-    });
-}
-
 fn fate(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("was ended by {}", signal_name(signal)),
+    match (signal_of(status), status.code()) {
+        (Some(signal), _) => format!("was ended by {signal}"),
         (None, Some(code)) => format!("ended the process with exit code {code}"),
         (None, None) => String::from("ended in a way the system does not tell"),
     }
-}
-
-fn signal_name(number: i32) -> String {
-    const KNOWN: [(Signal, &str); 8] = [
-        (Signal::ABORT, "SIGABRT"),
-        (Signal::BUS, "SIGBUS"),
-        (Signal::FPE, "SIGFPE"),
-        (Signal::ILL, "SIGILL"),
-        (Signal::KILL, "SIGKILL"),
-        (Signal::SEGV, "SIGSEGV"),
-        (Signal::SYS, "SIGSYS"),
-        (Signal::TRAP, "SIGTRAP"),
-    ];
-    let known = KNOWN.iter().find(|(signal, _)| signal.as_raw() == number);
-    known.map_or_else(|| format!("signal {number}"), |(_, name)| (*name).to_owned())
 }
 
 impl fmt::Display for Step {

@@ -1,0 +1,100 @@
+//! This process: its end, what it inherited, its own file, its standard output.
+#![allow(unsafe_code, reason = "calls of the C library that std does not offer")]
+
+use std::io;
+use std::path::PathBuf;
+
+/// Ends the process now, without running what libraries have registered for its end: their code
+/// may be gone. Elsewhere than on Unix none is ever gone.
+pub(crate) fn end(code: i32) -> ! {
+    #[cfg(all(unix, not(dsgi_portable)))]
+    // SAFETY: ends the process; nothing runs after it.
+    unsafe {
+        libc::_exit(code)
+    }
+    #[cfg(any(not(unix), dsgi_portable))]
+    #[allow(clippy::exit, reason = "std knows no other end with a code")]
+    std::process::exit(code)
+}
+
+/// Closes every descriptor but the three standard ones: for a child at its very start, before it
+/// has any of its own.
+pub(crate) fn close_inherited() {
+    #[cfg(all(target_os = "linux", not(dsgi_portable)))]
+    // SAFETY: nothing of this process has opened a descriptor yet. An older kernel refuses, and
+    // leaves what the parent's parent has left open.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
+    }
+}
+
+/// From now on this process ends with its parent, where the system can see to it.
+pub(crate) fn end_with_parent() -> io::Result<()> {
+    #[cfg(all(target_os = "linux", not(dsgi_portable)))]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+    }
+    Ok(())
+}
+
+/// This program's own file. When it was replaced on disk its old name leads nowhere, and the link
+/// in `/proc` still leads to what runs; otherwise the name is better, because tools that stand
+/// between a program and the system, such as valgrind, know it.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    let named = std::env::current_exe()?;
+    let replaced = cfg!(all(target_os = "linux", not(dsgi_portable))) && !named.exists();
+    Ok(if replaced { PathBuf::from("/proc/self/exe") } else { named })
+}
+
+pub(crate) use self::report::Report;
+
+#[cfg(all(unix, not(dsgi_portable)))]
+mod report {
+    use std::fs::File;
+    use std::io::{self, Write};
+
+    use rustix::io::fcntl_dupfd_cloexec;
+    use rustix::stdio::{dup2_stdout, stderr, stdout};
+
+    /// Standard output as this program's own: what else is printed goes to standard error.
+    #[derive(Debug)]
+    pub(crate) struct Report(File);
+
+    impl Report {
+        /// Takes standard output away from everybody else in this process.
+        pub(crate) fn take() -> io::Result<Self> {
+            let own = File::from(fcntl_dupfd_cloexec(stdout(), 3)?);
+            dup2_stdout(stderr())?;
+            Ok(Self(own))
+        }
+
+        /// Writes a line, which ends with its newline.
+        pub(crate) fn line(&mut self, line: &[u8]) -> io::Result<()> {
+            self.0.write_all(line)
+        }
+    }
+}
+
+#[cfg(any(not(unix), dsgi_portable))]
+mod report {
+    use std::io::{self, Write};
+
+    /// Standard output, shared with whatever else is printed.
+    #[derive(Debug)]
+    pub(crate) struct Report;
+
+    impl Report {
+        pub(crate) fn take() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// On a line of its own, whatever was printed before; who reads it passes over the rest.
+        pub(crate) fn line(&mut self, line: &[u8]) -> io::Result<()> {
+            let mut output = io::stdout().lock();
+            output.write_all(b"\n")?;
+            output.write_all(line)?;
+            output.flush()
+        }
+    }
+}
