@@ -6,7 +6,11 @@
 //! where the project is tested.
 
 pub(crate) mod child;
+pub(crate) mod files;
+pub(crate) mod maps;
+pub(crate) mod memory;
 pub(crate) mod process;
+pub(crate) mod rights;
 
 pub(crate) use self::process::{close_inherited, end};
 

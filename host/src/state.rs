@@ -6,13 +6,14 @@
 
 pub(crate) mod record;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::record::{Record, RecordError, Why};
+use crate::platform::files::sync_folder;
+use crate::platform::rights::{PRIVATE, new_file, new_folder};
 
 /// The state of one host.
 #[derive(Debug)]
@@ -68,10 +69,10 @@ impl State {
     /// Another host has it, or the folder cannot be had.
     pub(crate) fn open(folder: &Path) -> Result<(Self, Option<SetAside>), StateError> {
         let failed = |source| StateError::Folder { folder: folder.to_path_buf(), source };
-        let make = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let make = |folder: &Path| new_folder().recursive(true).create(folder);
         make(folder).and_then(|()| make(&folder.join("store"))).map_err(failed)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
+        let mut options = new_file(PRIVATE);
+        options.create(true).truncate(false);
         let lock = options.open(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -208,7 +209,7 @@ fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     beside.write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(file)?;
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 #[cfg(test)]

@@ -8,18 +8,17 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime};
 
 use super::settle::Files;
 use crate::limits::WATCHED_FILES;
+use crate::platform::files::{changed, identity, modified};
 
 /// What tells that a file is another one, or was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
+    identity: (u64, u64),
     size: u64,
     /// In nanoseconds.
     modified: i128,
@@ -118,14 +117,11 @@ impl Look {
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        let nanoseconds =
-            |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            identity: identity(metadata),
+            size: metadata.len(),
+            modified: modified(metadata),
+            changed: changed(metadata),
         }
     }
 
@@ -138,7 +134,7 @@ impl Stamp {
     #[cfg(test)]
     pub(super) fn of_test(size: u64, seconds: i64) -> Self {
         let modified = i128::from(seconds) * 1_000_000_000;
-        Self { device: 1, inode: 1, size, modified, changed: modified }
+        Self { identity: (1, 1), size, modified, changed: modified }
     }
 }
 

@@ -5,17 +5,14 @@
 //! its owner.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::process;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::StatVfsMountFlags;
-
 use super::staging::Folder;
+use crate::platform::memory::{Sealed, maps_code};
+use crate::platform::rights::{READ_ONLY, new_file};
 
 /// A copy; its file goes with it.
 #[derive(Debug)]
@@ -37,13 +34,13 @@ pub(super) enum Medium {
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
-    Memory(OwnedFd),
+    Memory(Sealed),
 }
 
 impl Medium {
-    /// The one that suits a mount.
-    pub(super) fn of(flags: StatVfsMountFlags) -> Self {
-        if flags.contains(StatVfsMountFlags::NOEXEC) { Self::Memory } else { Self::Disk }
+    /// The one that suits a folder.
+    pub(super) fn of(folder: &Path) -> io::Result<Self> {
+        Ok(if maps_code(folder)? { Self::Disk } else { Self::Memory })
     }
 }
 
@@ -59,13 +56,12 @@ impl PrivateCopy {
         match medium {
             Medium::Disk => {
                 let path = folder.path().join(name);
-                let mut options = OpenOptions::new();
-                let mut file = options.write(true).create_new(true).mode(0o400).open(&path)?;
+                let mut file = new_file(READ_ONLY).create_new(true).open(&path)?;
                 let copy = owned(Place::File(path));
                 file.write_all(bytes)?;
                 Ok(copy)
             }
-            Medium::Memory => Ok(owned(Place::Memory(sealed(name, bytes)?))),
+            Medium::Memory => Ok(owned(Place::Memory(Sealed::write(name, bytes)?))),
         }
     }
 
@@ -73,10 +69,7 @@ impl PrivateCopy {
     pub(super) fn path(&self) -> PathBuf {
         match &self.place {
             Place::File(path) => path.clone(),
-            // Not `self`: a probe in a child process opens the same file.
-            Place::Memory(fd) => {
-                PathBuf::from(format!("/proc/{}/fd/{}", process::id(), fd.as_raw_fd()))
-            }
+            Place::Memory(sealed) => sealed.path(),
         }
     }
 }
@@ -88,30 +81,4 @@ impl Drop for PrivateCopy {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-/// An anonymous file that can be mapped as code, and never changed again.
-#[cfg(target_os = "linux")]
-fn sealed(name: &OsStr, bytes: &[u8]) -> io::Result<OwnedFd> {
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-    use rustix::io::Errno;
-
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Before Linux 6.3 the flag is unknown and every such file can be mapped as code.
-    let fd = match memfd_create(name, flags | MemfdFlags::EXEC) {
-        Err(Errno::INVAL) => memfd_create(name, flags)?,
-        other => other?,
-    };
-    let mut file = File::from(fd);
-    file.write_all(bytes)?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-    )?;
-    Ok(file.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sealed(_: &OsStr, _: &[u8]) -> io::Result<OwnedFd> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "the private folder is mounted noexec"))
 }

@@ -6,22 +6,22 @@
 //! Invariant: a folder is removed only under its lock, and used only under its lock.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::staging::user;
+use crate::platform::files::is_removed;
+use crate::platform::rights::{PRIVATE, new_file, owner, user};
 
 /// Makes and takes the lock of a new folder.
 ///
 /// Another process that clears up may find the folder before its lock is held: it makes, locks and
 /// removes the file itself. Each of its steps shows here as one of the errors of `is_taken`.
 pub(super) fn lock_new(folder: &Path) -> io::Result<File> {
-    let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock_of(folder))?;
+    let lock = new_file(PRIVATE).create_new(true).open(lock_of(folder))?;
     lock.try_lock().map_err(io::Error::from)?;
     // Locked, but after it was removed.
-    if lock.metadata()?.nlink() == 0 {
+    if is_removed(&lock.metadata()?) {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(lock)
@@ -43,13 +43,13 @@ fn lock_of(folder: &Path) -> PathBuf {
 pub(super) fn remove_abandoned(base: &Path) -> io::Result<()> {
     for entry in fs::read_dir(base)? {
         let entry = entry?;
-        let is_ours = entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user());
+        let is_ours = entry.metadata().is_ok_and(|it| it.is_dir() && owner(&it) == user());
         if !is_ours || !is_process_folder(&entry.file_name()) {
             continue;
         }
         let folder = entry.path();
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
+        let mut options = new_file(PRIVATE);
+        options.create(true).truncate(false);
         // Gone meanwhile, or alive: both are left alone.
         if let Ok(lock) = options.open(lock_of(&folder))
             && lock.try_lock().is_ok()

@@ -3,15 +3,12 @@
 //! Called for every file that a user names. Invariant: everything is asked of the one descriptor
 //! that was opened; opening neither waits nor becomes a terminal's owner.
 
-use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
 use super::ArtifactError;
+use crate::platform::files::{kind, modified, open_to_read};
 
 /// Larger files are refused: the whole file is in memory while it is checked, and the largest
 /// debug builds of large applications reach some 300 MB.
@@ -50,12 +47,8 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactEr
     Ok(bytes)
 }
 
-/// A FIFO without a writer would make a plain open wait for one.
 fn open(path: &Path) -> Result<File, ArtifactError> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags.bits().cast_signed());
-    options.open(path).map_err(|error| not_opened(path, error))
+    open_to_read(path).map_err(|error| not_opened(path, error))
 }
 
 fn not_opened(path: &Path, source: io::Error) -> ArtifactError {
@@ -73,25 +66,19 @@ fn not_opened(path: &Path, source: io::Error) -> ArtifactError {
     }
 }
 
-fn other_kind(kind: FileType) -> Option<&'static str> {
-    if kind.is_file() {
+fn other_kind(found: FileType) -> Option<&'static str> {
+    if found.is_file() {
         None
-    } else if kind.is_dir() {
+    } else if found.is_dir() {
         Some(FOLDER)
-    } else if kind.is_fifo() {
-        Some("a FIFO")
-    } else if kind.is_socket() {
-        Some("a socket")
-    } else if kind.is_block_device() || kind.is_char_device() {
-        Some("a device")
     } else {
-        Some("something else")
+        Some(kind(found))
     }
 }
 
 /// Whether nobody wrote between the two looks at a file.
 fn is_whole(read: u64, before: &Metadata, after: &Metadata) -> bool {
-    let written = |it: &Metadata| (it.len(), it.mtime(), it.mtime_nsec());
+    let written = |it: &Metadata| (it.len(), modified(it));
     read == before.len() && written(before) == written(after)
 }
 
@@ -106,9 +93,11 @@ fn nearest(path: &Path) -> Option<PathBuf> {
         .ok()?
         .take(FILES_MAX)
         .filter_map(|entry| Some(entry.ok()?.file_name()))
-        .map(|name| (distance(bare(wanted.as_bytes()), bare(name.as_bytes())), name))
+        .map(|name| {
+            (distance(bare(wanted.as_encoded_bytes()), bare(name.as_encoded_bytes())), name)
+        })
         .min()?;
-    let most = bare(wanted.as_bytes()).len() / 3;
+    let most = bare(wanted.as_encoded_bytes()).len() / 3;
     (best.0 <= most).then(|| parent.join(best.1))
 }
 

@@ -7,12 +7,10 @@
 //! Invariant: no folder is removed while its process lives, and nothing outside of such folders.
 
 use std::env;
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -22,6 +20,7 @@ use thiserror::Error;
 
 use super::copy::{Medium, PrivateCopy};
 use super::lock::{is_taken, lock_new, remove_abandoned};
+use crate::platform::rights::{mode, new_folder, owner, user};
 
 /// The private folder; clones are the same one, which goes with the last of them and of its copies.
 #[derive(Clone, Debug)]
@@ -91,7 +90,7 @@ impl Staging {
         let failed = |source| StagingError::Create { folder: base.to_path_buf(), source };
         make_private(base)?;
         remove_abandoned(base).map_err(failed)?;
-        let medium = medium(base).map_err(failed)?;
+        let medium = Medium::of(base).map_err(failed)?;
         Self::make(base, medium).map_err(failed)
     }
 
@@ -100,7 +99,7 @@ impl Staging {
         for _ in 0..TRIES {
             let random = RandomState::new().build_hasher().finish();
             let path = base.join(format!("{}-{random:016x}", process::id()));
-            match private().create(&path).and_then(|()| lock_new(&path)) {
+            match new_folder().create(&path).and_then(|()| lock_new(&path)) {
                 Ok(lock) => {
                     let copies = AtomicU64::new(0);
                     return Ok(Self(Arc::new(Folder { path, medium, copies, _lock: lock })));
@@ -126,11 +125,13 @@ impl Staging {
     /// Writes a copy that no earlier one had the path of.
     pub(super) fn copy(&self, source: &Path, bytes: &[u8]) -> io::Result<PrivateCopy> {
         let number = self.0.copies.fetch_add(1, Ordering::Relaxed);
-        let name = source.file_name().unwrap_or_default().as_bytes();
+        let name = source.file_name().unwrap_or_default();
+        let mut unique = OsString::from(format!("{number}-"));
         // The original's name, for those who read backtraces; 255 bytes is a name's limit.
-        let name = OsStr::from_bytes(&name[..name.len().min(200)]);
-        let mut unique = OsStr::new(&format!("{number}-")).to_owned();
-        unique.push(name);
+        match name.len() {
+            ..=200 => unique.push(name),
+            _ => unique.push(name.to_string_lossy().chars().take(50).collect::<String>()),
+        }
         PrivateCopy::write(&self.0, self.0.medium, &unique, bytes)
     }
 }
@@ -180,7 +181,8 @@ fn environment() -> (Option<PathBuf>, PathBuf) {
 pub(super) fn base(runtime: Option<PathBuf>, temporary: &Path) -> PathBuf {
     let user = user();
     let is_ours = |folder: &PathBuf| {
-        folder.is_absolute() && fs::metadata(folder).is_ok_and(|it| it.is_dir() && it.uid() == user)
+        folder.is_absolute()
+            && fs::metadata(folder).is_ok_and(|it| it.is_dir() && owner(&it) == user)
     };
     match runtime.filter(is_ours) {
         Some(runtime) => runtime.join("dsgi"),
@@ -188,20 +190,10 @@ pub(super) fn base(runtime: Option<PathBuf>, temporary: &Path) -> PathBuf {
     }
 }
 
-pub(super) fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
-}
-
-fn private() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.mode(0o700);
-    builder
-}
-
 /// Anybody may make a folder of this name in the temporary folder first, or a symlink.
 pub(super) fn make_private(path: &Path) -> Result<(), StagingError> {
     let failed = |source| StagingError::Create { folder: path.to_path_buf(), source };
-    match private().create(path) {
+    match new_folder().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
@@ -214,16 +206,13 @@ fn check_private(path: &Path, found: &Metadata) -> Result<(), StagingError> {
         let found = if found.is_symlink() { "a symlink" } else { "something else" };
         return Err(StagingError::NotAFolder { folder, found });
     }
-    if found.uid() != user {
-        return Err(StagingError::ForeignOwner { folder, owner: found.uid(), user });
+    let owner = owner(found);
+    if owner != user {
+        return Err(StagingError::ForeignOwner { folder, owner, user });
     }
-    let mode = found.mode() & 0o7777;
+    let mode = mode(found);
     if mode & 0o077 != 0 {
         return Err(StagingError::OpenToOthers { folder, mode });
     }
     Ok(())
-}
-
-pub(super) fn medium(base: &Path) -> io::Result<Medium> {
-    Ok(Medium::of(rustix::fs::statvfs(base)?.f_flag))
 }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use super::dynamic::Dynamic;
 use super::image::Image;
+use crate::platform::maps::mapped_file;
 
 /// A release of glibc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +32,7 @@ impl Glibc {
     pub(super) fn of_this_process() -> Option<Self> {
         static FOUND: OnceLock<Option<Glibc>> = OnceLock::new();
         *FOUND.get_or_init(|| {
-            let maps = fs::read_to_string("/proc/self/maps").ok()?;
-            let bytes = fs::read(mapped(&maps, "libc.so.6")?).ok()?;
+            let bytes = fs::read(mapped_file("libc.so.6")?).ok()?;
             let image = Image::parse(&bytes).ok()?;
             Dynamic::parse(&image).ok()?.defined_glibc(&image).ok()?
         })
@@ -43,14 +43,6 @@ impl fmt::Display for Glibc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
-}
-
-/// The path of a mapped file by its name; each line ends with the path.
-fn mapped<'a>(maps: &'a str, name: &str) -> Option<&'a str> {
-    maps.lines().find_map(|line| {
-        let path = &line[line.find('/')?..];
-        (path.rsplit('/').next() == Some(name)).then_some(path)
-    })
 }
 
 #[cfg(test)]
@@ -69,15 +61,6 @@ mod tests {
         for other in ["GLIBC_PRIVATE", "GLIBC_ABI_DT_RELR", "GLIBC_2", "GCC_3.0", "GLIBC_2.-1"] {
             assert_eq!(Glibc::parse(other.as_bytes()), None, "{other}");
         }
-    }
-
-    #[test]
-    fn the_mapped_file_is_found_by_its_name() {
-        let maps = "7f00-7f01 r--p 0 fe:00 12  /opt/libc.so.6.bak\n\
-                    7f02-7f03 r--p 0 fe:00 13  /opt/with space/libc.so.6\n\
-                    7f04-7f05 rw-p 0 00:00 0   [stack]\n";
-        assert_eq!(mapped(maps, "libc.so.6"), Some("/opt/with space/libc.so.6"));
-        assert_eq!(mapped(maps, "libm.so.6"), None);
     }
 
     #[test]

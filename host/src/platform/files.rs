@@ -1,0 +1,124 @@
+//! Files beyond what std tells of them: what a path leads to, which file it is, and when it was
+//! written.
+
+pub(crate) use self::system::{
+    changed, identity, is_removed, kind, lock_file_of, modified, open_to_read, sync_folder,
+};
+
+#[cfg(all(unix, not(dsgi_portable)))]
+mod system {
+    use std::fs::{File, FileType, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+
+    /// Opens whatever lies at a path. A FIFO without a writer would make a plain open wait for
+    /// one, and a terminal would become this process's own.
+    pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    }
+
+    /// What a user calls something that is neither file nor folder.
+    pub(crate) fn kind(kind: FileType) -> &'static str {
+        if kind.is_fifo() {
+            "a FIFO"
+        } else if kind.is_socket() {
+            "a socket"
+        } else if kind.is_block_device() || kind.is_char_device() {
+            "a device"
+        } else {
+            "something else"
+        }
+    }
+
+    /// Device and inode: two files never share them while both are there.
+    pub(crate) fn identity(found: &Metadata) -> (u64, u64) {
+        (found.dev(), found.ino())
+    }
+
+    /// When its bytes were written, in nanoseconds.
+    pub(crate) fn modified(found: &Metadata) -> i128 {
+        nanoseconds(found.mtime(), found.mtime_nsec())
+    }
+
+    /// When anything of it changed, which nobody can set.
+    pub(crate) fn changed(found: &Metadata) -> i128 {
+        nanoseconds(found.ctime(), found.ctime_nsec())
+    }
+
+    fn nanoseconds(seconds: i64, rest: i64) -> i128 {
+        i128::from(seconds) * 1_000_000_000 + i128::from(rest)
+    }
+
+    /// Whether an open file has no name any more.
+    pub(crate) fn is_removed(open: &Metadata) -> bool {
+        open.nlink() == 0
+    }
+
+    /// Has the system write down what a folder contains.
+    pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    /// What can be locked to keep others from changing a folder: the folder.
+    pub(crate) fn lock_file_of(folder: &Path) -> io::Result<File> {
+        File::open(folder)
+    }
+}
+
+#[cfg(any(not(unix), dsgi_portable))]
+mod system {
+    use std::fs::{File, FileType, Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+        // A folder cannot be opened everywhere, and is to be told from what may not be read.
+        match std::fs::metadata(path)?.is_file() {
+            true => File::open(path),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    pub(crate) fn kind(_: FileType) -> &'static str {
+        "something else"
+    }
+
+    /// All files look alike: size and times have to tell them apart.
+    pub(crate) fn identity(_: &Metadata) -> (u64, u64) {
+        (0, 0)
+    }
+
+    pub(crate) fn modified(found: &Metadata) -> i128 {
+        let time = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
+    }
+
+    pub(crate) fn changed(found: &Metadata) -> i128 {
+        modified(found)
+    }
+
+    pub(crate) fn is_removed(_: &Metadata) -> bool {
+        false
+    }
+
+    /// Folders are written down with what is in them, or not at all.
+    pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A file in it, which stays.
+    pub(crate) fn lock_file_of(folder: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(folder.join("control.lock"))
+    }
+}
