@@ -5,6 +5,7 @@
 //! test holds. `--cfg dsgi_portable` selects every fallback, so that they are compiled and tried
 //! where the project is tested.
 
+pub(crate) mod channel;
 pub(crate) mod child;
 pub(crate) mod files;
 pub(crate) mod maps;

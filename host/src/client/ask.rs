@@ -4,7 +4,6 @@
 //! stream, and there are no chunks to undo.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::ClientError;
 use crate::operator::Problem;
+use crate::platform::channel::{Stream, connect};
 
 /// How long a host may think about what it knows by heart.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ enum Patience {
 #[derive(Debug)]
 pub(super) struct Answer {
     socket: PathBuf,
-    body: BufReader<UnixStream>,
+    body: BufReader<Stream>,
 }
 
 /// Asks for what the host knows.
@@ -64,7 +64,7 @@ pub(super) fn wish(
 
 fn ask(socket: &Path, request: &str, patience: Patience) -> Result<Answer, ClientError> {
     let no_answer = |source| ClientError::NoAnswer { socket: socket.to_path_buf(), source };
-    let mut stream = UnixStream::connect(socket)
+    let mut stream = connect(socket)
         .map_err(|source| ClientError::Unreachable { socket: socket.to_path_buf(), source })?;
     stream.set_write_timeout(Some(AT_ONCE)).map_err(no_answer)?;
     if let Patience::Short = patience {

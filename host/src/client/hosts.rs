@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::ClientError;
 use crate::cli::Reach;
 use crate::control::{Place, folder, remove_dead};
+use crate::platform::channel::connect;
 
 /// The socket of the host that is meant.
 pub(super) fn one(reach: &Reach) -> Result<PathBuf, ClientError> {
@@ -58,7 +58,7 @@ fn alive(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn is_alive(socket: &Path) -> bool {
-    match UnixStream::connect(socket) {
+    match connect(socket) {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             // It is not in the way if it cannot be removed.

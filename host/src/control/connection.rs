@@ -11,7 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -19,18 +18,20 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use super::answer::Desk;
 use crate::limits::ControlLimits;
 use crate::operator::Operator;
+use crate::platform::channel::{Door, Guest, Listener, user_of};
+use crate::platform::rights::user;
 
 /// How long accepting pauses when it fails for want of descriptors.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Accepts connections until it is told to stop.
 pub(super) async fn accept(
-    listener: std::os::unix::net::UnixListener,
+    listener: Listener,
     operator: Arc<dyn Operator>,
     limits: ControlLimits,
     mut stopped: watch::Receiver<()>,
 ) -> io::Result<()> {
-    let listener = UnixListener::from_std(listener)?;
+    let door = Door::open(listener)?;
     let desk = Arc::new(Desk::new(operator, &limits));
     let mut connections = JoinSet::new();
     loop {
@@ -38,23 +39,23 @@ pub(super) async fn accept(
             // An error says that the sender is gone, which is what it waits for.
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
-            stream = next(&listener), if connections.len() < limits.connections => {
+            stream = next(&door), if connections.len() < limits.connections => {
                 let (desk, limits) = (Arc::clone(&desk), limits.clone());
                 connections.spawn(serve(stream, desk, limits, stopped.clone()));
             }
         }
     }
-    drop(listener);
+    drop(door);
     let last = async { while connections.join_next().await.is_some() {} };
     // Who has not taken the last answer by then is cut off.
     let _ = timeout(limits.goodbye_timeout, last).await;
     Ok(())
 }
 
-async fn next(listener: &UnixListener) -> UnixStream {
+async fn next(door: &Door) -> Guest {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
+        match door.next().await {
+            Ok(stream) => return stream,
             Err(error) => {
                 tracing::warn!("cannot accept on the control socket: {error}");
                 sleep(BACK_OFF).await;
@@ -64,14 +65,12 @@ async fn next(listener: &UnixListener) -> UnixStream {
 }
 
 async fn serve(
-    stream: UnixStream,
+    mut stream: Guest,
     desk: Arc<Desk>,
     limits: ControlLimits,
     mut stopped: watch::Receiver<()>,
 ) {
-    let user = rustix::process::geteuid().as_raw();
-    let peer = stream.peer_cred().map(|peer| peer.uid());
-    if let Err(refused) = admit(peer.ok(), user) {
+    if let Err(refused) = admit(user_of(&mut stream).await, user()) {
         tracing::warn!("control socket: {refused}");
         // The peer may have left, or never leave.
         let _ = timeout(limits.goodbye_timeout, refuse(stream)).await;
@@ -103,7 +102,7 @@ async fn serve(
 
 /// Says no, and waits for the peer to hear it: a socket that is closed at both ends looks to
 /// some clients as one that was never connected.
-async fn refuse(mut stream: UnixStream) -> io::Result<()> {
+async fn refuse(mut stream: Guest) -> io::Result<()> {
     stream.write_all(FORBIDDEN.as_bytes()).await?;
     stream.shutdown().await?;
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
@@ -139,7 +138,7 @@ const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\n\
 /// A stream whose peer must take what is ready within a time.
 #[derive(Debug)]
 struct Patient {
-    stream: UnixStream,
+    stream: Guest,
     patience: Duration,
     /// Runs while a write waits.
     late: Pin<Box<Sleep>>,
@@ -153,7 +152,7 @@ enum Writing {
 }
 
 impl Patient {
-    fn new(stream: UnixStream, patience: Duration) -> Self {
+    fn new(stream: Guest, patience: Duration) -> Self {
         let late = Box::pin(sleep(patience));
         Self { stream, patience, late, state: Writing::Free }
     }

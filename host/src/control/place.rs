@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::platform::rights::user;
+
 /// Names the folder of control sockets, above all defaults.
 const FOLDER: &str = "DSGI_CONTROL_DIR";
 
@@ -27,7 +29,7 @@ impl Place {
 
 /// The folder of this user's control sockets.
 pub(crate) fn folder() -> PathBuf {
-    let user = rustix::process::geteuid().as_raw();
+    let user = user();
     folder_of(user, |name| std::env::var_os(name)).unwrap_or_else(|| {
         // Where nobody has made a folder for this user; it is made private, or refused.
         std::env::temp_dir().join(format!("dsgi-{user}"))

@@ -3,31 +3,26 @@
 //! Invariant: whoever looks whether a socket is dead and removes it holds the lock of its folder,
 //! or two hosts that start together would remove each other's.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::geteuid;
-
 use super::Place;
+use crate::platform::channel::{self, Identity, LONGEST_PATH, Listener};
+use crate::platform::files::lock_file_of;
+use crate::platform::rights::{mode, new_folder, owner, user};
 
 /// How long another host may hold the folder's lock, which it does for some system calls.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the system takes as a socket's path, without its last zero.
-const PATH_MAX: usize = 107;
-
 /// A bound control socket. Dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    listener: UnixListener,
+    listener: Listener,
     path: PathBuf,
-    /// Device and inode: what has this name at the end may be another host's.
-    identity: (u64, u64),
+    /// What has this name at the end may be another host's.
+    identity: Identity,
 }
 
 /// Why there is no control socket.
@@ -59,7 +54,10 @@ pub(crate) enum ControlError {
         mode: u32,
     },
     /// The system has no room for it.
-    #[error("`{}` is too long for a socket: {length} bytes, and at most 107 fit", path.display())]
+    #[error(
+        "`{}` is too long for a socket: {length} bytes, and at most {LONGEST_PATH} fit",
+        path.display()
+    )]
     TooLong {
         /// The path.
         path: PathBuf,
@@ -98,12 +96,12 @@ impl Socket {
         let system = |source| ControlError::System { path: path.clone(), source };
         let path = std::path::absolute(&path).map_err(system)?;
         let length = path.as_os_str().len();
-        if length > PATH_MAX {
+        if length > LONGEST_PATH {
             return Err(ControlError::TooLong { path, length });
         }
         let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         let system = |source| ControlError::System { path: path.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(system)?;
+        new_folder().recursive(true).create(&folder).map_err(system)?;
         check_folder(&folder, place).map_err(|error| error.unwrap_or_else(system))?;
         let _lock = lock(&folder).map_err(system)?;
         match state(&path).map_err(system)? {
@@ -112,11 +110,8 @@ impl Socket {
             State::Alive => return Err(ControlError::Taken(path)),
             State::Other => return Err(ControlError::NotASocket(path)),
         }
-        let listener = UnixListener::bind(&path).map_err(system)?;
-        // Between the two lines the folder or the check of the peer keeps others out.
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(system)?;
-        let made = fs::symlink_metadata(&path).map_err(system)?;
-        let identity = (made.dev(), made.ino());
+        let listener = channel::bind(&path).map_err(system)?;
+        let identity = channel::identity(&path).map_err(system)?;
         Ok(Self { listener, path, identity })
     }
 
@@ -125,7 +120,7 @@ impl Socket {
     }
 
     /// A second descriptor of it, which waits for nothing.
-    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+    pub(super) fn listener(&self) -> io::Result<Listener> {
         self.listener.set_nonblocking(true)?;
         self.listener.try_clone()
     }
@@ -134,9 +129,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let Some(_lock) = self.path.parent().and_then(|folder| lock(folder).ok()) else { return };
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
-        if ours {
+        if channel::identity(&self.path).is_ok_and(|found| found == self.identity) {
             // A file that cannot be removed is taken over by the next host.
             let _ = fs::remove_file(&self.path);
         }
@@ -164,10 +157,10 @@ fn state(path: &Path) -> io::Result<State> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Absent),
         Err(error) => return Err(error),
-        Ok(found) if !found.file_type().is_socket() => return Ok(State::Other),
+        Ok(found) if !channel::is_channel(path, &found) => return Ok(State::Other),
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
+    match channel::connect(path) {
         Ok(_) => Ok(State::Alive),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(State::Dead),
         Err(error) => Err(error),
@@ -178,7 +171,7 @@ fn state(path: &Path) -> io::Result<State> {
 /// cannot exchange files in it: others may write to it only when it is sticky, as /tmp.
 fn check_folder(folder: &Path, place: &Place) -> Result<(), Result<ControlError, io::Error>> {
     let found = fs::metadata(folder).map_err(Err)?;
-    let (owner, user, mode) = (found.uid(), geteuid().as_raw(), found.mode() & 0o7777);
+    let (owner, user, mode) = (owner(&found), user(), mode(&found));
     let folder = folder.to_path_buf();
     let (owned, private) = match place {
         Place::Named(_) => (owner == user, mode & 0o077 == 0),
@@ -192,12 +185,12 @@ fn check_folder(folder: &Path, place: &Place) -> Result<(), Result<ControlError,
 }
 
 fn lock(folder: &Path) -> io::Result<File> {
-    let file = File::open(folder)?;
+    let file = lock_file_of(folder)?;
     let until = Instant::now() + LOCK_TIMEOUT;
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Err(error) => return Err(error.into()),
@@ -207,6 +200,10 @@ fn lock(folder: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     fn at(folder: &Path) -> Place {
@@ -214,7 +211,7 @@ mod tests {
     }
 
     fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o7777
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
     }
 
     #[test]
