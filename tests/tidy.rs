@@ -73,6 +73,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("plugin-api/src/bridge", "the host's objects as seen by an app, through their tables"),
     ("plugin-api/src/export", "the exported symbols and the functions that the host calls"),
     ("plugin-api/tests/", "the tests play both sides of the boundary, by hand"),
+    ("host/src/platform/linker.rs", "opens libraries, whose constructors run"),
     ("host/src/platform/process.rs", "calls of the C library that std does not offer"),
     ("host/src/plugin/application.rs", "calls the functions of a library's table"),
     ("host/src/plugin/interpose", "functions of the C library that libraries bind to, and its own"),

@@ -8,10 +8,13 @@
 pub(crate) mod channel;
 pub(crate) mod child;
 pub(crate) mod files;
+pub(crate) mod linker;
 pub(crate) mod maps;
 pub(crate) mod memory;
+pub(crate) mod notices;
 pub(crate) mod process;
 pub(crate) mod rights;
+pub(crate) mod signals;
 
 pub(crate) use self::process::{close_inherited, end};
 

@@ -13,13 +13,13 @@ use std::thread;
 use std::time::SystemTime;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::{remembered, spec_of};
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Mount};
 use crate::failure::Failure;
 use crate::operator::{Kind, Refused, State};
+use crate::platform::signals::Again;
 use crate::plugin::load::Previous;
 use crate::running::{self, Running};
 use crate::site::{Place, Plan};
@@ -31,7 +31,7 @@ use crate::source::{Seen, Source};
 /// The signal; from the first moment on it does not end the process.
 pub(crate) struct Hup {
     runtime: Runtime,
-    signal: Signal,
+    signal: Again,
 }
 
 /// What a reload begins with.
@@ -63,7 +63,7 @@ impl Hup {
         let runtime = Builder::new_current_thread().enable_io().build()?;
         let signal = {
             let _runtime = runtime.enter();
-            signal(SignalKind::hangup())?
+            Again::heed()?
         };
         Ok(Self { runtime, signal })
     }
@@ -72,7 +72,7 @@ impl Hup {
     pub(crate) fn reload(self, mut reload: Reload) -> io::Result<()> {
         let Self { runtime, mut signal } = self;
         let heed = move || {
-            while runtime.block_on(signal.recv()).is_some() {
+            while runtime.block_on(signal.next()).is_some() {
                 reload.run();
             }
         };

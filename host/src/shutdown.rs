@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use crate::lease::Stack;
+use crate::platform::signals::End;
 
 /// What applications are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) enum Asked {
 /// From this call on, not only from the first poll of what it returns, no signal is missed. It is
 /// made within a runtime.
 pub(crate) fn signal() -> io::Result<impl Future<Output = io::Result<()>>> {
-    let mut signals = Signals::heed()?;
+    let mut signals = End::heed()?;
     Ok(async move {
         let first = signals.next().await?;
         tracing::info!("{} received: finishing what is in hand", first.name);
@@ -38,47 +39,6 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = io::Result<()>>> {
         });
         Ok(())
     })
-}
-
-struct Signal {
-    name: &'static str,
-    number: i32,
-}
-
-#[cfg(unix)]
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn heed() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> io::Result<Signal> {
-        Ok(tokio::select! {
-            _ = self.term.recv() => Signal { name: "TERM", number: 15 },
-            _ = self.int.recv() => Signal { name: "INT", number: 2 },
-        })
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn heed() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> io::Result<Signal> {
-        tokio::signal::ctrl_c().await?;
-        Ok(Signal { name: "INT", number: 2 })
-    }
 }
 
 /// Tells every application, each on a thread of its own, so that one that hangs keeps nobody else

@@ -6,7 +6,6 @@
 
 mod errand;
 mod look;
-mod notice;
 mod settle;
 
 use std::collections::BTreeSet;
@@ -18,9 +17,9 @@ use std::thread;
 
 use self::errand::Errand;
 use self::look::Look;
-use self::notice::Notices;
 use self::settle::{Settling, Step};
 use crate::limits::{WATCH_INTERVAL, WATCH_SETTLE};
+use crate::platform::notices::Notices;
 use crate::slot::Host;
 use crate::source::{Source, Sources};
 

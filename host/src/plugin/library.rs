@@ -1,6 +1,7 @@
 //! An open library: the only place that knows the dynamic linker.
 #![allow(unsafe_code, reason = "opens libraries and reads their symbols")]
 
+use std::ffi::c_void;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -10,18 +11,18 @@ use std::time::Instant;
 use dsgi::abi::app::AppTable;
 use dsgi::abi::pointer::In;
 use dsgi::abi::{self, proof};
-use libloading::os::unix;
 
 use super::application::{Application, BUILD_AGAIN, Start, StartError};
 use super::inspect::Descriptor;
 use super::interpose;
 use super::objects::{self, Brought, Owner};
 use super::unload::{self, Unloaded};
+use crate::platform::linker;
 
 /// An open library. One that is merely dropped stays mapped until the process ends: what it left
 /// in the host's threads would otherwise be called after it is gone.
 pub(crate) struct Library {
-    handle: ManuallyDrop<unix::Library>,
+    handle: ManuallyDrop<libloading::Library>,
     brought: Option<Brought>,
 }
 
@@ -78,15 +79,13 @@ impl OpenError {
 }
 
 impl Library {
-    /// Maps the file and runs its constructors. All symbols are bound now, so that a missing one is
-    /// an error here and not the end of the process at the first call.
+    /// Maps the file and runs its constructors.
     pub(crate) fn open(file: &Path, owner: Owner) -> Result<Self, OpenError> {
         // What it leaves is recorded from its first constructor on.
         let _ = interpose::verdict();
         let turn = objects::turn();
-        let flags = unix::RTLD_NOW | unix::RTLD_LOCAL;
-        // SAFETY: constructors are foreign code; a probe has run them in a child before.
-        let opened = unsafe { unix::Library::open(Some(file), flags) };
+        // SAFETY: a probe has run its constructors in a child before, or this is the child.
+        let opened = unsafe { linker::open(file) };
         match opened {
             Ok(handle) => {
                 let brought = turn.adopt(file, owner);
@@ -121,12 +120,20 @@ impl Library {
         drop(ManuallyDrop::into_inner(self.handle));
     }
 
+    /// Where something lies that it exports.
+    fn address(&self, symbol: &str) -> Option<*const c_void> {
+        // SAFETY: only the address is taken, whatever lies there.
+        let found = unsafe { self.handle.get::<*const c_void>(symbol) };
+        // SAFETY: it is used only while the library is open.
+        let address = unsafe { found.ok()?.try_as_raw_ptr() };
+        address.map(<*mut c_void>::cast_const)
+    }
+
     /// The table of functions, lent as long as the library is open.
     pub(crate) fn table(&self) -> Result<In<AppTable>, OpenError> {
-        // SAFETY: the symbol is a table by the boundary's rules; only its address is taken.
-        let symbol = unsafe { self.handle.get::<*const AppTable>(abi::SYMBOL) };
-        let table = symbol.map_err(|_| OpenError::Symbol)?.into_raw().cast::<AppTable>();
-        Ok(In::from_raw(table))
+        // The symbol is a table by the boundary's rules.
+        let table = self.address(abi::SYMBOL).ok_or(OpenError::Symbol)?;
+        Ok(In::from_raw(table.cast::<AppTable>()))
     }
 
     /// Compares the descriptor in the table with the one that was read from the file.
@@ -157,19 +164,15 @@ impl Library {
     /// Compares the library's description of the boundary with this host's. Nothing of the
     /// library's description is kept, and no code of the library runs.
     pub(crate) fn prove(&self) -> Result<Layout, OpenError> {
-        // SAFETY: abi_stable's header; only its address is taken.
-        let symbol = unsafe { self.handle.get::<*const u8>(proof::SYMBOL) };
-        let Ok(symbol) = symbol else {
-            return Ok(Layout::Declared);
-        };
+        let Some(header) = self.address(proof::SYMBOL) else { return Ok(Layout::Declared) };
         // SAFETY: exported under abi_stable's name, so it is its header, whose first part is
         // the same in all its releases and says whether the rest may be read.
-        unsafe { proof::check(symbol.into_raw().cast()) }.map(|()| Layout::Proved).map_err(
-            |refusal| match refusal {
+        unsafe { proof::check(header.cast()) }.map(|()| Layout::Proved).map_err(|refusal| {
+            match refusal {
                 proof::Refusal::Header(text) => OpenError::Proof(text),
                 proof::Refusal::Layout(text) => OpenError::Layout(proof::summary(&text)),
-            },
-        )
+            }
+        })
     }
 }
 

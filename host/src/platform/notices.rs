@@ -1,9 +1,9 @@
 //! The system's reports that something changed in a folder, where it gives any: they only make the
 //! next look come sooner.
 
-pub(super) use self::system::Notices;
+pub(crate) use self::system::Notices;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(dsgi_portable)))]
 mod system {
     use std::fs::File;
     use std::io::{self, Read};
@@ -16,11 +16,11 @@ mod system {
 
     /// Reports of one watcher.
     #[derive(Debug)]
-    pub(in crate::watch) struct Notices(Arc<File>);
+    pub(crate) struct Notices(Arc<File>);
 
     impl Notices {
         /// Reports go to `report`, without saying what they are about.
-        pub(in crate::watch) fn start(report: Sender<()>) -> io::Result<Self> {
+        pub(crate) fn start(report: Sender<()>) -> io::Result<Self> {
             let file = Arc::new(File::from(init(CreateFlags::CLOEXEC)?));
             let reports = Arc::clone(&file);
             let read = move || {
@@ -36,7 +36,7 @@ mod system {
         }
 
         /// Asks for reports of a folder.
-        pub(in crate::watch) fn add(&self, folder: &Path) -> io::Result<()> {
+        pub(crate) fn add(&self, folder: &Path) -> io::Result<()> {
             let changes = WatchFlags::CLOSE_WRITE
                 | WatchFlags::MODIFY
                 | WatchFlags::ATTRIB
@@ -50,7 +50,7 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), dsgi_portable))]
 mod system {
     use std::io;
     use std::path::Path;
@@ -58,14 +58,14 @@ mod system {
 
     /// No reports.
     #[derive(Debug)]
-    pub(in crate::watch) enum Notices {}
+    pub(crate) enum Notices {}
 
     impl Notices {
-        pub(in crate::watch) fn start(_: Sender<()>) -> io::Result<Self> {
+        pub(crate) fn start(_: Sender<()>) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
         }
 
-        pub(in crate::watch) fn add(&self, _: &Path) -> io::Result<()> {
+        pub(crate) fn add(&self, _: &Path) -> io::Result<()> {
             match *self {}
         }
     }

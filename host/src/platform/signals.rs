@@ -1,0 +1,96 @@
+//! Signals that ask this process for something.
+
+pub(crate) use self::system::{Again, End};
+
+/// One that asks for the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signal {
+    pub(crate) name: &'static str,
+    pub(crate) number: i32,
+}
+
+const INT: Signal = Signal { name: "INT", number: 2 };
+
+#[cfg(all(unix, not(dsgi_portable)))]
+mod system {
+    use std::io;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::{INT, Signal};
+
+    const TERM: Signal = Signal { name: "TERM", number: 15 };
+
+    /// TERM and INT.
+    #[derive(Debug)]
+    pub(crate) struct End {
+        term: tokio::signal::unix::Signal,
+        int: tokio::signal::unix::Signal,
+    }
+
+    impl End {
+        /// From now on none is missed. Within a runtime.
+        pub(crate) fn heed() -> io::Result<Self> {
+            let (term, int) = (SignalKind::terminate(), SignalKind::interrupt());
+            Ok(Self { term: signal(term)?, int: signal(int)? })
+        }
+
+        pub(crate) async fn next(&mut self) -> io::Result<Signal> {
+            Ok(tokio::select! {
+                _ = self.term.recv() => TERM,
+                _ = self.int.recv() => INT,
+            })
+        }
+    }
+
+    /// HUP: everything is to be read again.
+    #[derive(Debug)]
+    pub(crate) struct Again(tokio::signal::unix::Signal);
+
+    impl Again {
+        /// From now on it does not end the process. Within a runtime.
+        pub(crate) fn heed() -> io::Result<Self> {
+            signal(SignalKind::hangup()).map(Self)
+        }
+
+        /// None when there will be no further one.
+        pub(crate) async fn next(&mut self) -> Option<()> {
+            self.0.recv().await
+        }
+    }
+}
+
+#[cfg(any(not(unix), dsgi_portable))]
+mod system {
+    use std::io;
+
+    use super::{INT, Signal};
+
+    /// Ctrl-C at the terminal.
+    #[derive(Debug)]
+    pub(crate) struct End;
+
+    impl End {
+        pub(crate) fn heed() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) async fn next(&mut self) -> io::Result<Signal> {
+            tokio::signal::ctrl_c().await.map(|()| INT)
+        }
+    }
+
+    /// Nobody can ask for that.
+    #[derive(Debug)]
+    pub(crate) struct Again;
+
+    impl Again {
+        pub(crate) fn heed() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) async fn next(&mut self) -> Option<()> {
+            None
+        }
+    }
+}
