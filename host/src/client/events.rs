@@ -23,12 +23,12 @@ enum Form {
 pub(crate) fn events(reach: &Reach, out: &mut dyn Write) -> Result<(), Failure> {
     let form = if reach.json { Form::Json } else { Form::Text };
     let socket = hosts::one(reach)?;
-    let mut seen = Seen { id: None, kind: String::new() };
+    let mut seen = Seen { id: None, kind: String::new(), host: Host::Serves };
     let mut answer = follow(&socket, None)?;
     loop {
         let before = seen.id.clone();
         match seen.read(&mut answer, form, out)? {
-            End::Stream if seen.kind == Kind::Shutdown.name() => return Ok(()),
+            End::Stream if seen.host == Host::Ends => return Ok(()),
             End::Reader => return Ok(()),
             End::Stream if seen.id == before => return Err(answer.ended().into()),
             End::Stream => answer = again(&socket, seen.id.as_deref())?,
@@ -56,6 +56,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 struct Seen {
     id: Option<String>,
     kind: String,
+    host: Host,
+}
+
+/// What its events say of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    Serves,
+    /// More may follow: its applications go.
+    Ends,
 }
 
 /// Who ended the following.
@@ -78,7 +87,12 @@ impl Seen {
         while let Ok(Some(line)) = answer.line() {
             match line.split_once(": ") {
                 Some(("id", text)) => id = Some(text.to_owned()),
-                Some(("event", kind)) => kind.clone_into(&mut self.kind),
+                Some(("event", kind)) => {
+                    kind.clone_into(&mut self.kind);
+                    if kind == Kind::Shutdown.name() {
+                        self.host = Host::Ends;
+                    }
+                }
                 Some(("data", data)) if self.kind == "missed" => {
                     eprintln!("too slow: some events were missed, {}", on_one_line(data));
                 }
@@ -120,4 +134,30 @@ fn text(event: &Event) -> String {
     let (time, kind) = (event.time, event.kind.name());
     let app = event.app.as_deref().unwrap_or("-");
     on_one_line(&format!("{time}  {app}  {kind}: {}", event.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::channel;
+
+    /// Its last generation may be gone before its socket is.
+    #[test]
+    fn what_follows_the_shutdown_is_part_of_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("one.sock");
+        let listener = channel::bind(&socket).unwrap();
+        let host = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let said = "HTTP/1.0 200 OK\r\n\r\nid: 1\nevent: shutdown\ndata: {}\n\n\
+                        id: 2\nevent: retired\ndata: {}\n\n";
+            stream.write_all(said.as_bytes()).unwrap();
+        });
+        let reach = Reach { control: Some(socket), name: None, json: true };
+        let mut out = Vec::new();
+        let ended = events(&reach, &mut out);
+        host.join().unwrap();
+        assert!(ended.is_ok(), "{ended:?}");
+        assert_eq!(String::from_utf8(out).unwrap(), "{}\n{}\n");
+    }
 }
