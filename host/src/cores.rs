@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
-use crate::plugin::purge;
+use crate::plugin::unload::purge;
 use crate::pool::desk::Desk;
 use crate::site::{self, Plan};
 
@@ -189,8 +189,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plugin::purge::StillThere;
-    use crate::plugin::ranges::Ranges;
+    use crate::plugin::unload::{Ranges, StillThere};
 
     #[test]
     fn cores_clear_themselves_when_they_are_asked() {

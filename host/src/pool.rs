@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::post::Post;
 use self::queue::{Next, Queue};
-use crate::plugin::purge::{self, Mailbox};
+use crate::plugin::unload::purge::{self, Mailbox};
 
 /// Something to do on a thread of a pool.
 pub(crate) trait Job: Send + Sync {

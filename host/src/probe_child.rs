@@ -27,8 +27,8 @@ use crate::platform::process::Report;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
 use crate::plugin::library::{Layout, Library};
-use crate::plugin::objects::Owner;
 use crate::plugin::probe::{Depth, Line, Refusal, Step, Task};
+use crate::plugin::unload::Owner;
 
 /// Runs the probe that standard input describes, and ends the process.
 pub(crate) fn run() -> ! {

@@ -18,10 +18,9 @@ use crate::listener::Listener;
 use crate::operator::{Events, Kind, Operator};
 use crate::plugin::artifact::{Staging, read};
 use crate::plugin::inspect::{Proof, describe, inspect};
-use crate::plugin::interpose;
 use crate::plugin::load;
-use crate::plugin::mapped::hold_what_is_gone;
 use crate::plugin::retire::{self, Fate, Retired};
+use crate::plugin::unload;
 use crate::reload::{Hup, Reload};
 use crate::running::Running;
 use crate::server::Server;
@@ -63,11 +62,11 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();
     let listeners = listeners?;
-    if let Err(bypassed) = interpose::verdict() {
-        tracing::warn!("no library will be unmapped: {bypassed}");
+    if let Err(why) = unload::verdict() {
+        tracing::warn!("no library will be unmapped: {why}");
     }
     if std::env::var_os("DSGI_HOLD_UNMAPPED").is_some() {
-        hold_what_is_gone();
+        unload::hold_what_is_gone();
     }
     let host = Arc::new(Host {
         switch: Arc::new(Switch::new(Plan::default())),

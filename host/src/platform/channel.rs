@@ -11,12 +11,13 @@ pub(crate) use self::system::{
 
 #[cfg(all(unix, not(dsgi_portable)))]
 mod system {
-    use std::fs::{self, Metadata};
+    use std::fs::{self, Metadata, Permissions};
     use std::io;
-    use std::os::unix::fs::FileTypeExt;
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     use std::path::Path;
 
-    use crate::platform::{files, rights};
+    use crate::platform::files;
+    use crate::platform::rights::PRIVATE;
 
     /// What the system takes as a socket's path, without its last zero.
     pub(crate) const LONGEST_PATH: usize = 107;
@@ -47,7 +48,7 @@ mod system {
     pub(crate) fn bind(path: &Path) -> io::Result<Listener> {
         let listener = Listener::bind(path)?;
         // Between the two lines the folder or the check of the peer keeps others out.
-        rights::close_to_others(path)?;
+        fs::set_permissions(path, Permissions::from_mode(PRIVATE))?;
         Ok(listener)
     }
 

@@ -4,7 +4,7 @@
 //! closed to others: there the places that are used, such as the folder for temporary files, belong
 //! to one user each.
 
-pub(crate) use self::system::{close_to_others, mode, new_file, new_folder, owner, user};
+pub(crate) use self::system::{mode, new_file, new_folder, owner, user};
 
 /// Permission bits of what only its owner may use.
 pub(crate) const PRIVATE: u32 = 0o600;
@@ -13,10 +13,8 @@ pub(crate) const READ_ONLY: u32 = 0o400;
 
 #[cfg(all(unix, not(dsgi_portable)))]
 mod system {
-    use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions};
-    use std::io;
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-    use std::path::Path;
+    use std::fs::{DirBuilder, Metadata, OpenOptions};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
     /// The user that this process acts as.
     pub(crate) fn user() -> u32 {
@@ -45,18 +43,11 @@ mod system {
         options.write(true).mode(mode);
         options
     }
-
-    /// Leaves a file to this user alone.
-    pub(crate) fn close_to_others(path: &Path) -> io::Result<()> {
-        fs::set_permissions(path, Permissions::from_mode(super::PRIVATE))
-    }
 }
 
 #[cfg(any(not(unix), dsgi_portable))]
 mod system {
     use std::fs::{DirBuilder, Metadata, OpenOptions};
-    use std::io;
-    use std::path::Path;
 
     /// Anybody, but not root.
     pub(crate) fn user() -> u32 {
@@ -79,9 +70,5 @@ mod system {
         let mut options = OpenOptions::new();
         options.write(true);
         options
-    }
-
-    pub(crate) fn close_to_others(_: &Path) -> io::Result<()> {
-        Ok(())
     }
 }

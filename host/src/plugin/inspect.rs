@@ -12,7 +12,8 @@ mod dynamic;
 mod glibc;
 mod image;
 mod kind;
-mod linkage;
+#[allow(dead_code, reason = "only an engine that unmaps asks")]
+pub(crate) mod linkage;
 mod relocations;
 mod symbols;
 mod unfit;
@@ -23,7 +24,6 @@ use std::path::Path;
 pub(crate) use self::describe::describe;
 pub(crate) use self::descriptor::{Descriptor, Flavour, Kind, Overlap, Panic, Probe, Unloading};
 pub(crate) use self::glibc::Glibc;
-pub(crate) use self::linkage::{Linkage, linkage};
 pub(crate) use self::unfit::{InspectError, Unfit};
 
 use self::dynamic::Dynamic;

@@ -14,15 +14,14 @@ use dsgi::abi::{self, proof};
 
 use super::application::{Application, BUILD_AGAIN, Start, StartError};
 use super::inspect::Descriptor;
-use super::interpose;
-use super::objects::{self, Brought, Owner};
-use super::unload::{self, Unloaded};
+use super::unload::{self, Brought, Owner, Unloaded};
 use crate::platform::linker;
 
 /// An open library. One that is merely dropped stays mapped until the process ends: what it left
 /// in the host's threads would otherwise be called after it is gone.
 pub(crate) struct Library {
     handle: ManuallyDrop<libloading::Library>,
+    #[allow(dead_code, reason = "only an engine that unmaps asks")]
     brought: Option<Brought>,
 }
 
@@ -81,9 +80,7 @@ impl OpenError {
 impl Library {
     /// Maps the file and runs its constructors.
     pub(crate) fn open(file: &Path, owner: Owner) -> Result<Self, OpenError> {
-        // What it leaves is recorded from its first constructor on.
-        let _ = interpose::verdict();
-        let turn = objects::turn();
+        let turn = unload::opening();
         // SAFETY: a probe has run its constructors in a child before, or this is the child.
         let opened = unsafe { linker::open(file) };
         match opened {
@@ -104,6 +101,7 @@ impl Library {
     }
 
     /// What its opening has brought; `None` when that was not found.
+    #[allow(dead_code, reason = "only an engine that unmaps asks")]
     pub(super) const fn brought(&self) -> Option<&Brought> {
         self.brought.as_ref()
     }
@@ -116,6 +114,7 @@ impl Library {
     }
 
     /// Gives it back to the dynamic linker.
+    #[allow(dead_code, reason = "only an engine that unmaps asks")]
     pub(super) fn release(self) {
         drop(ManuallyDrop::into_inner(self.handle));
     }

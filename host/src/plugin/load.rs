@@ -13,12 +13,10 @@ use super::application::{Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Code, Flavour, Generation};
 use super::inspect::{Kind, Panic};
-use super::interpose::exit;
-use super::interpose::keys::{self, OutOfKeys};
 use super::library::{Layout, Library, OpenError};
-use super::objects::{self, Owner};
 use super::probe::{self, Depth, ProbeError, Refusal, Task};
 use super::retire::{self, Discarded};
+use super::unload::{self, OutOfKeys, Owner};
 use crate::limits::Limits;
 
 /// Why a file was not taken into service.
@@ -150,8 +148,8 @@ pub(crate) fn start(
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
     let open_error = |source| LoadError::Open { file: file.clone(), source };
-    keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app))?;
-    exit::watch(tell_exit);
+    unload::room()?;
+    unload::watch_exits();
     let number = Generation::next_number();
     let owner = Owner { app: name.to_owned(), generation: number };
     let library = Library::open(&artifact.file, owner).map_err(open_error)?;
@@ -215,15 +213,5 @@ pub(crate) fn start(
             drop(started);
             Err(LoadError::Hung { file, after })
         }
-    }
-}
-
-/// The last line of the process: one that a library ends.
-fn tell_exit(code: i32, caller: usize) {
-    match objects::owner_of(caller) {
-        Some(Owner { app, generation }) => {
-            tracing::error!(app, generation, "it called exit({code}), which ends the host");
-        }
-        None => tracing::error!("a library called exit({code}), which ends the host"),
     }
 }

@@ -4,8 +4,7 @@ use std::sync::mpsc;
 use std::task::Wake;
 
 use super::*;
-use crate::plugin::purge::StillThere;
-use crate::plugin::ranges::Ranges;
+use crate::plugin::unload::{Ranges, StillThere};
 
 struct Task(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 

@@ -53,6 +53,7 @@ impl<'data> Dynamic<'data> {
     }
 
     /// The name under which others need it.
+    #[allow(dead_code, reason = "only an engine that unmaps asks")]
     pub(super) fn name(&self) -> Result<Option<String>, Unfit> {
         self.value(elf::DT_SONAME).map(|offset| self.text(offset, "its own name")).transpose()
     }

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::{image, next, with_caller};
-use crate::plugin::ranges::Ranges;
+use crate::plugin::unload::glibc::ranges::Ranges;
 
 type Action = libc::sigaction;
 type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::plugin::interpose::keys;
-use crate::plugin::objects;
+use crate::plugin::unload::glibc::interpose::keys;
+use crate::plugin::unload::glibc::objects;
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

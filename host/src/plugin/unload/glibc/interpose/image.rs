@@ -32,7 +32,7 @@ unsafe extern "C" fn first(
     _: *mut c_void,
 ) -> c_int {
     // SAFETY: lent for the call.
-    let range = unsafe { crate::plugin::mapped::range_of(&*object) };
+    let range = unsafe { crate::plugin::unload::glibc::mapped::range_of(&*object) };
     START.store(range.start, Ordering::Relaxed);
     END.store(range.end, Ordering::Release);
     1

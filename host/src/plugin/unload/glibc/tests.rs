@@ -10,7 +10,7 @@ mod process;
 mod signals;
 mod worker;
 
-#[path = "../../../../tests/harness/libraries.rs"]
+#[path = "../../../../../tests/harness/libraries.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod libraries;
 
@@ -19,9 +19,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Left, Pin, Unloaded};
+use super::{Left, Pin};
 use crate::plugin::library::Library;
-use crate::plugin::objects::Owner;
+use crate::plugin::unload::{Owner, Unloaded};
 
 type Call = extern "C" fn(&'static AtomicUsize);
 
@@ -37,7 +37,12 @@ fn project() -> PathBuf {
 /// A child that runs a case with a library.
 fn child(case: &str, library: &Path) -> Output {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "plugin::unload::tests::one_case", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "plugin::unload::glibc::tests::one_case",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(CASE, case)
         .env(LIBRARY, library)
         .output()

@@ -169,7 +169,7 @@ fn ended(ranges: &Ranges, until: Instant) -> Result<(), StillThere> {
         if Instant::now() >= until {
             return Err(StillThere::Registered(thread));
         }
-        std::thread::sleep(super::unload::LOOK);
+        std::thread::sleep(super::LOOK);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::libraries::fault_app;
 use super::process::{figures, resident};
 use super::worker::{Takes, Worker};
 use super::{Call, call, child, counter, file, gone, open, passes};
-use crate::plugin::mapped;
+use crate::plugin::unload::glibc::mapped;
 
 pub(super) const CASES: &[(&str, fn())] = &[
     ("plain", plain),

@@ -9,16 +9,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::inspect::{Linkage, Stays, linkage};
 use super::mapped;
 use super::ranges::Ranges;
-
-/// Who opened a library.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) app: String,
-    pub(crate) generation: u64,
-}
+use crate::plugin::inspect::Stays;
+use crate::plugin::inspect::linkage::{Linkage, linkage};
+use crate::plugin::unload::Owner;
 
 /// One object and whose it is.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{image, next, with_caller};
-use crate::plugin::ranges::Ranges;
+use crate::plugin::unload::glibc::ranges::Ranges;
 
 type SocketPair = unsafe extern "C" fn(c_int, c_int, c_int, *mut c_int) -> c_int;
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{next, with_caller};
-use crate::plugin::ranges::Ranges;
+use crate::plugin::unload::glibc::ranges::Ranges;
 
 type Key = libc::pthread_key_t;
 type Destroy = unsafe extern "C" fn(*mut c_void);

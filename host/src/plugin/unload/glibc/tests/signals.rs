@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::libraries::{c_library, fault_app};
 use super::{call, child, counter, file, gone, open, passes, pinned, soon};
-use crate::plugin::interpose::exit;
 use crate::plugin::library::Library;
+use crate::plugin::unload::glibc::interpose::exit;
 
 pub(super) const CASES: &[(&str, fn())] = &[
     ("both", both),
@@ -101,7 +101,7 @@ fn exit_unwatched() {
 
 fn exit_watched() {
     exit::watch(|code, caller| {
-        let owner = crate::plugin::objects::owner_of(caller).unwrap();
+        let owner = crate::plugin::unload::glibc::objects::owner_of(caller).unwrap();
         println!("{} called exit({code})", owner.app);
     });
     exit_unwatched();

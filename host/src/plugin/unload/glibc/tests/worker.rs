@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use crate::plugin::purge;
+use crate::plugin::unload::glibc::purge;
 
 enum Message {
     Do(Box<dyn FnOnce() + Send>, mpsc::Sender<()>),

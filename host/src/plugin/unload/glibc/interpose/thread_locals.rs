@@ -9,7 +9,7 @@ use std::ffi::{c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{image, next, threads};
-use crate::plugin::ranges::Ranges;
+use crate::plugin::unload::glibc::ranges::Ranges;
 
 type Destroy = unsafe extern "C" fn(*mut c_void);
 type Register = unsafe extern "C" fn(Destroy, *mut c_void, *mut c_void) -> c_int;

@@ -7,8 +7,8 @@ use std::thread;
 use super::libraries::{TemporaryLibrary, c_library, fault_app};
 use super::worker::{Takes, Worker};
 use super::{Call, Pin, call, counter, file, gone, not_yet, open, passes, pinned};
-use crate::plugin::interpose::keys;
-use crate::plugin::{mapped, objects};
+use crate::plugin::unload::glibc::interpose::keys;
+use crate::plugin::unload::glibc::{mapped, objects};
 
 pub(super) const CASES: &[(&str, fn())] = &[
     ("thread", running),
