@@ -7,6 +7,7 @@ mod budget;
 mod code;
 mod floors;
 mod rules;
+mod systems;
 mod tree;
 
 use tree::{File, files};
@@ -89,6 +90,13 @@ const UNSAFE: &[(&str, &str)] = &[
     ("tests/libraries/", "an app that writes the boundary out by hand"),
 ];
 
+/// Where a system may be named, as the beginning of a path, and why. Unit tests are run where the
+/// project is tested, and may name that system.
+const SYSTEMS: &[(&str, &str)] = &[
+    ("host/src/platform", "what differs between systems, each with a portable fallback"),
+    ("host/src/plugin/unload", "the engine that unmaps libraries on Linux with glibc"),
+];
+
 /// Functions that take a bool because somebody else's trait says so: file, function, whose.
 const BOOL_PARAMETERS: &[(&str, &str, &str)] = &[];
 
@@ -117,6 +125,7 @@ fn imports_go_down() {
 fn the_tables_name_what_is_there() {
     check(floors::empty_entries(&files(&["host/src/"], &["rs"]), FLOORS));
     check(rules::unused_places(&files(&[""], &["rs"]), UNSAFE));
+    check(systems::unused_places(&files(&["host/src/"], &["rs"]), SYSTEMS));
 }
 
 #[test]
@@ -153,6 +162,11 @@ fn no_function_takes_a_bool() {
 #[test]
 fn unsafe_stands_where_it_is_allowed() {
     check_each(&files(&[""], &["rs"]), |file| rules::stray_unsafe(file, UNSAFE));
+}
+
+#[test]
+fn systems_are_named_where_they_may_be() {
+    check_each(&files(&["host/src/"], &["rs"]), |file| systems::named(file, SYSTEMS));
 }
 
 #[test]
