@@ -150,6 +150,14 @@ enum dsgi_previous {
     DSGI_PREVIOUS_RUNNING = 2
 };
 
+/* When state is handed over. */
+enum dsgi_handover {
+    /* The generation that exports it goes on serving until the other one takes its place. */
+    DSGI_HANDOVER_SNAPSHOT = 1,
+    /* It is the last word of a generation at which nothing is at work any more. */
+    DSGI_HANDOVER_FINAL = 2
+};
+
 /* How a body is given. */
 enum dsgi_body_kind {
     /* No body. */
@@ -546,12 +554,17 @@ typedef struct dsgi_value {
     dsgi_keep keep;
 } dsgi_value;
 
-/* State handed from one generation to the next. Reserved: answers UNSUPPORTED. */
+/* State handed from one generation to the next, in either direction: `export_state` fills
+ * `format` and `bytes`, `import_state` is lent them for the call. */
 typedef struct dsgi_state {
     /* Size of this struct in the caller's release. */
     uint32_t size;
     /* Format number chosen by the application. */
     uint32_t format;
+    /* One of dsgi_handover, set by the caller. */
+    uint32_t handover;
+    /* Zero. */
+    uint32_t reserved;
     /* The state itself. */
     dsgi_bytes bytes;
     /* Why it failed, on ERROR. */
@@ -749,10 +762,16 @@ typedef struct dsgi_app_table {
     void (*resume)(void *app);
     /* Nothing is at work any more: end threads, close connections. */
     void (*shutdown)(void *app);
-    /* Hands state to the next generation. Reserved: null. */
+    /* Hands state to another generation: READY with `format` and `bytes`, which the host copies
+     * and releases at once; UNSUPPORTED when there is none; ERROR. Any thread, while requests are
+     * at work, and once more between the last of them and `shutdown`. Null is UNSUPPORTED. */
     uint32_t (*export_state)(void *app, dsgi_state *state);
-    /* Takes state over. Reserved: null. */
-    uint32_t (*import_state)(void *app, const dsgi_state *state);
+    /* Takes state over, by merging it: `format` and `bytes` are lent for the call. READY,
+     * UNSUPPORTED, or ERROR with `fault`. After `init` and before the first request, and while
+     * requests are at work; any thread, several at once. The same state may come again, and older
+     * ones after newer ones: never overwrite what is newer. Refuse a format that is not known.
+     * Null is UNSUPPORTED. */
+    uint32_t (*import_state)(void *app, dsgi_state *state);
 } dsgi_app_table;
 
 /* What an application defines: `const dsgi_app_table dsgi_app_v1 = {...};` */
@@ -912,11 +931,13 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_value, name) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, layout) == 24, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, pointer) == 40, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, keep) == 48, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_state) == 80, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_state) == 88, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, format) == 4, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_state, bytes) == 8, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_state, fault) == 40, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_state, handover) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_state, reserved) == 12, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_state, bytes) == 16, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_state, fault) == 48, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_exchange_table) == 96, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, reserved) == 4, "layout");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Body, Environ, Purpose, Result, StartResponse};
+use crate::{Body, Environ, Error, Handover, Purpose, Result, StartResponse, State};
 
 /// An application with typed config and a life of its own, exported by `dsgi::app!(type Shop)`.
 ///
@@ -61,7 +61,7 @@ pub trait Application: Send + Sync + Sized + 'static {
     /// Answers one request. Called by several threads at once.
     ///
     /// # Errors
-    /// Makes the response an error page, see [`Error`](crate::Error).
+    /// Makes the response an error page, see [`Error`].
     fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Body>;
 
     /// No new requests will come; those at work have until the deadline.
@@ -71,6 +71,24 @@ pub trait Application: Send + Sync + Sized + 'static {
 
     /// Requests will come again after `drain`.
     fn resume(&self) {}
+
+    /// What another version is to take over, or nothing. Called before a swap while requests run,
+    /// and once more when the last of them is over; see [`State`].
+    ///
+    /// # Errors
+    /// The other version starts without it, and the operator is told.
+    fn export_state(&self) -> Result<Option<State>> {
+        Ok(None)
+    }
+
+    /// Takes over what another version has exported, by merging it; see [`State`].
+    ///
+    /// # Errors
+    /// Nothing is taken over, and the operator is told. A swap goes on without.
+    fn import_state(&self, state: &State, handover: Handover) -> Result<()> {
+        let _ = (state, handover);
+        Err(Error::new("it takes no state over"))
+    }
 
     /// Nothing is at work any more: end threads, close connections. `Drop` follows.
     fn shutdown(&self) {}
@@ -137,6 +155,24 @@ pub trait AsyncApplication: Send + Sync + Sized + 'static {
 
     /// Requests will come again after `drain`.
     fn resume(&self) {}
+
+    /// What another version is to take over, or nothing. Called before a swap while requests run,
+    /// and once more when the last of them is over; see [`State`].
+    ///
+    /// # Errors
+    /// The other version starts without it, and the operator is told.
+    fn export_state(&self) -> Result<Option<State>> {
+        Ok(None)
+    }
+
+    /// Takes over what another version has exported, by merging it; see [`State`].
+    ///
+    /// # Errors
+    /// Nothing is taken over, and the operator is told. A swap goes on without.
+    fn import_state(&self, state: &State, handover: Handover) -> Result<()> {
+        let _ = (state, handover);
+        Err(Error::new("it takes no state over"))
+    }
 
     /// Nothing is at work any more: end threads, close connections. `Drop` follows.
     fn shutdown(&self) {}

@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod future;
 pub mod reply;
 pub mod started;
+pub mod state;
 pub mod waker;
 
 use std::any::Any;

@@ -17,7 +17,7 @@
 //!
 //! In `Cargo.toml` stands `[lib] crate-type = ["cdylib"]`; `host --load .` builds the library and
 //! serves it. A type with config and a life of its own implements [`Application`], an async one
-//! [`AsyncApplication`].
+//! [`AsyncApplication`]; what it keeps in memory can outlive its replacement, as [`State`].
 //!
 //! What crosses between host and library is plain C, in [`abi`]; everything else here is on one
 //! side of it.
@@ -38,12 +38,13 @@ mod start_response;
 pub use self::application::{Application, AsyncApplication, Flavour};
 pub use self::body::{Body, IntoBody};
 pub use self::bridge::started::HeaderList;
+pub use self::bridge::state::{Handover, State};
 pub use self::chunk::Chunk;
 pub use self::environ::Environ;
 pub use self::error::{Error, Result};
 pub use self::input::{Errors, Input};
 pub use self::outcome::Outcome;
-pub use self::purpose::{Previous, Purpose, purpose};
+pub use self::purpose::{Previous, Purpose, generation, purpose};
 pub use self::start_response::StartResponse;
 
 /// Compiles the examples of the README.

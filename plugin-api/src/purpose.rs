@@ -1,4 +1,4 @@
-//! Why the library was started.
+//! Why the library was started, and as which of its application's versions.
 
 use std::sync::OnceLock;
 
@@ -40,7 +40,22 @@ pub fn purpose() -> Purpose {
     PURPOSE.get().copied().unwrap_or(Purpose::Serve(Previous::None))
 }
 
+/// The number of this generation of the application; 0 before `init`. Each time that a library is
+/// put into service it is another one, which no other library of the process has: it tells apart
+/// what several versions have counted or named.
+///
+/// ```
+/// let next_ticket = 7;
+/// let ticket = format!("{}-{next_ticket}", dsgi::generation());
+/// assert_eq!(ticket, "0-7");
+/// ```
+#[must_use]
+pub fn generation() -> u64 {
+    GENERATION.get().copied().unwrap_or(0)
+}
+
 static PURPOSE: OnceLock<Purpose> = OnceLock::new();
+static GENERATION: OnceLock<u64> = OnceLock::new();
 
 impl Purpose {
     pub(crate) const fn from_raw(number: u32, before: u32) -> Self {
@@ -51,8 +66,9 @@ impl Purpose {
         }
     }
 
-    pub(crate) fn remember(self) {
+    pub(crate) fn remember(self, generation: u64) {
         // A library is started once for each time it is loaded; linked-in applications share this.
         let _ = PURPOSE.set(self);
+        let _ = GENERATION.set(generation);
     }
 }

@@ -1,5 +1,5 @@
-//! The life of an application through its table: init, drain, resume, shutdown, drop, and the
-//! host's log from the first to the last of them.
+//! The life of an application through its table: init, state from and for others, drain, resume,
+//! shutdown, drop, and the host's log from the first to the last of them.
 //!
 //! The panic hook belongs to the process, so this is a test program of its own, and one test.
 #![allow(unsafe_code, reason = "the host's side of the table is played here")]
@@ -10,14 +10,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use dsgi::abi::app::AppTable;
-use dsgi::abi::grown::{Init, Instance, previous, purpose};
-use dsgi::abi::leaf::Str;
+use dsgi::abi::grown::{self, Init, Instance, handover, previous, purpose};
+use dsgi::abi::leaf::{Bytes, Str};
 use dsgi::abi::object::HostTable;
 use dsgi::abi::pointer::{Growable, In, Out};
 use dsgi::abi::{ABI, answer};
-use dsgi::bridge::bytes::read_fault;
+use dsgi::bridge::bytes::{SharedBytes, read_fault};
 use dsgi::export::{AsyncType, SyncType, report, table};
-use dsgi::{Application, AsyncApplication, Body, Environ, Error, Purpose, StartResponse};
+use dsgi::{
+    Application, AsyncApplication, Body, Environ, Error, Handover, Purpose, StartResponse, State,
+};
 
 /// What happened, in order: calls of the application, and lines of the host's log.
 static EVENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -82,6 +84,21 @@ impl Application for Shop {
         self.step("resume");
     }
 
+    fn export_state(&self) -> dsgi::Result<Option<State>> {
+        self.step("export");
+        match self.mood.as_str() {
+            "empty" => Ok(None),
+            "locked" => Err(Error::new("the index is locked")),
+            mood => Ok(Some(State::new(3, mood))),
+        }
+    }
+
+    fn import_state(&self, state: &State, handover: Handover) -> dsgi::Result<()> {
+        let text = std::str::from_utf8(state.bytes())?;
+        self.step(&format!("import {} {text} {handover:?}", state.format()));
+        if state.format() == 3 { Ok(()) } else { Err(Error::new("another format")) }
+    }
+
     fn shutdown(&self) {
         self.step("shutdown");
     }
@@ -107,6 +124,14 @@ impl AsyncApplication for Later {
 
     fn resume(&self) {
         self.0.resume();
+    }
+
+    fn export_state(&self) -> dsgi::Result<Option<State>> {
+        self.0.export_state()
+    }
+
+    fn import_state(&self, state: &State, handover: Handover) -> dsgi::Result<()> {
+        self.0.import_state(state, handover)
     }
 
     fn shutdown(&self) {
@@ -149,6 +174,63 @@ fn init(table: &AppTable, config: &str) -> Result<*mut c_void, (u16, String)> {
     }
 }
 
+/// What an application exports, as the host sees it.
+fn export(table: &AppTable, app: *mut c_void) -> Result<(u32, String), String> {
+    let mut state = grown::State { handover: handover::SNAPSHOT, ..grown::State::absent() };
+    // SAFETY: the application lives, and the struct is lent.
+    match unsafe { table.export_state.expect("a slot")(app, Out::lend(&mut state)) } {
+        answer::READY => {
+            // SAFETY: ownership came with the answer.
+            let bytes = unsafe { SharedBytes::from_raw(state.bytes) };
+            Ok((state.format, String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        // SAFETY: ownership came with the answer.
+        answer::ERROR => Err(unsafe { read_fault(state.fault) }.1),
+        other => Err(format!("the answer {other}")),
+    }
+}
+
+/// Lends an application the state of another one.
+fn import(table: &AppTable, app: *mut c_void, format: u32, how: u32) -> Result<(), String> {
+    let bytes = Bytes::constant(b"calm");
+    let mut state = grown::State { format, handover: how, bytes, ..grown::State::absent() };
+    // SAFETY: the application lives, and the struct is lent.
+    match unsafe { table.import_state.expect("a slot")(app, Out::lend(&mut state)) } {
+        answer::READY => Ok(()),
+        // SAFETY: ownership came with the answer.
+        answer::ERROR => Err(unsafe { read_fault(state.fault) }.1),
+        other => Err(format!("the answer {other}")),
+    }
+}
+
+fn hand_over(table: &AppTable) {
+    let told = |result: &str| result.to_owned();
+    let made = |mood: &str| init(table, &format!(r#"{{"mood": "{mood}"}}"#)).expect("it starts");
+    for (mood, exported) in [
+        ("calm", Ok((3, told("calm")))),
+        ("empty", Err(format!("the answer {}", answer::UNSUPPORTED))),
+        ("locked", Err(told("the index is locked"))),
+        ("grim", Err(told("panicked: grim export"))),
+    ] {
+        let app = made(mood);
+        events();
+        assert_eq!(export(table, app), exported);
+        let panics = ["export".to_owned(), "log 3 1 dsgi: panicked somewhere: grim export".into()];
+        assert_eq!(events(), panics[..1 + usize::from(mood == "grim")]);
+        let imported = import(table, app, 3, handover::SNAPSHOT);
+        if mood == "grim" {
+            assert_eq!(imported, Err(told("panicked: grim import 3 calm Snapshot")));
+        } else {
+            assert_eq!(imported, Ok(()));
+            assert_eq!(import(table, app, 4, handover::FINAL), Err(told("another format")));
+            assert_eq!(events(), ["import 3 calm Snapshot", "import 4 calm Final"]);
+        }
+        // SAFETY: just made.
+        unsafe { table.drop.expect("a slot")(app) };
+        events();
+    }
+}
+
 fn live(table: &AppTable, mood: &str) -> Vec<String> {
     let app = init(table, &format!(r#"{{"mood": "{mood}"}}"#)).expect("it starts");
     // SAFETY: just made; given up by the last call.
@@ -167,6 +249,7 @@ fn an_application_lives_through_its_table() {
     let tables =
         [table::<SyncType<Shop>>(std::ptr::null()), table::<AsyncType<Later>>(std::ptr::null())];
     for table in tables {
+        hand_over(&table);
         let begins = "init Serve(Running) Serve(Running)";
         let calm = [begins, "drain 1.5s", "resume", "shutdown", "drop"];
         assert_eq!(live(&table, "calm"), calm);

@@ -37,11 +37,15 @@ pub struct AppTable {
     pub resume: Option<unsafe extern "C" fn(app: *mut c_void)>,
     /// Nothing is at work any more: end threads, close connections.
     pub shutdown: Option<unsafe extern "C" fn(app: *mut c_void)>,
-    /// Hands state to the next generation. Reserved: absent.
+    /// Hands state to another generation: `READY` with `format` and `bytes`, which the host copies
+    /// and releases at once; `UNSUPPORTED` when there is none; `ERROR`. Any thread, while requests
+    /// are at work, and once more between the last of them and `shutdown`.
     pub export_state: Option<unsafe extern "C" fn(app: *mut c_void, state: Out<State>) -> u32>,
-    /// Takes state over. Reserved: absent.
+    /// Takes state over, by merging it: `format` and `bytes` are lent for the call. `READY`,
+    /// `UNSUPPORTED`, or `ERROR` with `fault`. After `init` and before the first request, and while
+    /// requests are at work; any thread, several at once.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
-    pub import_state: Option<unsafe extern "C" fn(app: *mut c_void, state: In<State>) -> u32>,
+    pub import_state: Option<unsafe extern "C" fn(app: *mut c_void, state: Out<State>) -> u32>,
 }
 
 growable!(AppTable);

@@ -279,7 +279,8 @@ pub struct Value {
     pub keep: Keep,
 }
 
-/// State handed from one generation to the next. Reserved: answers `UNSUPPORTED`.
+/// State handed from one generation to the next, in either direction: `export_state` fills
+/// `format` and `bytes`, `import_state` is lent them for the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
@@ -290,11 +291,23 @@ pub struct State {
     pub size: u32,
     /// Format number chosen by the application.
     pub format: u32,
+    /// One of [`handover`], set by the caller.
+    pub handover: u32,
+    /// Reserved, zero.
+    pub reserved: u32,
     /// The state itself.
     pub bytes: Bytes,
     /// Why it failed, on `ERROR`.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub fault: Fault,
+}
+
+/// When state is handed over.
+pub mod handover {
+    /// The generation that exports it goes on serving until the other one takes its place.
+    pub const SNAPSHOT: u32 = 1;
+    /// It is the last word of a generation at which nothing is at work any more.
+    pub const FINAL: u32 = 2;
 }
 
 growable!(Head, Changes, Init, Instance, Reply, Frame, Value, State);

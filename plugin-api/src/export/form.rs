@@ -1,4 +1,4 @@
-//! The forms an author may choose, each turned into the same five functions.
+//! The forms an author may choose, each turned into the same functions.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,7 +15,8 @@ use crate::bridge::future;
 use crate::bridge::reply::Reply;
 use crate::bridge::started::Started;
 use crate::{
-    Application, AsyncApplication, Body, Environ, Error, Flavour, Purpose, Result, StartResponse,
+    Application, AsyncApplication, Body, Environ, Error, Flavour, Handover, Purpose, Result,
+    StartResponse, State,
 };
 
 /// What a call came to.
@@ -33,6 +34,8 @@ pub trait Entry: 'static {
     type App: Send + std::marker::Sync + 'static;
     /// One of [`flavour`].
     const FLAVOUR: u32;
+    /// Whether it is asked for state; the table of one that is not has no functions for that.
+    const STATEFUL: bool = false;
 
     /// Makes the application from its config as JSON.
     ///
@@ -51,6 +54,22 @@ pub trait Entry: 'static {
 
     /// Nothing is at work any more.
     fn shutdown(_: &Self::App) {}
+
+    /// What another version is to take over.
+    ///
+    /// # Errors
+    /// Whatever the author's `export_state` says.
+    fn export_state(_: &Self::App) -> Result<Option<State>> {
+        Ok(None)
+    }
+
+    /// Takes over what another version has exported.
+    ///
+    /// # Errors
+    /// Whatever the author's `import_state` says.
+    fn import_state(_: &Self::App, _: &State, _: Handover) -> Result<()> {
+        Err(Error::new("it takes no state over"))
+    }
 }
 
 /// A function that is an application. `M` is its [`Form`], and is always inferred.
@@ -175,6 +194,7 @@ impl<A: Application> Entry for SyncType<A> {
         Flavour::Blocking => flavour::BLOCKING,
         Flavour::NonBlocking => flavour::NON_BLOCKING,
     };
+    const STATEFUL: bool = true;
 
     fn init(config: &str, purpose: Purpose) -> Result<A> {
         A::init(read_config(config)?, purpose)
@@ -197,6 +217,14 @@ impl<A: Application> Entry for SyncType<A> {
     fn shutdown(app: &A) {
         app.shutdown();
     }
+
+    fn export_state(app: &A) -> Result<Option<State>> {
+        app.export_state()
+    }
+
+    fn import_state(app: &A, state: &State, handover: Handover) -> Result<()> {
+        app.import_state(state, handover)
+    }
 }
 
 /// Entry of a type that implements [`AsyncApplication`].
@@ -206,6 +234,7 @@ pub struct AsyncType<A>(PhantomData<A>);
 impl<A: AsyncApplication> Entry for AsyncType<A> {
     type App = A;
     const FLAVOUR: u32 = flavour::ASYNC;
+    const STATEFUL: bool = true;
 
     fn init(config: &str, purpose: Purpose) -> Result<A> {
         A::init(read_config(config)?, purpose)
@@ -231,6 +260,14 @@ impl<A: AsyncApplication> Entry for AsyncType<A> {
 
     fn shutdown(app: &A) {
         app.shutdown();
+    }
+
+    fn export_state(app: &A) -> Result<Option<State>> {
+        app.export_state()
+    }
+
+    fn import_state(app: &A, state: &State, handover: Handover) -> Result<()> {
+        app.import_state(state, handover)
     }
 }
 

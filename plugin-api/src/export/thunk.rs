@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::form::{Called, Entry};
 use super::log::{connect, disconnect, report};
 use crate::abi::app::{AppTable, Descriptor};
-use crate::abi::grown::{Init, Instance, Reply};
+use crate::abi::grown::{self, Init, Instance, Reply};
 use crate::abi::object::Exchange;
 use crate::abi::pointer::{Growable, In, Out};
 use crate::abi::{ABI, answer};
@@ -16,7 +16,7 @@ use crate::bridge::bytes::fault;
 use crate::bridge::caught;
 use crate::bridge::exchange::Handle;
 use crate::bridge::reply::{answer_later, answer_of};
-use crate::{Error, Purpose};
+use crate::{Error, Handover, Purpose, State};
 
 /// The table of an entry.
 #[must_use]
@@ -31,8 +31,8 @@ pub const fn table<E: Entry>(descriptor: *const Descriptor) -> AppTable {
         drain: Some(drain::<E>),
         resume: Some(resume::<E>),
         shutdown: Some(shutdown::<E>),
-        export_state: None,
-        import_state: None,
+        export_state: if E::STATEFUL { Some(export_state::<E>) } else { None },
+        import_state: if E::STATEFUL { Some(import_state::<E>) } else { None },
     }
 }
 
@@ -42,7 +42,7 @@ unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> 
     let made = caught(|| {
         connect(&given);
         let purpose = Purpose::from_raw(given.purpose, given.previous);
-        purpose.remember();
+        purpose.remember(given.generation);
         // SAFETY: lent for this call.
         let config = std::str::from_utf8(unsafe { given.config.bytes() })?;
         E::init(config, purpose)
@@ -106,6 +106,50 @@ unsafe extern "C" fn shutdown<E: Entry>(app: *mut c_void) {
     // SAFETY: made by `init`, and alive until `drop_app`.
     let app = unsafe { borrow::<E>(app) };
     told("shutdown", || E::shutdown(&app));
+}
+
+unsafe extern "C" fn export_state<E: Entry>(app: *mut c_void, state: Out<grown::State>) -> u32 {
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    let exported = caught(|| E::export_state(&app));
+    let mut filled = grown::State::absent();
+    let answer = match exported.unwrap_or_else(|panic| Err(Error::panic(&panic))) {
+        Ok(None) => return answer::UNSUPPORTED,
+        Ok(Some(exported)) => {
+            (filled.format, filled.bytes) = exported.into_raw();
+            answer::READY
+        }
+        Err(error) => {
+            let (status, message) = error.into_parts();
+            filled.fault = fault(status, message);
+            answer::ERROR
+        }
+    };
+    // SAFETY: lent for this call, with its size set.
+    unsafe { state.write(&filled) };
+    answer
+}
+
+unsafe extern "C" fn import_state<E: Entry>(app: *mut c_void, state: Out<grown::State>) -> u32 {
+    // SAFETY: made by `init`, and alive until `drop_app`.
+    let app = unsafe { borrow::<E>(app) };
+    let imported = caught(|| {
+        // SAFETY: lent for this call, with its size set.
+        let given = unsafe { state.read() };
+        // SAFETY: its bytes are lent for this call, and end with it.
+        let lent = unsafe { State::lent(given.format, given.bytes) };
+        E::import_state(&app, &lent, Handover::from_raw(given.handover))
+    });
+    match imported.unwrap_or_else(|panic| Err(Error::panic(&panic))) {
+        Ok(()) => answer::READY,
+        Err(error) => {
+            let (status, message) = error.into_parts();
+            let why = fault(status, message);
+            // SAFETY: lent for this call, with its size set.
+            unsafe { state.fill(|state| state.fault = why) };
+            answer::ERROR
+        }
+    }
 }
 
 unsafe extern "C" fn drop_app<E: Entry>(app: *mut c_void) {

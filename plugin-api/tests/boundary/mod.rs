@@ -109,7 +109,7 @@ types! {
     }
     grown::Frame { size, kind, data, headers, header_count, header_stride, keep, fault }
     grown::Value { size, reserved, name, layout, pointer, keep }
-    grown::State { size, format, bytes, fault }
+    grown::State { size, format, handover, reserved, bytes, fault }
     app::Descriptor {
         size, abi, flavour, kind, panic, flags, probe, reserved, name, version, compiler, kit,
         probe_path,
