@@ -14,12 +14,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The flags of the issues that are done; a flag that works is added here with its test.
-const FLAGS: [&str; 18] = [
+const FLAGS: [&str; 19] = [
     "--config",
     "--control",
     "--debug",
     "--debug-headers",
     "--drain-timeout",
+    "--handover-timeout",
     "--help",
     "--init-timeout",
     "--listen",

@@ -76,7 +76,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("plugin-api/tests/", "the tests play both sides of the boundary, by hand"),
     ("host/src/platform/linker.rs", "opens libraries, whose constructors run"),
     ("host/src/platform/process.rs", "calls of the C library that std does not offer"),
-    ("host/src/plugin/application.rs", "calls the functions of a library's table"),
+    ("host/src/plugin/application", "calls the functions of a library's table"),
     (
         "host/src/plugin/unload/glibc/interpose",
         "functions of the C library that libraries bind to, and its own",

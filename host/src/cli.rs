@@ -129,6 +129,9 @@ pub(crate) struct Serve {
     /// How long an application may take to start [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) init_timeout: Option<Duration>,
+    /// How long a version may take to hand its state over, or to take over another's [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) handover_timeout: Option<Duration>,
     /// Say in each response which generation made it: x-dsgi-generation
     #[arg(long)]
     pub(crate) debug_headers: bool,

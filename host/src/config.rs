@@ -204,6 +204,7 @@ fn with_times(limits: Limits, typed: &Serve) -> Limits {
         drain_timeout: typed.drain_timeout.unwrap_or(limits.drain_timeout),
         probe_timeout: typed.probe_timeout.unwrap_or(limits.probe_timeout),
         init_timeout: typed.init_timeout.unwrap_or(limits.init_timeout),
+        handover_timeout: typed.handover_timeout.unwrap_or(limits.handover_timeout),
         ..limits
     }
 }

@@ -5,17 +5,18 @@
 //! share, on whatever thread it is made. When a stack was taken out of every core's site and the
 //! last lease is dropped, the stack itself is dropped: exactly one side sees that, because it is
 //! the drop of the last `Arc`. It then gives those members that no other stack has to the janitor,
-//! for nothing of a library may run where the last lease happens to be dropped.
+//! for nothing of a library may run where the last lease happens to be dropped. What the
+//! application has to hand over goes to the heir that the stack was given when it left service.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::plugin::generation::{Flavour, Generation};
-use crate::plugin::retire;
+use crate::plugin::retire::{self, Heir};
 use crate::pool::Pool;
 
 /// Layers around an application, outermost first, and where their calls run.
@@ -31,6 +32,8 @@ pub(crate) struct Stack {
     /// Requests that were counted by shares that are gone.
     past: AtomicU64,
     panics: Arc<Panics>,
+    /// Who is told when nothing is at work here any more.
+    heir: OnceLock<Arc<dyn Heir>>,
 }
 
 /// Whether responses say which generation made them.
@@ -88,17 +91,41 @@ impl Stack {
         debug_headers: DebugHeaders,
         limits: &Arc<Limits>,
     ) -> std::io::Result<Arc<Self>> {
+        let mut stack = Self::without_pool(members, debug_headers, limits);
+        if stack.flavour == Flavour::Blocking {
+            stack.pool = Some(Pool::start(stack.name(), limits.pool_threads, limits.pool_queue)?);
+        }
+        Ok(Arc::new(stack))
+    }
+
+    fn without_pool(
+        members: Vec<Arc<Generation>>,
+        debug_headers: DebugHeaders,
+        limits: &Arc<Limits>,
+    ) -> Self {
         let flavour =
             members.iter().map(|member| member.flavour()).max().unwrap_or(Flavour::Blocking);
-        let name = members.last().map_or("", |member| member.name());
-        let pool = match flavour {
-            Flavour::Blocking => Some(Pool::start(name, limits.pool_threads, limits.pool_queue)?),
-            Flavour::NonBlocking | Flavour::Async => None,
-        };
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
-        let panics = Arc::default();
-        Ok(Arc::new(Self { members, pool, flavour, debug_headers, limits, shares, past, panics }))
+        let (panics, heir) = (Arc::default(), OnceLock::new());
+        Self { members, pool: None, flavour, debug_headers, limits, shares, past, panics, heir }
+    }
+
+    /// The same members, out of service: they are kept, and the stack that serves can end.
+    pub(crate) fn at_rest(&self) -> Arc<Self> {
+        let members = self.members.clone();
+        Arc::new(Self::without_pool(members, self.debug_headers, &self.limits))
+    }
+
+    /// The same members, to be put into service.
+    pub(crate) fn again(&self) -> std::io::Result<Arc<Self>> {
+        Self::new(self.members.clone(), self.debug_headers, &self.limits)
+    }
+
+    /// It is taken out of service: what its application has to hand over goes there, once.
+    pub(crate) fn bequeath(&self, heir: Arc<dyn Heir>) {
+        // A stack is taken out of service once.
+        let _ = self.heir.set(heir);
     }
 
     /// What it has done so far.
@@ -201,10 +228,12 @@ impl Drop for Stack {
     fn drop(&mut self) {
         // The pool's threads end by themselves; the janitor waits for them.
         self.pool = None;
-        for member in std::mem::take(&mut self.members) {
-            if let Some(generation) = Arc::into_inner(member) {
-                retire::retire(generation);
-            }
+        // Outermost first: the application goes last, and it is what has state.
+        let mut members = std::mem::take(&mut self.members);
+        let application = members.pop();
+        members.into_iter().for_each(|layer| retire::let_go(layer, None));
+        if let Some(application) = application {
+            retire::let_go(application, self.heir.take());
         }
     }
 }

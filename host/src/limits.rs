@@ -48,6 +48,12 @@ pub struct Limits {
     pub probe_timeout: Duration,
     /// How long `init` of an application may take in the serving process.
     pub init_timeout: Duration,
+    /// How long an application may take to hand its state over, and to take over another's. Each
+    /// holds a deploy, and nothing else.
+    pub handover_timeout: Duration,
+    /// Bytes of state that a version may hand over. They are held until the next one has them: what
+    /// is larger belongs in a database.
+    pub handover_bytes: usize,
     /// Generations of one application that may be out of service and still mapped before each
     /// further deploy warns of them: a new process is what frees them.
     pub retained: usize,
@@ -76,6 +82,8 @@ impl Default for Limits {
             pool_window: 64 * 1024,
             probe_timeout: Duration::from_secs(10),
             init_timeout: Duration::from_secs(60),
+            handover_timeout: Duration::from_secs(10),
+            handover_bytes: 64 * 1024 * 1024,
             retained: 8,
             library_bytes: 1024 * 1024 * 1024,
         }

@@ -214,7 +214,7 @@ pub(crate) enum Progress {
     Note(String),
 }
 
-/// A step of a deploy, in one word: `read`, `probe`, `open`, `init`, `swap`.
+/// A step of a deploy, in one word: `build`, `read`, `probe`, `start`, `export`, `import`, `swap`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) name: String,

@@ -99,6 +99,8 @@ fn numbers(limits: &Limits) -> BTreeMap<String, u64> {
     let limits = [
         ("request_timeout_ms", milliseconds(limits.request_timeout)),
         ("drain_timeout_ms", milliseconds(limits.drain_timeout)),
+        ("handover_timeout_ms", milliseconds(limits.handover_timeout)),
+        ("handover_bytes", count(limits.handover_bytes)),
         ("connections", count(limits.connections)),
         ("body_bytes", limits.body_bytes),
         ("pool_threads", count(limits.pool_threads)),

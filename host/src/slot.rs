@@ -1,11 +1,13 @@
 //! The named place of an application: what serves there, what served before, and what comes next.
 //!
 //! `turn` lets one deploy in at a time, `version` makes a file a started stack, `deploy` puts it
-//! into service and takes the other out, `window` watches it for a while. Invariant: what serves is
-//! changed under the lock of its slot, so a slot and the host's mounts never disagree.
+//! into service and takes the other out, `handover` carries state from one to the next, `window`
+//! watches for a while. Invariant: what serves is changed under the lock of its slot, so a slot and
+//! the host's mounts never disagree.
 
 mod alone;
 mod deploy;
+mod handover;
 mod remember;
 pub(crate) mod together;
 mod turn;
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use self::handover::Estate;
 use self::turn::{Busy, Turns};
 use self::version::Version;
 use crate::crate_dir::Profile;
@@ -95,6 +98,7 @@ struct Held {
     current: Option<Version>,
     previous: Option<Before>,
     leaving: Vec<Leaving>,
+    estate: Estate,
     /// Digests that must not be taken into service again, and why.
     quarantine: BTreeMap<String, String>,
 }
@@ -122,8 +126,17 @@ struct Leaving {
     stack: Weak<Stack>,
     /// Alive until it was told.
     telling: Weak<()>,
+    /// Alive as long as state goes into it or out of it.
+    handing: Weak<()>,
     build: Build,
     since: Moment,
+}
+
+impl Leaving {
+    fn of(version: &Version, telling: Weak<()>) -> Self {
+        let (stack, handing) = (Arc::downgrade(&version.stack), Arc::downgrade(&version.handing));
+        Self { stack, telling, handing, build: version.build.clone(), since: Moment::now() }
+    }
 }
 
 impl Slot {
@@ -138,6 +151,7 @@ impl Slot {
             current,
             previous: None,
             leaving: Vec::new(),
+            estate: Estate::default(),
             quarantine: BTreeMap::new(),
         };
         let (turns, held) = (Turns::default(), Mutex::new(held));
@@ -188,6 +202,7 @@ impl Slot {
     /// Gives up all that it holds, at the end of the host.
     pub(crate) fn clear(&self) {
         let mut held = self.lock();
+        held.estate = Estate::Closed;
         let given_up = (held.current.take(), held.previous.take());
         drop(held);
         if let Some(version) = &given_up.0 {
@@ -248,6 +263,9 @@ impl Held {
                 // Its client was answered by the host, or has left.
                 0 if stack.as_ref().and_then(|stack| stack.pool()).is_some_and(at_work) => {
                     String::from("a call of it has not returned")
+                }
+                0 if leaving.handing.strong_count() > 0 => {
+                    String::from("a hand-over of its state has not returned")
                 }
                 0 => String::from("something of it is still held"),
             };

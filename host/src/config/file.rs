@@ -69,6 +69,8 @@ struct LimitsTable {
     pool_queue: Option<usize>,
     probe_timeout: Option<Time>,
     init_timeout: Option<Time>,
+    handover_timeout: Option<Time>,
+    handover_bytes: Option<usize>,
 }
 
 /// `[[listen]]`.
@@ -190,6 +192,8 @@ impl Server {
         put(&mut limits.pool_queue, table.pool_queue);
         put_time(&mut limits.probe_timeout, table.probe_timeout);
         put_time(&mut limits.init_timeout, table.init_timeout);
+        put_time(&mut limits.handover_timeout, table.handover_timeout);
+        put(&mut limits.handover_bytes, table.handover_bytes);
         limits
     }
 }

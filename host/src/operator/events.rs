@@ -48,6 +48,12 @@ pub(crate) enum Kind {
     Superseded,
     /// The previous version is in service again.
     RolledBack,
+    /// The last state of a version that has ended is in the one that serves, or kept for the next.
+    HandedOver,
+    /// A version did not hand its state over.
+    ExportFailed,
+    /// A version did not take over the state of another one.
+    ImportRefused,
     /// A version must not be taken into service again.
     Quarantined,
     /// A generation is out of service, with work in hand.
@@ -73,6 +79,9 @@ impl Kind {
             Self::Refused => "refused",
             Self::Superseded => "superseded",
             Self::RolledBack => "rolled_back",
+            Self::HandedOver => "handed_over",
+            Self::ExportFailed => "export_failed",
+            Self::ImportRefused => "import_refused",
             Self::Quarantined => "quarantined",
             Self::Draining => "draining",
             Self::Retired => "retired",
@@ -310,7 +319,15 @@ mod tests {
 
     #[test]
     fn a_name_is_what_is_written() {
-        for kind in [Kind::DeployStarted, Kind::RolledBack, Kind::Retired, Kind::Shutdown] {
+        for kind in [
+            Kind::DeployStarted,
+            Kind::RolledBack,
+            Kind::HandedOver,
+            Kind::ExportFailed,
+            Kind::ImportRefused,
+            Kind::Retired,
+            Kind::Shutdown,
+        ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

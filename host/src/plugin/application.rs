@@ -3,6 +3,8 @@
 //! The table was checked once and copied: mandatory slots are there, absent ones are stubs.
 #![allow(unsafe_code, reason = "calls the functions of a library")]
 
+pub(crate) mod state;
+
 use std::ffi::c_void;
 use std::fmt;
 use std::time::Duration;

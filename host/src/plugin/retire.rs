@@ -3,9 +3,11 @@
 //! Whoever gives up the last use of a generation hands it over here, on whatever thread that
 //! happens; what is left to do is done by one thread, the janitor, and by threads of the
 //! generation's own for what the application does itself, so that one that hangs keeps no other
-//! from going. Invariant: a generation comes here once, when no lease on it is left.
+//! from going. Before it shuts down its heir is shown what it has to hand over. Invariant: a
+//! generation comes here once, when no lease on it is left.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -40,18 +42,41 @@ pub(crate) enum Fate {
     Gone,
 }
 
+/// Who takes what a generation hands over at its end.
+pub(crate) trait Heir: Send + Sync + fmt::Debug {
+    /// Nothing is at work at this generation any more, and it is not shut down. Called once, on a
+    /// thread of the generation's own, which waits for it.
+    fn inherit(&self, generation: &Generation);
+}
+
 /// Where a generation is on its way.
 enum Step {
-    /// Its application ends, on a thread of its own, which answers with what is left.
-    Ending(Receiver<Option<Code>>, Instant),
+    /// Its application ends, on a thread of its own, which tells how far it has come.
+    Ending(Receiver<Ended>, Doing, Instant),
     /// Its code is to be unmapped.
     Closing(Library, Arc<Artifact>),
     /// Nothing more will happen to it.
     Over,
 }
 
+/// What is over.
+enum Ended {
+    HandOver,
+    /// All; with what is left.
+    Application(Option<Code>),
+}
+
+/// What a generation does in its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    HandingOver,
+    ShuttingDown,
+}
+
 enum Message {
-    Retire(Box<Generation>, Retired),
+    Retire(Box<Generation>, Option<Arc<dyn Heir>>, Retired),
+    /// Nothing is at work at it, but it is kept.
+    Quiet(Arc<Generation>, Arc<dyn Heir>),
     Discard(Discarded, Retired),
     /// One that will not end is to be told of.
     Pinned(Retired),
@@ -66,6 +91,15 @@ pub(crate) struct Discarded {
     pub(crate) number: u64,
     pub(crate) library: Library,
     pub(crate) artifact: Arc<Artifact>,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HandingOver => "the hand-over of its state",
+            Self::ShuttingDown => "its shutdown",
+        })
+    }
 }
 
 struct Case {
@@ -87,8 +121,8 @@ static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
 static OVER: AtomicBool = AtomicBool::new(false);
 static RETAINED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
 
-/// How long an application may take to shut down before that is what it is waited for.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long a step of its end may take before that is what a generation waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one look at one library may take while others wait.
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two looks at what did not go at once.
@@ -104,9 +138,32 @@ pub(crate) fn start(tell: impl Fn(&Retired) + Send + 'static) -> std::io::Result
     thread::Builder::new().name(String::from("janitor")).spawn(work).map(drop)
 }
 
+/// Gives up one use of a generation. If it was the last one, the generation ends; an heir is shown
+/// what it has to hand over in either case.
+pub(crate) fn let_go(generation: Arc<Generation>, heir: Option<Arc<dyn Heir>>) {
+    let Some(heir) = heir else {
+        if let Some(generation) = Arc::into_inner(generation) {
+            retire(generation);
+        }
+        return;
+    };
+    match Arc::try_unwrap(generation) {
+        Ok(generation) => retire_to(generation, Some(heir)),
+        // Whoever shows it lets go of it.
+        Err(kept) => match JANITOR.get() {
+            Some(janitor) => drop(janitor.send(Message::Quiet(kept, heir))),
+            None => let_go(kept, None),
+        },
+    }
+}
+
 /// Hands over a generation that nobody uses any more. Without a janitor its application is dropped
 /// and its code stays mapped.
 pub(crate) fn retire(generation: Generation) {
+    retire_to(generation, None);
+}
+
+fn retire_to(generation: Generation, heir: Option<Arc<dyn Heir>>) {
     match JANITOR.get() {
         // Code that is linked in has nothing to unmap.
         Some(janitor) if generation.code().is_some() => {
@@ -114,7 +171,7 @@ pub(crate) fn retire(generation: Generation) {
             let artifact = generation.code().map(|code| &code.artifact);
             let retired = noted(app, number, artifact, Fate::Waiting("it shuts down".to_owned()));
             // The janitor never ends.
-            let _ = janitor.send(Message::Retire(Box::new(generation), retired));
+            let _ = janitor.send(Message::Retire(Box::new(generation), heir, retired));
         }
         _ => drop(generation),
     }
@@ -190,9 +247,10 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
         }
         for message in first.into_iter().chain(arriving.try_iter()) {
             match message {
-                Message::Retire(generation, retired) => {
-                    cases.push(Case::open(*generation, retired));
+                Message::Retire(generation, heir, retired) => {
+                    cases.push(Case::open(*generation, heir, retired));
                 }
+                Message::Quiet(generation, heir) => show(generation, heir),
                 Message::Discard(Discarded { library, artifact, .. }, retired) => {
                     let step = Step::Closing(library, artifact);
                     cases.push(Case { retired, past: Past::Refused, step });
@@ -211,16 +269,31 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
     }
 }
 
+/// Shows an heir what a generation has to hand over that is kept, and lets go of it then.
+fn show(generation: Arc<Generation>, heir: Arc<dyn Heir>) {
+    let show = move || {
+        heir.inherit(&generation);
+        let_go(generation, None);
+    };
+    if let Err(error) = thread::Builder::new().name(String::from("retire")).spawn(show) {
+        tracing::error!("an application was not asked for its last state: {error}");
+    }
+}
+
 impl Case {
-    fn open(generation: Generation, retired: Retired) -> Self {
+    fn open(generation: Generation, heir: Option<Arc<dyn Heir>>, retired: Retired) -> Self {
         let (done, ended) = mpsc::channel();
         let end = move || {
-            generation.shutdown();
             // The receiver is there as long as the case.
-            let _ = done.send(generation.into_code());
+            if let Some(heir) = heir {
+                heir.inherit(&generation);
+            }
+            let _ = done.send(Ended::HandOver);
+            generation.shutdown();
+            let _ = done.send(Ended::Application(generation.into_code()));
         };
         let step = match thread::Builder::new().name(String::from("retire")).spawn(end) {
-            Ok(_) => Step::Ending(ended, Instant::now() + SHUTDOWN),
+            Ok(_) => Step::Ending(ended, Doing::HandingOver, Instant::now() + PATIENCE),
             // The generation went with the closure that did not run: its code stays mapped.
             Err(_) => Step::Over,
         };
@@ -229,23 +302,23 @@ impl Case {
 
     fn go_on(&mut self, tell: &dyn Fn(&Retired)) {
         self.step = match std::mem::replace(&mut self.step, Step::Over) {
-            Step::Ending(ended, until) => match ended.recv_timeout(LOOK) {
-                Ok(Some(Code { library, artifact, .. })) => {
+            Step::Ending(ended, doing, until) => match ended.recv_timeout(LOOK) {
+                Ok(Ended::HandOver) => {
+                    self.step = Step::Ending(ended, Doing::ShuttingDown, Instant::now() + PATIENCE);
+                    return self.go_on(tell);
+                }
+                Ok(Ended::Application(Some(Code { library, artifact, .. }))) => {
                     return self.close(library, artifact, tell);
                 }
-                Ok(None) => return self.now(Fate::Gone, tell),
+                Ok(Ended::Application(None)) => return self.now(Fate::Gone, tell),
                 Err(RecvTimeoutError::Disconnected) => {
-                    let why = String::from("its shutdown did not come to an end");
-                    return self.now(Fate::Pinned(why), tell);
+                    return self.now(Fate::Pinned(format!("{doing} did not come to an end")), tell);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if Instant::now() > until {
-                        self.now(
-                            Fate::Waiting(String::from("its shutdown has not returned")),
-                            tell,
-                        );
+                        self.now(Fate::Waiting(format!("{doing} has not returned")), tell);
                     }
-                    Step::Ending(ended, until)
+                    Step::Ending(ended, doing, until)
                 }
             },
             Step::Closing(library, artifact) => return self.close(library, artifact, tell),

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::handover::Hung;
 use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
 use crate::failure::Failure;
@@ -43,6 +44,7 @@ impl Slot {
             let artifact = Arc::new(artifact);
             let version =
                 version::open(host, artifact, &self.name, &self.spec().config, previous, steps)?;
+            let version = self.hand_over(host, version, steps)?;
             let deployed = self.put(host, version, Why::Asked, steps)?;
             Ok(Deployed { descriptor_name: (named != self.name).then_some(named), ..deployed })
         });
@@ -56,15 +58,13 @@ impl Slot {
         progress: &dyn Fn(Progress),
     ) -> Result<Deployed, Refused> {
         let mut steps = Steps::new(progress);
-        let deployed = self.take_turn(&mut steps, |steps| {
-            let version = self.before(host, steps)?;
-            self.put(host, version, Why::RolledBack, steps)
-        });
+        let deployed =
+            self.take_turn(&mut steps, |steps| self.go_back(host, Why::RolledBack, steps));
         deployed.inspect_err(|refused| self.not_deployed(host, refused))
     }
 
     /// Takes the application out of service; what is in hand goes on.
-    pub(crate) fn drain(&self, host: &Host) -> Result<App, Refused> {
+    pub(crate) fn drain(self: &Arc<Self>, host: &Arc<Host>) -> Result<App, Refused> {
         let mut held = self.lock();
         let why = Arc::from("the application was taken out of service");
         host.switch.put(&self.name, &Place::Out(why), Instant::now() + SWAP)?;
@@ -74,6 +74,7 @@ impl Slot {
                 version.stack.panics().give_up();
                 // `rollback` brings it back, whatever the policy for a version that is replaced.
                 held.previous = Some(Before::File(Arc::clone(&version.artifact)));
+                self.bequeath(host, &version);
                 leave(&mut held, &version, host.limits.drain_timeout);
             }
         }
@@ -93,10 +94,7 @@ impl Slot {
         self.lock().quarantine.insert(build.digest.clone(), why.to_owned());
         let digest = short(&build.digest).to_owned();
         self.tell(host, Kind::Quarantined, format!("`{digest}` is in quarantine: {why}"), None);
-        let back = self
-            .before(host, &mut steps)
-            .and_then(|version| self.put(host, version, Why::Lost(build, why), &mut steps));
-        match back {
+        match self.go_back(host, Why::Lost(build, why), &mut steps) {
             Ok(_) => {
                 // Where there is nothing to go back to, it is better than nothing at a start.
                 self.remember_bad(host, build, why);
@@ -108,6 +106,25 @@ impl Slot {
                 Verdict::Undecided { why }
             }
         }
+    }
+
+    /// Puts the previous version into service again. One that hangs when it is to take state over
+    /// is started once more, from nothing: the way back must be open whatever the state is.
+    fn go_back(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        why: Why<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Result<Deployed, Refused> {
+        let version = self.before(host, steps)?;
+        let version = match self.hand_over(host, version, steps) {
+            Ok(version) => version,
+            Err(Hung { artifact, inherited, .. }) => {
+                self.lock().previous.get_or_insert(Before::File(artifact));
+                Version { inherited, ..self.before(host, steps)? }
+            }
+        };
+        self.put(host, version, why, steps)
     }
 
     fn take_turn<T>(
@@ -165,8 +182,15 @@ impl Slot {
         let artifact = match previous {
             None => return Err(Refused::NoPrevious { app: self.name.clone() }),
             Some(Before::Standby(version)) => {
-                version.stack.members().iter().for_each(|member| member.resume());
-                return Ok(version);
+                let stack = match version.stack.again() {
+                    Ok(stack) => stack,
+                    Err(error) => {
+                        self.lock().previous.get_or_insert(Before::Standby(version));
+                        return Err(Failure::from(error).into());
+                    }
+                };
+                stack.members().iter().for_each(|member| member.resume());
+                return Ok(Version { stack, ..version });
             }
             Some(Before::File(artifact)) => artifact,
         };
@@ -223,6 +247,7 @@ impl Slot {
         let new = version.build.clone();
         let panics = Arc::clone(version.stack.panics());
         let bytes = version.artifact.file.clone();
+        let inherited = version.inherited.clone();
         let version = Version { since: Moment::now(), ..version };
         held.standing = Standing::Serving;
         let old = held.current.replace(version);
@@ -237,7 +262,9 @@ impl Slot {
             build
         });
         let retained = held.retained(&self.name).len();
+        let late = held.estate.claim(&inherited);
         drop(held);
+        self.merge_late(host, late);
         if retained > host.limits.retained {
             let text = format!(
                 "{retained} generations of `{}` are out of service and still mapped",
@@ -253,17 +280,19 @@ impl Slot {
     }
 
     /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
-    fn replaced(&self, host: &Host, held: &mut Held, old: Version, why: Why<'_>) {
+    fn replaced(self: &Arc<Self>, host: &Arc<Host>, held: &mut Held, old: Version, why: Why<'_>) {
         let policy = match why {
             // Nobody wants to go back to it.
             Why::Lost(..) => Keep::Nothing,
             Why::Asked | Why::RolledBack => self.spec().policy.keep_previous,
         };
         old.stack.panics().give_up();
+        self.bequeath(host, &old);
         match policy {
             Keep::Standby => {
                 tell_drain(&old.stack, host.limits.drain_timeout);
-                held.previous = Some(Before::Standby(old));
+                let stack = old.stack.at_rest();
+                held.previous = Some(Before::Standby(Version { stack, ..old }));
                 return;
             }
             Keep::File => held.previous = Some(Before::File(Arc::clone(&old.artifact))),
@@ -333,8 +362,7 @@ impl Why<'_> {
 /// Takes a version out of service: its application is told, and it goes with its last lease.
 fn leave(held: &mut Held, version: &Version, deadline: Duration) {
     let telling = tell_drain(&version.stack, deadline);
-    let (stack, build) = (Arc::downgrade(&version.stack), version.build.clone());
-    held.leaving.push(Leaving { stack, telling, build, since: Moment::now() });
+    held.leaving.push(Leaving::of(version, telling));
 }
 
 /// Tells an application that no new requests will come, on a thread of its own: it may take its

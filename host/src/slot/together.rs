@@ -58,6 +58,7 @@ impl Slot {
         let previous = self.previous();
         let version =
             version::start(host, artifact, &self.name, &spec.config, previous, &mut steps)?;
+        let version = self.hand_over(host, version, &mut steps)?;
         Ok(Staged { slot: self, version, spec, _turn: turn })
     }
 

@@ -23,6 +23,10 @@ pub(crate) struct Version {
     pub(crate) layout: String,
     /// When it was put into service.
     pub(crate) since: Moment,
+    /// What it was given before that, by the generations that it is from.
+    pub(super) inherited: Vec<u64>,
+    /// Cloned by whoever has it hand over state, or take some over.
+    pub(super) handing: Arc<()>,
 }
 
 /// The steps of a deploy, told as they are done.
@@ -41,11 +45,21 @@ impl<'a> Steps<'a> {
         (self.tell)(Progress::Begun(name.to_owned()));
         let began = Instant::now();
         let result = step();
+        self.finish(name, began);
+        result
+    }
+
+    fn finish(&mut self, name: &str, began: Instant) {
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let done = Step { name: name.to_owned(), milliseconds };
         (self.tell)(Progress::Done(done.clone()));
         self.done.push(done);
-        result
+    }
+
+    /// Tells a step that was none until it was done.
+    pub(super) fn add(&mut self, name: &str, began: Instant) {
+        (self.tell)(Progress::Begun(name.to_owned()));
+        self.finish(name, began);
     }
 
     /// Says something that is no step.
@@ -105,5 +119,6 @@ pub(crate) fn open(
     let build = Build { version, digest, generation: generation.number() };
     let layout = generation.code().map_or_else(String::new, |code| code.layout.to_string());
     let stack = Stack::new(vec![Arc::new(generation)], host.debug_headers, &host.limits)?;
-    Ok(Version { stack, artifact, build, layout, since: Moment::now() })
+    let (inherited, handing) = (Vec::new(), Arc::default());
+    Ok(Version { stack, artifact, build, layout, since: Moment::now(), inherited, handing })
 }

@@ -24,7 +24,7 @@ use crate::abi::leaf::Bytes;
 /// - Refuse a format that is not known, with an error. Nothing is taken over then, and the version
 ///   serves as one that starts from nothing. A rollback hands the state of a newer version to an
 ///   older one: only add to a format, or be ready for that.
-/// - An export that takes longer than the host waits (`--state-timeout`), or is larger than it
+/// - An export that takes longer than the host waits (`--handover-timeout`), or is larger than it
 ///   takes, is none. An import that takes longer fails the deploy.
 ///
 /// ```

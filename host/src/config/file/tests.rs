@@ -34,6 +34,8 @@ pool_threads = 11
 pool_queue = 12
 probe_timeout = "13ms"
 init_timeout = "14ms"
+handover_timeout = "15ms"
+handover_bytes = 16
 [[listen]]
 bind = "[::1]:0"
 protocol = "http"
@@ -60,8 +62,9 @@ app = "shop"
         limits.write_timeout,
         limits.probe_timeout,
         limits.init_timeout,
+        limits.handover_timeout,
     ];
-    assert_eq!(times.map(|time| time.as_millis()), [5000, 7000, 5, 6, 7, 8, 13, 14]);
+    assert_eq!(times.map(|time| time.as_millis()), [5000, 7000, 5, 6, 7, 8, 13, 14, 15]);
     let sizes = [
         limits.retained,
         limits.header_bytes,
@@ -70,8 +73,9 @@ app = "shop"
         limits.connections,
         limits.pool_threads,
         limits.pool_queue,
+        limits.handover_bytes,
     ];
-    assert_eq!(sizes, [3, 1, 2, 3, 9, 11, 12]);
+    assert_eq!(sizes, [3, 1, 2, 3, 9, 11, 12, 16]);
     assert_eq!((limits.body_bytes, limits.streams), (4, 10));
     let app = tables.apps.values().next().unwrap();
     let window = Duration::from_secs(60);
