@@ -34,6 +34,8 @@ pub(crate) struct Stack {
     panics: Arc<Panics>,
     /// Who is told when nothing is at work here any more.
     heir: OnceLock<Arc<dyn Heir>>,
+    /// Outlives the drop of the stack itself, which gives the members away.
+    present: Arc<()>,
 }
 
 /// Whether responses say which generation made them.
@@ -107,8 +109,19 @@ impl Stack {
             members.iter().map(|member| member.flavour()).max().unwrap_or(Flavour::Blocking);
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
-        let (panics, heir) = (Arc::default(), OnceLock::new());
-        Self { members, pool: None, flavour, debug_headers, limits, shares, past, panics, heir }
+        let (panics, heir, present) = (Arc::default(), OnceLock::new(), Arc::default());
+        Self {
+            members,
+            pool: None,
+            flavour,
+            debug_headers,
+            limits,
+            shares,
+            past,
+            panics,
+            heir,
+            present,
+        }
     }
 
     /// The same members, out of service: they are kept, and the stack that serves can end.
@@ -120,6 +133,11 @@ impl Stack {
     /// The same members, to be put into service.
     pub(crate) fn again(&self) -> std::io::Result<Arc<Self>> {
         Self::new(self.members.clone(), self.debug_headers, &self.limits)
+    }
+
+    /// Alive until the members of a stack that has ended are with the janitor.
+    pub(crate) fn present(&self) -> Weak<()> {
+        Arc::downgrade(&self.present)
     }
 
     /// It is taken out of service: what its application has to hand over goes there, once.

@@ -124,6 +124,8 @@ enum Before {
 #[derive(Debug)]
 struct Leaving {
     stack: Weak<Stack>,
+    /// Alive until others have noted its end.
+    present: Weak<()>,
     /// Alive until it was told.
     telling: Weak<()>,
     /// Alive as long as state goes into it or out of it.
@@ -134,8 +136,9 @@ struct Leaving {
 
 impl Leaving {
     fn of(version: &Version, telling: Weak<()>) -> Self {
-        let (stack, handing) = (Arc::downgrade(&version.stack), Arc::downgrade(&version.handing));
-        Self { stack, telling, handing, build: version.build.clone(), since: Moment::now() }
+        let (stack, present) = (Arc::downgrade(&version.stack), version.stack.present());
+        let (handing, build) = (Arc::downgrade(&version.handing), version.build.clone());
+        Self { stack, present, telling, handing, build, since: Moment::now() }
     }
 }
 
@@ -249,7 +252,7 @@ impl Held {
 
     /// Generations that are out of service and not gone.
     fn retained(&mut self, app: &str) -> Vec<Retained> {
-        self.leaving.retain(|leaving| leaving.stack.strong_count() > 0);
+        self.leaving.retain(|leaving| leaving.present.strong_count() > 0);
         let leaving = self.leaving.iter().map(|leaving| {
             let stack = leaving.stack.upgrade();
             let requests = stack.as_ref().map_or(0, |stack| stack.work().in_flight);
@@ -272,7 +275,11 @@ impl Held {
             let (build, since) = (leaving.build.clone(), leaving.since);
             Retained { build, state: Hold::Draining, reason, since }
         });
+        let leaving: Vec<_> = leaving.collect();
+        // Seen there first: one that goes from there to here is in one of both.
+        let known = |number| leaving.iter().any(|it: &Retained| it.build.generation == number);
         let ended = retire::retained().into_iter().filter(|retired| retired.app == app);
+        let ended = ended.filter(|retired| !known(retired.number));
         let ended = ended.filter_map(|retired| {
             let (state, reason) = match retired.fate {
                 Fate::Waiting(why) => (Hold::Draining, why),
@@ -283,7 +290,8 @@ impl Held {
             let build = Build { version, digest, generation: retired.number };
             Some(Retained { build, state, reason, since: Moment::of(retired.since) })
         });
-        leaving.chain(ended).collect()
+        let ended: Vec<_> = ended.collect();
+        leaving.into_iter().chain(ended).collect()
     }
 }
 
