@@ -19,7 +19,7 @@ fn a_function_of_ten_lines() {
 
 #[test]
 fn a_type_with_config() {
-    let serde = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let serde = "serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n";
     let settings = ["--set", "counter.greeting=Hello", "--set", "counter.start=41"];
     let (_crates, host) = serving("my-counter", &sample("counter"), serde, &settings);
     for visitor in [42, 43] {
