@@ -22,6 +22,8 @@ mod control;
 mod crate_dir;
 // The verbs of an operator, done by a host that serves, and what becomes of bad versions.
 mod deploys;
+// State that versions hand over to each other.
+mod handover;
 // Children, clients and libraries that the tests share.
 mod harness;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
