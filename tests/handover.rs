@@ -199,6 +199,32 @@ fn what_was_drained_is_there_when_it_comes_back() {
     assert_eq!(written(&host), [1, 2, 3, 4]);
 }
 
+/// What arrives while nothing serves and a version is on its way is merged once that one serves.
+#[test]
+fn what_comes_during_a_deploy_is_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("release");
+    let [a, b] = ledger("ledger");
+    let set = format!("ledger.release={}", release.display());
+    let host = host(&a, &["--set", "ledger.merge=hang", "--set", &set]);
+    let in_hand = InHand::begin(&host, 1);
+    host.said(&["drain", "ledger"]);
+    host.said(&["rollback", "ledger"]);
+    write(&host, 2);
+    host.said(&["drain", "ledger"]);
+    assert_eq!(happened(&host, &["handed_over"], 1).len(), 1);
+    let mut deploy = host.follow_deploy("ledger", &b);
+    assert!(deploy.any(|line| line["progress"]["begun"] == "import"));
+    in_hand.end();
+    assert_eq!(happened(&host, &["handed_over"], 2).len(), 2);
+    std::fs::write(&release, "").unwrap();
+    assert!(deploy.last().expect("an answer")["deployed"].is_object());
+    wait_for_the_end_of_all_others(&host);
+    let told = happened(&host, &["handed_over"], 3).remove(2).1;
+    assert!(told.ends_with("is in generation 3"), "{told}");
+    assert_eq!(written(&host), [1, 2]);
+}
+
 /// A version on standby hands over when its last request has ended, and takes over when it is
 /// resumed.
 #[test]
