@@ -135,7 +135,8 @@ mod system {
         let (port, secret) = parse(&fs::read_to_string(path)?).ok_or(ErrorKind::InvalidData)?;
         let mut stream = Stream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(secret.as_bytes())?;
+        // As a line, so that another program that has the port now sees the end of it.
+        stream.write_all(format!("{secret}\n").as_bytes())?;
         let mut welcome = [0; WELCOME.len()];
         let heard = stream.read_exact(&mut welcome);
         stream.set_read_timeout(None)?;
@@ -162,11 +163,12 @@ mod system {
 
     /// This user, when it is one who could read the file.
     pub(crate) async fn user_of(guest: &mut Guest) -> Option<u32> {
-        let mut word = [0; SECRET_LENGTH];
+        let mut word = [0; SECRET_LENGTH + 1];
         let heard = tokio::time::timeout(PATIENCE, guest.read_exact(&mut word)).await;
         heard.ok()?.ok()?;
         // All of it is looked at, so that the time it takes tells nothing.
-        let differ = word.iter().zip(secret().bytes()).fold(0, |sum, (one, two)| sum | (one ^ two));
+        let expected = secret().bytes().chain([b'\n']);
+        let differ = word.iter().zip(expected).fold(0, |sum, (one, two)| sum | (one ^ two));
         if differ != 0 {
             return None;
         }

@@ -62,21 +62,37 @@ mod system {
 
 #[cfg(any(not(unix), dsgi_portable))]
 mod system {
+    use std::fmt;
     use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
 
     use super::{INT, Signal};
 
     /// Ctrl-C at the terminal.
-    #[derive(Debug)]
-    pub(crate) struct End;
+    pub(crate) struct End(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
 
     impl End {
         pub(crate) fn heed() -> io::Result<Self> {
-            Ok(Self)
+            let mut next = Box::pin(tokio::signal::ctrl_c());
+            // The first poll is what makes the system heed it.
+            if let Poll::Ready(heard) = next.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            {
+                heard?;
+            }
+            Ok(Self(next))
         }
 
         pub(crate) async fn next(&mut self) -> io::Result<Signal> {
-            tokio::signal::ctrl_c().await.map(|()| INT)
+            self.0.as_mut().await?;
+            *self = Self::heed()?;
+            Ok(INT)
+        }
+    }
+
+    impl fmt::Debug for End {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("End")
         }
     }
 
