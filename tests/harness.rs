@@ -15,6 +15,7 @@ pub(crate) mod linked;
 pub(crate) mod misbehaving;
 pub(crate) mod operated;
 pub(crate) mod output;
+pub(crate) mod portable;
 pub(crate) mod refusal;
 pub(crate) mod skip;
 

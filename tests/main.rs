@@ -44,6 +44,8 @@ mod mutations;
 mod panics;
 // The threads of blocking applications.
 mod pool;
+// The host with every fallback in place of what Linux has.
+mod portable;
 // What the README tells a newcomer to type.
 mod readme;
 // HUP: files and config are read again, as one step or not at all.
