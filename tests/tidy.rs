@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("path", 0),
     ("platform", 0),
     ("state", 0),
+    ("sync", 0),
     // Libraries, from file to started.
     ("plugin", 1),
     // The right to use one, and threads for those that wait.

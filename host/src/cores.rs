@@ -1,18 +1,21 @@
 //! The threads that serve connections: one for each core, each with its own runtime.
 
+mod install;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
+use self::install::Held;
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
@@ -40,10 +43,6 @@ pub(crate) struct Cores {
 /// The threads of cores, to wait for once the cores were dropped.
 #[derive(Debug)]
 pub(crate) struct Threads(mpsc::Receiver<Infallible>);
-
-/// A core did not take new mounts in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held;
 
 /// A connection that a core serves.
 pub(crate) struct Served {
@@ -81,23 +80,9 @@ impl Cores {
         }
     }
 
-    /// Gives every core the mounts of a plan; each takes them between two requests. Waits until all
-    /// have, or the time is over: a core that an application holds takes them later.
+    /// Gives every core the mounts of a plan, see [`install`].
     pub(crate) fn install(&self, plan: &Plan, until: Instant) -> Result<(), Held> {
-        let (pending, done) = mpsc::channel::<Infallible>();
-        for (number, core) in self.cores.iter().enumerate() {
-            let (site, pending) = (plan.for_core(number), pending.clone());
-            core.spawn(async move {
-                site::install(site);
-                drop(pending);
-            });
-        }
-        drop(pending);
-        // Nothing is ever sent: the channel closes with the last core that has taken it.
-        match done.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Err(RecvTimeoutError::Timeout) => Err(Held),
-            Ok(_) | Err(RecvTimeoutError::Disconnected) => Ok(()),
-        }
+        install::install(&self.cores, plan, until)
     }
 
     /// Looks at every connection once.

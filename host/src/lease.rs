@@ -10,14 +10,14 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::plugin::generation::{Flavour, Generation};
 use crate::plugin::retire::{self, Heir};
 use crate::pool::Pool;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// Layers around an application, outermost first, and where their calls run.
 #[derive(Debug)]
@@ -310,7 +310,8 @@ impl Drop for Counted {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.stack.past.fetch_add(*self.begun.get_mut(), Ordering::Relaxed);
+        let begun = self.begun.load(Ordering::Relaxed);
+        self.stack.past.fetch_add(begun, Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `state`, `moment`, `operator` |
+//! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
@@ -50,6 +51,7 @@ mod slot;
 mod source;
 mod state;
 mod switch;
+mod sync;
 mod watch;
 mod watchdog;
 

@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::invoke::exchange::Mounted;
 use crate::lease::{Lease, Stack};
 use crate::path;
+use crate::sync::{Arc, thread_local};
 
 /// What a path leads to.
 #[derive(Debug)]
@@ -133,13 +133,13 @@ thread_local! {
 /// Looks something up in this core's site, which stays as it is meanwhile.
 #[inline]
 pub(crate) fn current<T>(look: impl FnOnce(&Site) -> T) -> T {
-    CURRENT.with_borrow(look)
+    CURRENT.with(|site| look(&site.borrow()))
 }
 
 /// Gives this core another site; the one before is given up.
 pub(crate) fn install(site: Site) {
     // Not in the borrow: leases are dropped here.
-    drop(CURRENT.replace(site));
+    drop(CURRENT.with(|current| current.replace(site)));
 }
 
 /// One core's mounts.
@@ -204,7 +204,7 @@ impl fmt::Debug for Site {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(dsgi_loom)))]
 mod tests {
     use super::*;
 

@@ -3,12 +3,12 @@
 //! A swap is a new plan that every core takes between two requests. It waits for no request, and
 //! no request waits for it. Invariant: whatever a plan gives up is given up by every core.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::cores::Cores;
 use crate::lease::Stack;
 use crate::site::{Place, Plan};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The plan in force.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) enum Changed {
 pub(crate) struct Ended;
 
 impl Switch {
-    pub(crate) const fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan) -> Self {
         Self(Mutex::new(State { plan, stage: Stage::Waiting }))
     }
 

@@ -52,7 +52,7 @@ struct Watch {
 struct Watched {
     source: Arc<Source>,
     settling: Settling,
-    errand: Arc<Errand>,
+    errand: Errand,
 }
 
 impl Watch {
@@ -103,7 +103,7 @@ impl Watch {
         for source in sources {
             if !self.known.iter().any(|known| Arc::ptr_eq(&known.source, &source)) {
                 let settling = Settling::since(source.file.is_dir().then_some(source.since));
-                self.known.push(Watched { source, settling, errand: Arc::default() });
+                self.known.push(Watched { source, settling, errand: Errand::default() });
             }
         }
     }

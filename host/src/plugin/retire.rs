@@ -8,16 +8,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::artifact::Artifact;
 use super::generation::{Code, Generation};
 use super::library::Library;
 use super::unload::Unloaded;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use crate::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, global, thread};
 
 /// A generation that is out of service and not gone.
 #[derive(Clone, Debug)]
@@ -116,10 +115,12 @@ enum Past {
     Refused,
 }
 
-static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
-/// The process ends: code stays mapped, for nothing is gained by running its last destructors.
-static OVER: AtomicBool = AtomicBool::new(false);
-static RETAINED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
+global! {
+    static JANITOR: OnceLock<Sender<Message>> = OnceLock::new();
+    /// The process ends: code stays mapped, for nothing is gained by running its last destructors.
+    static OVER: AtomicBool = AtomicBool::new(false);
+    static RETAINED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
+}
 
 /// How long a step of its end may take before that is what a generation waits for.
 const PATIENCE: Duration = Duration::from_secs(5);

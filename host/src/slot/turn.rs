@@ -1,6 +1,6 @@
 //! Whose turn it is to deploy an application: one at work, and the newest that waits.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The turns of one application.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(dsgi_loom)))]
 mod tests {
     use std::sync::{Arc, mpsc};
     use std::thread;

@@ -2,12 +2,11 @@
 //!
 //! Invariant: whoever asks, asks for a run that begins after it asked.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, thread};
 
 /// The errand of one source.
-#[derive(Debug, Default)]
-pub(super) struct Errand(Mutex<State>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errand(Arc<Mutex<State>>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -20,7 +19,7 @@ enum State {
 
 impl Errand {
     /// Does it on a thread of its own, once more if it is at work.
-    pub(super) fn run(self: &Arc<Self>, work: impl Fn() + Send + 'static) {
+    pub(super) fn run(&self, work: impl Fn() + Send + 'static) {
         {
             let mut state = self.lock();
             if *state != State::Idle {
@@ -29,7 +28,7 @@ impl Errand {
             }
             *state = State::AtWork;
         }
-        let errand = Arc::clone(self);
+        let errand = self.clone();
         let run = move || {
             loop {
                 work();
@@ -52,7 +51,7 @@ impl Errand {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(dsgi_loom)))]
 mod tests {
     use std::sync::mpsc::channel;
 
@@ -60,7 +59,7 @@ mod tests {
 
     #[test]
     fn any_number_of_wishes_during_a_run_is_one_more_run() {
-        let errand = Arc::new(Errand::default());
+        let errand = Errand::default();
         let (begin, begun) = channel();
         let (end, ended) = channel();
         let ended = Arc::new(Mutex::new(ended));
