@@ -1,0 +1,38 @@
+//! What a janitor is given, while the process ends or goes on.
+
+use std::sync;
+
+use crate::explore::explore;
+use crate::plugin::retire::{self, Fate};
+use crate::sync::thread;
+use crate::world::{Host, alone, call, later};
+
+/// The last lease goes where no host runs, at the same time as the host: the janitor ends each
+/// member once, and the process waits for it.
+#[test]
+fn a_last_lease_and_the_end_of_the_process() {
+    explore(|| {
+        let told = sync::Arc::new(sync::Mutex::new(Vec::new()));
+        let (first, one) = alone(1);
+        let hears = sync::Arc::clone(&told);
+        retire::start(move |retired| hears.lock().unwrap().push(retired.fate.clone())).unwrap();
+        let host = Host::start(first, 1);
+        let exchange = host.ask().recv().unwrap().unwrap();
+        loom::explore();
+        let library = thread::spawn(move || {
+            call(exchange.lease(), 0);
+            drop(exchange);
+        });
+        host.end();
+        library.join().unwrap();
+        loom::stop_exploring();
+        retire::ended(later());
+        one.expect_gone();
+        let mut problems = one.problems();
+        let told = told.lock().unwrap();
+        if told.iter().any(|fate| *fate != Fate::Gone) || told.len() != one.unmapped() {
+            problems.push(format!("told {told:?}, unmapped {}", one.unmapped()));
+        }
+        problems
+    });
+}
