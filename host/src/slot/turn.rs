@@ -37,9 +37,13 @@ impl Turns {
         let mut queue = self.lock();
         queue.last += 1;
         let own = queue.last;
+        // Whoever still waits is overtaken, also when its turn has come and it does not know yet:
+        // what was asked for later would be done earlier.
+        if queue.waiting.take().is_some() {
+            self.moved.notify_all();
+        }
         if queue.at_work.is_some() {
             queue.waiting = Some(own);
-            self.moved.notify_all();
             drop(queue);
             waits();
             queue = self.lock();

@@ -68,3 +68,32 @@ fn three_deploys_at_once() {
         problems
     });
 }
+
+/// Whoever asks later is done later, or in place of the one before.
+#[test]
+fn a_later_wish_is_never_done_before_an_older_one() {
+    explore(|| {
+        let (turns, done) = (Arc::new(Turns::default()), Done::default());
+        let first = turns.take(|| {}).unwrap();
+        let (asked, is_asked) = crate::sync::mpsc::channel::<()>();
+        let (waiting, order) = (Arc::clone(&turns), Arc::clone(&done));
+        loom::explore();
+        let second = thread::spawn(move || {
+            let turn = waiting.take(|| drop(asked));
+            turn.map(|_turn| order.lock().unwrap().push(Step::Over(2)))
+        });
+        // The second has asked, and waits.
+        is_asked.recv().unwrap_err();
+        drop(first);
+        let third = turns.take(|| {}).map(|_turn| done.lock().unwrap().push(Step::Over(3)));
+        let second = second.join().unwrap();
+        loom::stop_exploring();
+        let done = done.lock().unwrap();
+        let right = match (second, third) {
+            (Ok(()), Ok(())) => *done == [Step::Over(2), Step::Over(3)],
+            (Err(Overtaken), Ok(())) => *done == [Step::Over(3)],
+            (_, Err(Overtaken)) => false,
+        };
+        if right { Problems::new() } else { vec![format!("{second:?}, {third:?}: {done:?}")] }
+    });
+}
