@@ -76,6 +76,8 @@ enum Message {
     Retire(Box<Generation>, Option<Arc<dyn Heir>>, Retired),
     /// Nothing is at work at it, but it is kept.
     Quiet(Arc<Generation>, Arc<dyn Heir>),
+    /// It was shown to its heir.
+    Shown(Arc<Generation>),
     Discard(Discarded, Retired),
     /// One that will not end is to be told of.
     Pinned(Retired),
@@ -237,6 +239,7 @@ fn lock() -> MutexGuard<'static, Vec<Retired>> {
 fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
     let mut cases: Vec<Case> = Vec::new();
     let mut asking: Vec<Sender<Infallible>> = Vec::new();
+    let mut showing = 0;
     loop {
         let first = if cases.is_empty() {
             arriving.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -251,7 +254,15 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
                 Message::Retire(generation, heir, retired) => {
                     cases.push(Case::open(*generation, heir, retired));
                 }
-                Message::Quiet(generation, heir) => show(generation, heir),
+                Message::Quiet(generation, heir) => {
+                    showing += 1;
+                    show(generation, heir);
+                }
+                Message::Shown(generation) => {
+                    showing -= 1;
+                    // If it ends now, that is the next message.
+                    let_go(generation, None);
+                }
                 Message::Discard(Discarded { library, artifact, .. }, retired) => {
                     let step = Step::Closing(library, artifact);
                     cases.push(Case { retired, past: Past::Refused, step });
@@ -264,21 +275,31 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
             case.go_on(tell);
         }
         cases.retain(|case| !matches!(case.step, Step::Over));
-        if !cases.iter().any(|case| matches!(case.step, Step::Ending(..))) {
+        if showing == 0 && !cases.iter().any(|case| matches!(case.step, Step::Ending(..))) {
             asking.clear();
         }
     }
 }
 
-/// Shows an heir what a generation has to hand over that is kept, and lets go of it then.
+/// Shows an heir what a generation has to hand over that is kept; the janitor lets go of it then.
 fn show(generation: Arc<Generation>, heir: Arc<dyn Heir>) {
+    let shown = Arc::clone(&generation);
     let show = move || {
         heir.inherit(&generation);
-        let_go(generation, None);
+        give_back(generation);
     };
-    if let Err(error) = thread::Builder::new().name(String::from("retire")).spawn(show) {
-        tracing::error!("an application was not asked for its last state: {error}");
+    match thread::Builder::new().name(String::from("retire")).spawn(show) {
+        Ok(_) => drop(shown),
+        Err(error) => {
+            tracing::error!("an application was not asked for its last state: {error}");
+            give_back(shown);
+        }
     }
+}
+
+fn give_back(generation: Arc<Generation>) {
+    // The janitor never ends.
+    let _ = JANITOR.get().map(|janitor| janitor.send(Message::Shown(generation)));
 }
 
 impl Case {

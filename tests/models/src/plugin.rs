@@ -3,5 +3,7 @@
 pub(crate) mod artifact;
 pub(crate) mod generation;
 pub(crate) mod library;
+// The host's janitor.
+#[path = "../../../host/src/plugin/retire.rs"]
 pub(crate) mod retire;
 pub(crate) mod unload;

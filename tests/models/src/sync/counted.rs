@@ -31,6 +31,13 @@ enum Left {
     Others,
 }
 
+impl<T: ?Sized> Arc<T> {
+    /// The only one of a value, which may be of no known size.
+    pub(crate) fn of(value: sync::Arc<T>) -> Self {
+        Self { count: Count::first(), value }
+    }
+}
+
 impl Count {
     fn first() -> Self {
         Self(Some(sync::Arc::new(AtomicUsize::new(1))))
@@ -43,6 +50,17 @@ impl Count {
     fn another(&self) -> Self {
         self.counter().fetch_add(1, Ordering::Relaxed);
         Self(self.0.clone())
+    }
+
+    /// Leaves only if there are no others.
+    fn leave_alone(&mut self) -> Left {
+        let left = self.counter().compare_exchange(1, 0, Ordering::Relaxed, Ordering::Relaxed);
+        if left.is_err() {
+            return Left::Others;
+        }
+        fence(Ordering::Acquire);
+        self.0 = None;
+        Left::Last
     }
 
     fn leave(&mut self) -> Left {
@@ -66,7 +84,15 @@ impl Drop for Count {
 
 impl<T> Arc<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { count: Count::first(), value: sync::Arc::new(value) }
+        Self::of(sync::Arc::new(value))
+    }
+
+    pub(crate) fn try_unwrap(mut this: Self) -> Result<T, Self> {
+        if this.count.leave_alone() == Left::Others {
+            return Err(this);
+        }
+        let Self { count, value } = this;
+        sync::Arc::try_unwrap(value).map_err(|value| Self { count, value })
     }
 
     pub(crate) fn into_inner(this: Self) -> Option<T> {
