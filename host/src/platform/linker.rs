@@ -5,6 +5,9 @@ use std::path::Path;
 
 use libloading::{Error, Library};
 
+/// Whether libraries of this system are ELF files, which can be read without running them.
+pub(crate) const OPENS_ELF: bool = cfg!(all(unix, not(target_vendor = "apple")));
+
 /// Maps the file and runs its constructors. Where the system can, all symbols are bound now, so
 /// that a missing one is an error here and not the end of the process at the first call.
 ///

@@ -9,6 +9,7 @@ use dsgi::abi::SYMBOL;
 use thiserror::Error;
 
 use super::Glibc;
+use crate::platform::linker::OPENS_ELF;
 
 /// A file that cannot be loaded, and why.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -130,6 +131,10 @@ impl Unfit {
         let help = match self {
             Self::Empty | Self::Truncated { .. } => {
                 "wait until the build or copy is complete, or build it again"
+            }
+            Self::NotElf { .. } if !OPENS_ELF => {
+                "this host reads ELF files, and opens nothing that it has not read: on this system \
+                 link the application into a program of your own, with `make_server`"
             }
             Self::NotElf { .. } | Self::NotShared { .. } | Self::NoDynamic => {
                 "give the file that `[lib] crate-type = [\"cdylib\"]` builds, \
