@@ -4,6 +4,7 @@
 //! report says why.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,17 +20,22 @@ pub(crate) fn start(core: usize, folder: &Path) -> Result<Server> {
     let apxs = APXS.find()?;
     let folder = folder.join("apache");
     fs::create_dir(&folder).context("no folder for Apache")?;
-    let module = module(&apxs, &folder)?;
+    let module = module(&apxs, &folder, SOURCE)?;
     let address = free_address()?;
     let file = folder.join("httpd.conf");
-    fs::write(&file, configuration(&apxs, &module, &folder, &address.to_string())?)?;
+    let mut text = load(&modules(&apxs)?);
+    text.push_str(&format!("LoadModule dsgi_hello_module {}\n", module.display()));
+    text.push_str(&common(&folder, address));
+    text.push_str(ONE_PROCESS);
+    fs::write(&file, text)?;
     let mut command = pinned(core, apache)?;
     command.arg("-d").arg(&folder).arg("-f").arg(&file).arg("-DFOREGROUND");
     Server::listening(command, address, &folder.join("log")).context("`apache2`")
 }
 
-fn module(apxs: &Path, folder: &Path) -> Result<PathBuf> {
-    fs::write(folder.join("mod_dsgi_hello.c"), SOURCE)?;
+/// Builds a module in a folder.
+pub(crate) fn module(apxs: &Path, folder: &Path, source: &str) -> Result<PathBuf> {
+    fs::write(folder.join("mod_dsgi_hello.c"), source)?;
     let mut command = Command::new(apxs);
     command.args(["-c", "mod_dsgi_hello.c"]).current_dir(folder);
     output(command, Duration::from_secs(60)).context("the module does not build")?;
@@ -38,20 +44,25 @@ fn module(apxs: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(module)
 }
 
-fn configuration(apxs: &Path, module: &Path, folder: &Path, address: &str) -> Result<String> {
+/// The folder of Apache's own modules.
+pub(crate) fn modules(apxs: &Path) -> Result<PathBuf> {
     let mut query = Command::new(apxs);
     query.args(["-q", "LIBEXECDIR"]);
     let modules = output(query, Duration::from_secs(10)).context("apxs names no modules")?;
-    let mut text = String::new();
-    for (name, file) in MODULES {
-        let file = Path::new(modules.trim()).join(file);
-        if file.is_file() {
-            text.push_str(&format!("LoadModule {name} {}\n", file.display()));
-        }
-    }
-    text.push_str(&format!("LoadModule dsgi_hello_module {}\n", module.display()));
-    text.push_str(&CONFIGURATION.replace("@ADDRESS@", address));
-    Ok(text.replace("@FOLDER@", &folder.display().to_string()))
+    Ok(modules.trim().into())
+}
+
+/// Directives that load what Apache does not start without.
+pub(crate) fn load(modules: &Path) -> String {
+    let there = MODULES.iter().map(|(name, file)| (name, modules.join(file)));
+    let there = there.filter(|(_, file)| file.is_file());
+    there.map(|(name, file)| format!("LoadModule {name} {}\n", file.display())).collect()
+}
+
+/// Directives for a private Apache in a folder.
+pub(crate) fn common(folder: &Path, address: SocketAddr) -> String {
+    let text = CONFIGURATION.replace("@ADDRESS@", &address.to_string());
+    text.replace("@FOLDER@", &folder.display().to_string())
 }
 
 // What Apache does not start or answer without; some builds have them linked in.
@@ -60,11 +71,9 @@ const MODULES: [(&str, &str); 3] = [
     ("unixd_module", "mod_unixd.so"),
     ("authz_core_module", "mod_authz_core.so"),
 ];
-const SOURCE: &str = include_str!("../apache/mod_dsgi_hello.c");
+pub(crate) const SOURCE: &str = include_str!("../apache/mod_dsgi_hello.c");
 
-// One process, so that the figure is the module's and not that of starting processes. More threads
-// than connections, because the event MPM cuts idle keep-alive connections when it runs out of
-// threads. The user is "nobody" by number, because names differ from system to system.
+// The user is "nobody" by number, because names differ from system to system.
 const CONFIGURATION: &str = r##"
 ServerName localhost
 Listen @ADDRESS@
@@ -80,6 +89,12 @@ Group "#65534"
 KeepAlive On
 KeepAliveTimeout 60
 MaxKeepAliveRequests 0
+"##;
+
+// One process, so that the figure is the module's and not that of starting processes. More threads
+// than connections, because the event MPM cuts idle keep-alive connections when it runs out of
+// threads.
+const ONE_PROCESS: &str = "
 ServerLimit 1
 StartServers 1
 ThreadLimit 128
@@ -88,4 +103,4 @@ MinSpareThreads 1
 MaxSpareThreads 128
 MaxRequestWorkers 128
 MaxConnectionsPerChild 0
-"##;
+";

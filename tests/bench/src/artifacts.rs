@@ -27,6 +27,11 @@ impl Artifacts {
     }
 }
 
+/// Builds the hello with a fault, which is chosen in its bytes.
+pub(crate) fn ailing() -> Result<PathBuf> {
+    build("app-ailing", Kind::Library)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Binary,

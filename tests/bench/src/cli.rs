@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
-use crate::{idle, instructions, static_server, swap, throughput};
+use crate::{broken_deploy, idle, instructions, static_server, swap, throughput};
 
 /// Measures the host beside a plain hyper server, nginx and Apache.
 #[derive(Debug, Parser)]
@@ -26,7 +26,9 @@ enum Bench {
     /// Memory of an idle keep-alive connection
     Idle(Options),
     /// What clients see while applications are replaced, and what a swap costs a core
-    Swap(Options),
+    Swap(Replacing),
+    /// What clients see of a version that is broken, until it is mended
+    BrokenDeploy(Replacing),
     /// The baseline: a plain hyper server with the same answer
     #[command(hide = true)]
     Static,
@@ -38,12 +40,35 @@ pub(crate) struct Options {
     /// Write one JSON row per judged case to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// How often to measure (default: 3 for instructions and idle, 30 for throughput)
+    /// How often to measure (default: 3 for instructions and idle, 30 for throughput, 2 for
+    /// swap; broken-deploy does once)
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroUsize>,
     /// Leave the host out: try the method on the static server and the peers alone
     #[arg(long)]
     pub(crate) baseline: bool,
+}
+
+/// What benches of several servers take as well.
+#[derive(Debug, Args)]
+pub(crate) struct Replacing {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Only servers whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
+}
+
+impl Replacing {
+    /// Whether a server is asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    }
+
+    fn command(&self, bench: &str) -> String {
+        let only = self.only.as_ref().map(|text| format!(" --only '{text}'"));
+        self.options.command(bench) + &only.unwrap_or_default()
+    }
 }
 
 impl Options {
@@ -63,15 +88,32 @@ impl Options {
 /// Runs the bench asked for, prints its tables and writes its rows.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let (name, options, measure): (_, _, fn(&Options, &mut Report) -> Result<()>) =
-        match arguments.bench {
+        match &arguments.bench {
             Bench::Static => return static_server::run(),
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
             Bench::Idle(options) => ("idle", options, idle::run),
-            Bench::Swap(options) => ("swap", options, swap::run),
+            Bench::Swap(replacing) => return run_replacing("swap", replacing, swap::run),
+            Bench::BrokenDeploy(replacing) => {
+                return run_replacing("broken-deploy", replacing, broken_deploy::run);
+            }
         };
     let mut report = Report::begin(name, options.command(name))?;
-    measure(&options, &mut report)?;
+    measure(options, &mut report)?;
+    finish(options, &report)
+}
+
+fn run_replacing(
+    name: &str,
+    replacing: &Replacing,
+    measure: fn(&Replacing, &mut Report) -> Result<()>,
+) -> Result<()> {
+    let mut report = Report::begin(name, replacing.command(name))?;
+    measure(replacing, &mut report)?;
+    finish(&replacing.options, &report)
+}
+
+fn finish(options: &Options, report: &Report) -> Result<()> {
     report.print()?;
     match &options.json {
         Some(file) => report.write_rows(file),

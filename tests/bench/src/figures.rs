@@ -28,11 +28,20 @@ impl Verdict {
         if !steady || !ratio.is_finite() {
             return Self::Undecided;
         }
-        let held = match goal {
-            Goal::AtMost(limit) => ratio <= limit,
-            Goal::AtLeast(limit) => ratio >= limit,
-        };
-        if held { Self::Held } else { Self::Missed }
+        if goal.holds(ratio) { Self::Held } else { Self::Missed }
+    }
+
+    /// Judges `ratio` where it is the same verdict with what the control is off by added and taken
+    /// away.
+    pub(crate) fn by_margin(ratio: f64, goal: Goal, off: f64) -> Self {
+        let least = goal.holds(ratio - off.abs());
+        let most = goal.holds(ratio + off.abs());
+        match (least, most) {
+            _ if !(ratio.is_finite() && off.is_finite()) => Self::Undecided,
+            (true, true) => Self::Held,
+            (false, false) => Self::Missed,
+            _ => Self::Undecided,
+        }
     }
 
     pub(crate) fn word(self) -> &'static str {
@@ -45,6 +54,13 @@ impl Verdict {
 }
 
 impl Goal {
+    fn holds(self, ratio: f64) -> bool {
+        match self {
+            Self::AtMost(limit) => ratio <= limit,
+            Self::AtLeast(limit) => ratio >= limit,
+        }
+    }
+
     pub(crate) fn limit(self) -> f64 {
         match self {
             Self::AtMost(limit) | Self::AtLeast(limit) => limit,
@@ -121,6 +137,17 @@ mod tests {
         assert_eq!(Verdict::of(1.051, Goal::AtMost(1.05), 1.0), Verdict::Missed);
         assert_eq!(Verdict::of(0.97, Goal::AtLeast(0.97), 1.0), Verdict::Held);
         assert_eq!(Verdict::of(0.969, Goal::AtLeast(0.97), 1.0), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_margin_counts_against_both_verdicts() {
+        assert_eq!(Verdict::by_margin(0.1, Goal::AtMost(1.0), 0.5), Verdict::Held);
+        assert_eq!(Verdict::by_margin(0.6, Goal::AtMost(1.0), 0.5), Verdict::Undecided);
+        assert_eq!(Verdict::by_margin(1.4, Goal::AtMost(1.0), -0.5), Verdict::Undecided);
+        assert_eq!(Verdict::by_margin(1.6, Goal::AtMost(1.0), -0.5), Verdict::Missed);
+        assert_eq!(Verdict::by_margin(1.6, Goal::AtLeast(1.0), 0.5), Verdict::Held);
+        assert_eq!(Verdict::by_margin(0.1, Goal::AtMost(1.0), f64::NAN), Verdict::Undecided);
+        assert_eq!(Verdict::by_margin(f64::NAN, Goal::AtMost(1.0), 0.0), Verdict::Undecided);
     }
 
     #[test]

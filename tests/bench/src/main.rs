@@ -6,6 +6,7 @@
 mod apache;
 mod artifacts;
 mod breakdown;
+mod broken_deploy;
 mod callgrind;
 mod cli;
 mod client;
@@ -13,7 +14,9 @@ mod cores;
 mod figures;
 mod idle;
 mod instructions;
+mod load;
 mod nginx;
+mod peers;
 mod process;
 mod procfs;
 mod report;

@@ -1,6 +1,7 @@
 //! A private nginx that answers the hello by `return 200`: the server to be level with.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -14,10 +15,15 @@ pub(crate) fn start(core: usize, folder: &Path) -> Result<Server> {
     fs::create_dir(&folder).context("no folder for nginx")?;
     let address = free_address()?;
     let file = folder.join("nginx.conf");
-    fs::write(&file, CONFIGURATION.replace("@ADDRESS@", &address.to_string()))?;
+    fs::write(&file, configuration(address))?;
     let mut command = pinned(core, NGINX.find()?)?;
     command.arg("-p").arg(&folder).arg("-c").arg(&file).args(["-e", "stderr"]);
     Server::listening(command, address, &folder.join("log")).context("`nginx`")
+}
+
+/// What it is told.
+pub(crate) fn configuration(address: SocketAddr) -> String {
+    CONFIGURATION.replace("@ADDRESS@", &address.to_string())
 }
 
 // A connection lives as long as the load wants it: by default it would end after 1000 requests,

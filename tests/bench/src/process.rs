@@ -53,6 +53,20 @@ impl Server {
         self.running.child.id()
     }
 
+    /// Sends a signal to its first process, unless that has ended.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
+        match self.fate()? {
+            Fate::Runs => Ok(kill_process(Pid::from_child(&self.running.child), signal)?),
+            Fate::Ended => Ok(()),
+        }
+    }
+
+    /// Whether its first process has ended by itself.
+    pub(crate) fn fate(&mut self) -> Result<Fate> {
+        let ended = self.running.child.try_wait().context("the child cannot be waited for")?;
+        Ok(if ended.is_some() { Fate::Ended } else { Fate::Runs })
+    }
+
     /// Ends the server with TERM and waits, so that what it writes at its end is written.
     pub(crate) fn stop(mut self) -> Result<()> {
         let _ = kill_process(Pid::from_child(&self.running.child), Signal::TERM);
@@ -61,6 +75,13 @@ impl Server {
             None => bail!("the server did not end within {STOP_DEADLINE:?} of TERM"),
         }
     }
+}
+
+/// Whether a server is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Runs,
+    Ended,
 }
 
 /// A command that runs `program` on one core only, and ends with the bench.

@@ -92,6 +92,23 @@ impl Row {
 
     pub(crate) fn judged(self, goal: Goal) -> Self {
         let verdict = Verdict::of(self.ratio, goal, self.aa);
+        self.with_verdict(goal, verdict)
+    }
+
+    /// Judges with what A/A is off by counted against the row: for a figure that is far from its
+    /// goal, or whose A/A differs by more than a ratio's does.
+    pub(crate) fn judged_by_margin(self, goal: Goal) -> Self {
+        let verdict = Verdict::by_margin(self.ratio, goal, self.ratio * (self.aa - 1.0));
+        self.with_verdict(goal, verdict)
+    }
+
+    /// The same for a difference, whose A/A is 1 and what the two controls differ by.
+    pub(crate) fn judged_as_difference(self, goal: Goal) -> Self {
+        let verdict = Verdict::by_margin(self.ratio, goal, self.aa - 1.0);
+        self.with_verdict(goal, verdict)
+    }
+
+    fn with_verdict(self, goal: Goal, verdict: Verdict) -> Self {
         let (limit, sign) = (goal.limit(), goal.sign());
         Self { goal: Some(limit), goal_sign: Some(sign), verdict: Some(verdict), ..self }
     }

@@ -1,8 +1,8 @@
 //! The programs of others that a bench needs: found before anything is built or started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 
 /// A program and the Debian package that brings it.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,12 @@ pub(crate) struct Tool {
     package: &'static str,
 }
 
+/// A program that Debian does not have: from PyPI, in a folder that goes with the builds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PythonTool(&'static str);
+
+pub(crate) const GRANIAN: PythonTool = PythonTool("granian");
+
 pub(crate) const SETPRIV: Tool = Tool { name: "setpriv", package: "util-linux" };
 pub(crate) const TASKSET: Tool = Tool { name: "taskset", package: "util-linux" };
 pub(crate) const VALGRIND: Tool = Tool { name: "valgrind", package: "valgrind" };
@@ -18,6 +24,11 @@ pub(crate) const WRK: Tool = Tool { name: "wrk", package: "wrk" };
 pub(crate) const NGINX: Tool = Tool { name: "nginx", package: "nginx-light" };
 pub(crate) const APACHE: Tool = Tool { name: "apache2", package: "apache2-bin" };
 pub(crate) const APXS: Tool = Tool { name: "apxs", package: "apache2-dev" };
+pub(crate) const UWSGI: Tool = Tool { name: "uwsgi", package: "uwsgi-core uwsgi-plugin-python3" };
+pub(crate) const GUNICORN: Tool = Tool { name: "gunicorn", package: "gunicorn" };
+pub(crate) const JAVA: Tool = Tool { name: "java", package: "openjdk-17-jdk-headless" };
+pub(crate) const JAVAC: Tool = Tool { name: "javac", package: "openjdk-17-jdk-headless" };
+pub(crate) const JAR: Tool = Tool { name: "jar", package: "openjdk-17-jdk-headless" };
 
 impl Tool {
     /// Where the program lies.
@@ -32,6 +43,22 @@ impl Tool {
     }
 }
 
+impl PythonTool {
+    /// Where the program lies.
+    pub(crate) fn find(self) -> Result<PathBuf> {
+        let Self(name) = self;
+        let file = Path::new(ROOT).join(PEERS).join("bin").join(name);
+        ensure!(
+            file.is_file(),
+            "`{name}` is not installed; help: python3 -m venv {PEERS} && \
+             {PEERS}/bin/pip install {name}"
+        );
+        Ok(file)
+    }
+}
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const PEERS: &str = "target/bench-peers";
 const SBIN: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
 #[cfg(test)]
@@ -45,5 +72,7 @@ mod tests {
         assert!(line.contains("help: apt-get install no-such-package"), "{line}");
         assert_eq!(line.lines().count(), 1);
         assert!(Tool { name: "sh", package: "dash" }.find().is_ok());
+        let line = PythonTool("no-such-program").find().unwrap_err().to_string();
+        assert!(line.ends_with("bench-peers/bin/pip install no-such-program"), "{line}");
     }
 }
