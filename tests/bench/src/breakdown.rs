@@ -143,7 +143,7 @@ mod tests {
 
     fn profile(total: u64, own: &[(&str, u64)]) -> Profile {
         let own: HashMap<_, _> = own.iter().map(|(name, cost)| ((*name).into(), *cost)).collect();
-        Profile { total, inclusive: own.clone(), own }
+        Profile { total, inclusive: own.clone(), own, ..Profile::default() }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reads what callgrind writes: user instructions in all, and by function.
+//! Reads what callgrind writes: user instructions in all, by function, and by address.
 //!
 //! The format is the one documented as "Callgrind Format" in valgrind's manual: names are
 //! compressed as `(id) name`, a line after `calls=` is the inclusive cost of that call.
@@ -16,6 +16,8 @@ pub(crate) struct Profile {
     pub(crate) own: HashMap<String, u64>,
     /// By function: its own and those of everything it called.
     pub(crate) inclusive: HashMap<String, u64>,
+    /// By object and address in it: how much was executed there.
+    pub(crate) at: HashMap<String, HashMap<u64, u64>>,
 }
 
 impl Profile {
@@ -26,10 +28,13 @@ impl Profile {
         let mut objects = Names::default();
         let (mut object, mut current) = (String::new(), String::new());
         let (mut call_follows, mut total) = (false, None);
+        let (mut positions, mut address) = (Positions::Line, 0);
         for line in text.lines() {
             if let Some(events) = line.strip_prefix("events:") {
                 let first = events.split_ascii_whitespace().next();
                 ensure!(first == Some("Ir"), "callgrind counted {first:?}, not instructions");
+            } else if let Some(text) = line.strip_prefix("positions:") {
+                positions = Positions::parse(text)?;
             } else if let Some(sum) = line.strip_prefix("totals:") {
                 total = Some(total.unwrap_or(0) + number(sum)?);
             } else if let Some(name) = line.strip_prefix("ob=") {
@@ -45,10 +50,15 @@ impl Profile {
             } else if line
                 .starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first))
             {
-                let cost = cost(line)?;
+                let cost = positions.cost(line)?;
+                positions.step(line, &mut address)?;
                 *profile.inclusive.entry(current.clone()).or_default() += cost;
                 if !std::mem::take(&mut call_follows) {
                     *profile.own.entry(current.clone()).or_default() += cost;
+                    if positions == Positions::Instruction {
+                        let at = profile.at.entry(object.clone()).or_default();
+                        *at.entry(address).or_default() += cost;
+                    }
                 }
             }
         }
@@ -83,9 +93,50 @@ fn named(function: String, object: &str) -> String {
     function
 }
 
-/// `LINE COST`; the cost is left out when it is zero.
-fn cost(line: &str) -> Result<u64> {
-    line.split_ascii_whitespace().nth(1).map_or(Ok(0), number)
+/// What stands before a cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Positions {
+    /// `LINE COST`
+    Line,
+    /// `ADDRESS LINE COST`
+    Instruction,
+}
+
+impl Positions {
+    fn parse(text: &str) -> Result<Self> {
+        match text.trim() {
+            "line" => Ok(Self::Line),
+            "instr line" => Ok(Self::Instruction),
+            other => bail!("callgrind counted by `{other}`"),
+        }
+    }
+
+    /// The cost is left out when it is zero.
+    fn cost(self, line: &str) -> Result<u64> {
+        let before = match self {
+            Self::Line => 1,
+            Self::Instruction => 2,
+        };
+        line.split_ascii_whitespace().nth(before).map_or(Ok(0), number)
+    }
+
+    /// An address is `0x10`, or `*`, `+1` or `-1` beside the one before.
+    fn step(self, line: &str, address: &mut u64) -> Result<()> {
+        let text = line.split_ascii_whitespace().next().unwrap_or_default();
+        if self == Self::Line || text == "*" {
+            return Ok(());
+        }
+        let hexadecimal = |text| u64::from_str_radix(text, 16).ok();
+        let next = if let Some(text) = text.strip_prefix('+') {
+            text.parse().ok().and_then(|by| address.checked_add(by))
+        } else if let Some(text) = text.strip_prefix('-') {
+            text.parse().ok().and_then(|by| address.checked_sub(by))
+        } else {
+            text.strip_prefix("0x").and_then(hexadecimal)
+        };
+        *address = next.with_context(|| format!("`{text}` is no address"))?;
+        Ok(())
+    }
 }
 
 fn number(text: &str) -> Result<u64> {
@@ -134,6 +185,19 @@ totals: 101
         assert_eq!(profile.own["empty"], 0);
         assert_eq!(profile.inclusive["empty"], 2);
         assert_eq!(profile.own.values().sum::<u64>(), 101);
+    }
+
+    #[test]
+    fn addresses_are_counted_by_object() {
+        let text = "positions: instr line\nevents: Ir\nob=(1) /a/host\nfn=(1) main\n0x10 5 3\n\
+                    +4 * 2\ncfn=(1)\ncalls=1 0x10 -1\n* * 90\n-4 +1 1\nob=(2) /a/libc\n\
+                    fn=(2) free\n* 0 7\ntotals: 13\n";
+        let profile = Profile::parse(text).unwrap();
+        assert_eq!(profile.at["/a/host"], HashMap::from([(0x10, 4), (0x14, 2)]));
+        assert_eq!(profile.at["/a/libc"], HashMap::from([(0x10, 7)]));
+        assert_eq!(profile.own["main"], 6);
+        assert!(Profile::parse(&text.replace("+4", "+x")).is_err());
+        assert!(Profile::parse(&text.replace("instr line", "bb")).is_err());
     }
 
     #[test]

@@ -17,14 +17,16 @@ use crate::cli::Options;
 use crate::client::{self, Connection};
 use crate::cores::Cores;
 use crate::figures::{Goal, median, ratios};
+use crate::machinery;
 use crate::process::pinned;
 use crate::report::{Report, Row, Table};
 use crate::subject::{INLINE, POOL, STATIC, STATIC_AGAIN, Subject};
-use crate::tools::VALGRIND;
+use crate::tools::{ADDR2LINE, VALGRIND};
 
 /// Measures every subject with few and with many headers, and says where the rest goes.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     VALGRIND.find()?;
+    ADDR2LINE.find()?;
     let cores = Cores::choose()?;
     let subjects = Subject::all(options)?;
     cores.load_from_here()?;
@@ -61,14 +63,21 @@ struct Counts {
 #[derive(Debug)]
 struct Measured {
     per_request: PerRequest,
+    /// Of them, those that only serve to replace applications; of our host only.
+    machinery: Option<f64>,
     answer_bytes: usize,
 }
 
 fn measure(subject: &Subject, cores: Cores, request: &[u8]) -> Result<Measured> {
     let (fewer, _) = profile(subject, cores, request, REQUESTS_FEW)?;
     let (more, answer_bytes) = profile(subject, cores, request, REQUESTS_MANY)?;
-    let per_request = PerRequest::between(&fewer, &more, REQUESTS_MANY - REQUESTS_FEW);
-    Ok(Measured { per_request, answer_bytes })
+    let requests = REQUESTS_MANY - REQUESTS_FEW;
+    let per_request = PerRequest::between(&fewer, &more, requests);
+    let machinery = match subject.library() {
+        Some(_) => Some(machinery::per_request(subject.program(), &fewer, &more, requests)?),
+        None => None,
+    };
+    Ok(Measured { per_request, machinery, answer_bytes })
 }
 
 /// One run under callgrind: so many requests, the end, the profile.
@@ -97,7 +106,7 @@ fn profile(
 
 fn callgrind(cores: Cores, folder: &Path) -> Result<Command> {
     let mut command = pinned(cores.server, VALGRIND.find()?)?;
-    command.args(["--quiet", "--tool=callgrind", "--trace-children=no"]);
+    command.args(["--quiet", "--tool=callgrind", "--trace-children=no", "--dump-instr=yes"]);
     let mut file = std::ffi::OsString::from("--callgrind-out-file=");
     file.push(folder.join("callgrind.%p"));
     command.arg(file);
@@ -131,6 +140,12 @@ fn tabulate(case: &str, subjects: &[Subject], counts: &HashMap<&str, Counts>, re
             INLINE => report.row(row.judged(Goal::AtMost(GOAL))),
             _ => report.row(row),
         }
+        let last = counts[name].last.as_ref();
+        if let Some(machinery) = last.and_then(|last| last.machinery) {
+            let case = format!("{name}: what only swaps need / request, {case}");
+            let row = Row::new("instructions", case, machinery / count, aa);
+            report.row(row.judged(Goal::AtMost(MACHINERY)).with("instructions", machinery));
+        }
     }
     report.table(table);
     let last = |name: &str| Some(&counts.get(name)?.last.as_ref()?.per_request);
@@ -145,6 +160,7 @@ fn tabulate(case: &str, subjects: &[Subject], counts: &HashMap<&str, Counts>, re
 const CASES: [(&str, &[(&str, &str)]); 2] =
     [("few headers", client::FEW_HEADERS), ("12 headers", client::TWELVE_HEADERS)];
 const GOAL: f64 = 1.05;
+const MACHINERY: f64 = 0.01;
 const ROUNDS: usize = 3;
 const REQUESTS_FEW: u32 = 300;
 const REQUESTS_MANY: u32 = 2300;

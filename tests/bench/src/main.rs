@@ -15,6 +15,7 @@ mod figures;
 mod idle;
 mod instructions;
 mod load;
+mod machinery;
 mod nginx;
 mod peers;
 mod process;

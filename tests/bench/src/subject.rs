@@ -51,6 +51,10 @@ impl Subject {
         self
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The library that it loads.
     pub(crate) fn library(&self) -> Option<&Path> {
         let at = self.arguments.iter().position(|argument| argument == "--load")?;

@@ -28,6 +28,7 @@ pub(crate) const UWSGI: Tool = Tool { name: "uwsgi", package: "uwsgi-core uwsgi-
 pub(crate) const GUNICORN: Tool = Tool { name: "gunicorn", package: "gunicorn" };
 pub(crate) const JAVA: Tool = Tool { name: "java", package: "openjdk-17-jdk-headless" };
 pub(crate) const JAVAC: Tool = Tool { name: "javac", package: "openjdk-17-jdk-headless" };
+pub(crate) const ADDR2LINE: Tool = Tool { name: "addr2line", package: "binutils" };
 pub(crate) const JAR: Tool = Tool { name: "jar", package: "openjdk-17-jdk-headless" };
 
 impl Tool {
