@@ -268,18 +268,21 @@ fn a_version_on_standby_takes_part() {
     assert_eq!(written(&host), [1, 2, 3]);
 }
 
-/// Another config for the same bytes, and new bytes, by a reload.
+/// New bytes at the same path.
 #[test]
 fn a_reload_hands_over() {
     let [a, b] = ledger("ledger");
     let served = own_copy(&a);
     let host = host(&served, &[]);
     write(&host, 1);
+    let in_hand = InHand::begin(&host, 2);
     std::fs::copy(&b, &served).unwrap();
     host.signal(rustix::process::Signal::HUP);
     host.wait_for_app("ledger", "the second", |app| app["current"]["generation"] == 2);
-    wait_for_the_end_of_all_others(&host);
     assert_eq!(written(&host), [1]);
+    in_hand.end();
+    wait_for_the_end_of_all_others(&host);
+    assert_eq!(written(&host), [1, 2]);
 }
 
 /// What must outlive the host belongs on a disk: nobody waits for an export that nobody takes.

@@ -78,7 +78,7 @@ impl Slot {
         version.inherited = kept.iter().map(|handed| handed.from).collect();
         let kept = kept.into_iter().map(|handed| (handed, Handover::Final));
         let snapshot = self.snapshot(host, steps).map(|handed| (handed, Handover::Snapshot));
-        let all: Vec<_> = kept.chain(snapshot).collect();
+        let all: Vec<_> = snapshot.into_iter().chain(kept).collect();
         if all.is_empty() {
             return Ok(version);
         }

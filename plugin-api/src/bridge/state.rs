@@ -10,9 +10,10 @@ use crate::abi::leaf::Bytes;
 /// them. What is in memory outlives a swap by it; what must outlive the host belongs on a disk.
 ///
 /// A version that is to be put into service is given a [`Snapshot`](Handover::Snapshot) of the one
-/// that serves, once it was made and before its first request. When the last request of the old
-/// one is over, its [`Final`](Handover::Final) state goes to whatever version serves then: it holds
-/// what was written between the snapshot and that moment. In between something may be missing.
+/// that serves, after `init` or `resume` and before its first request. When the last request of
+/// the old one is over, its [`Final`](Handover::Final) state goes to whatever version serves then:
+/// it holds what was written between the snapshot and that moment. In between something may be
+/// missing.
 ///
 /// So what is imported is merged, and these rules make it come out right:
 ///
