@@ -8,6 +8,7 @@ use std::time::Duration;
 use dsgi::abi::app::{self, untext};
 use dsgi::export::Linked;
 
+use super::alive::Running;
 use super::application::Application;
 use super::artifact::Artifact;
 use super::inspect;
@@ -18,8 +19,9 @@ pub(crate) struct Generation {
     number: u64,
     name: String,
     flavour: Flavour,
-    // Drop order: the application, then its code.
+    // Drop order: the application, then that it runs, then its code.
     application: Application,
+    running: Option<Running>,
     code: Option<Code>,
     shut_down: Once,
 }
@@ -78,18 +80,20 @@ impl Generation {
         name: String,
         flavour: Flavour,
         application: Application,
+        running: Running,
         code: Code,
     ) -> Self {
         crate::log::name(number, &name);
-        let code = Some(code);
-        Self { number, name, flavour, application, code, shut_down: Once::new() }
+        let (running, code) = (Some(running), Some(code));
+        Self { number, name, flavour, application, running, code, shut_down: Once::new() }
     }
 
     /// Of a library in the child of a probe: its calls run on the calling thread.
     pub(crate) fn probed(name: String, application: Application) -> Self {
         let (number, flavour) = (1, Flavour::NonBlocking);
         crate::log::name(number, &name);
-        Self { number, name, flavour, application, code: None, shut_down: Once::new() }
+        let (running, code) = (None, None);
+        Self { number, name, flavour, application, running, code, shut_down: Once::new() }
     }
 
     /// Of an application that is linked into this program.
@@ -99,7 +103,8 @@ impl Generation {
         crate::log::name(number, &name);
         let flavour = Flavour::from_raw(linked.descriptor.flavour);
         let application = Application::linked(linked)?;
-        Some(Self { number, name, flavour, application, code: None, shut_down: Once::new() })
+        let (running, code) = (None, None);
+        Some(Self { number, name, flavour, application, running, code, shut_down: Once::new() })
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -136,6 +141,7 @@ impl Generation {
     /// Drops the application; what is left is its code and the file that this was mapped from.
     pub(crate) fn into_code(self) -> Option<Code> {
         drop(self.application);
+        drop(self.running);
         self.code
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dsgi::abi::grown::{previous, purpose};
 
+use super::alive::{self, Beside, Running};
 use super::application::{Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Code, Flavour, Generation};
@@ -45,6 +46,9 @@ pub(crate) enum LoadError {
     /// Another library could end the process.
     #[error("no further library is opened: {0}")]
     Keys(#[from] OutOfKeys),
+    /// Another version of it runs, and one of the two must be alone.
+    #[error(transparent)]
+    Beside(#[from] Beside),
     /// It did not open here.
     #[error("`{file}` cannot be opened: {source}")]
     Open {
@@ -138,6 +142,38 @@ pub(crate) enum Previous {
     Running,
 }
 
+/// An open library whose application may start.
+struct Opened {
+    number: u64,
+    library: Library,
+    layout: Layout,
+    running: Running,
+}
+
+/// Opens a library that passed its probe.
+fn open(artifact: &Arc<Artifact>, name: &str) -> Result<Opened, LoadError> {
+    let file = artifact.source.display().to_string();
+    let open_error = |source| LoadError::Open { file: file.clone(), source };
+    unload::room()?;
+    unload::watch_exits();
+    let number = Generation::next_number();
+    let owner = Owner { app: name.to_owned(), generation: number };
+    let library = Library::open(&artifact.file, owner).map_err(open_error)?;
+    let told = &artifact.facts.descriptor;
+    let known = library.describes(told).and_then(|()| library.prove()).map_err(open_error);
+    let let_in = known.and_then(|layout| {
+        Ok((layout, alive::enter(name, number, told.overlap, library.brought())?))
+    });
+    match let_in {
+        Ok((layout, running)) => Ok(Opened { number, library, layout, running }),
+        Err(error) => {
+            let (app, artifact) = (name.to_owned(), Arc::clone(artifact));
+            retire::discard(Discarded { app, number, library, artifact });
+            Err(error)
+        }
+    }
+}
+
 /// Opens a library that passed its probe, and starts its application.
 pub(crate) fn start(
     artifact: Arc<Artifact>,
@@ -147,20 +183,7 @@ pub(crate) fn start(
     limits: &Limits,
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
-    let open_error = |source| LoadError::Open { file: file.clone(), source };
-    unload::room()?;
-    unload::watch_exits();
-    let number = Generation::next_number();
-    let owner = Owner { app: name.to_owned(), generation: number };
-    let library = Library::open(&artifact.file, owner).map_err(open_error)?;
-    let known = library.describes(&artifact.facts.descriptor).and_then(|()| library.prove());
-    let layout = match known {
-        Ok(layout) => layout,
-        Err(source) => {
-            retire::discard(Discarded { app: name.to_owned(), number, library, artifact });
-            return Err(open_error(source));
-        }
-    };
+    let Opened { number, library, layout, running } = open(&artifact, name)?;
     let flavour = Flavour::of(artifact.facts.descriptor.flavour);
     let after = limits.init_timeout;
     let (name, config) = (name.to_owned(), config.to_owned());
@@ -183,9 +206,12 @@ pub(crate) fn start(
         let made = match library.start(start) {
             Ok(application) => {
                 let code = Code { library, artifact, layout };
-                Ok(Generation::loaded(number, name, flavour, application, code))
+                Ok(Generation::loaded(number, name, flavour, application, running, code))
             }
-            Err(source) => Err((source, Discarded { app: name, number, library, artifact })),
+            Err(source) => {
+                running.refused();
+                Err((source, Discarded { app: name, number, library, artifact }))
+            }
         };
         // After the deadline nobody takes it.
         if let Err(mpsc::SendError(late)) = send.send(made) {
@@ -210,6 +236,7 @@ pub(crate) fn start(
         Err(_) => {
             // Before it can come back after all: the sender waits for this receiver.
             retire::hangs(&told, number, &opened);
+            alive::forget(number);
             drop(started);
             Err(LoadError::Hung { file, after })
         }

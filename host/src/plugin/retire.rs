@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::alive;
 use super::artifact::Artifact;
 use super::generation::{Code, Generation};
 use super::library::Library;
@@ -380,7 +381,10 @@ impl Case {
         let number = self.retired.number;
         let mut retained = lock();
         match self.retired.fate {
-            Fate::Gone => retained.retain(|known| known.number != number),
+            Fate::Gone => {
+                retained.retain(|known| known.number != number);
+                alive::forget(number);
+            }
             Fate::Waiting(_) | Fate::Pinned(_) => {
                 let known = retained.iter_mut().find(|known| known.number == number);
                 if let Some(known) = known {

@@ -34,7 +34,7 @@ use self::glibc as engine;
 )))]
 use self::pinned as engine;
 
-pub(super) use self::engine::{Brought, unload};
+pub(super) use self::engine::{Brought, Code, thread_in, unload};
 pub(crate) use self::engine::{
     Left, OutOfKeys, Pin, hold_what_is_gone, opening, purge, room, verdict, watch_exits,
 };

@@ -108,6 +108,22 @@ fn tell_exit(code: i32, caller: usize) {
     }
 }
 
+/// What only one library uses of what is mapped: a thread in it is that library's own.
+#[derive(Debug, Default)]
+pub(crate) struct Code(Ranges);
+
+impl Code {
+    pub(crate) fn of(brought: &Brought) -> Self {
+        Self(brought.alone())
+    }
+}
+
+/// A thread that was begun in this code and has not ended, in words.
+pub(crate) fn thread_in(code: &Code) -> Option<String> {
+    let thread = threads::alive(&code.0)?;
+    Some(format!("the thread \"{}\" (tid {thread})", threads::name_of(thread)))
+}
+
 /// Takes a library away.
 pub(crate) fn unload(library: Library, until: Instant) -> Unloaded {
     if let Err(pin) = may_go(&library) {

@@ -33,7 +33,7 @@ pub(crate) fn unload(library: Library, _: Instant) -> Unloaded {
 pub(crate) enum Left {}
 
 /// What the opening of a library has brought: nobody knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Brought {}
 
 /// The right to open a library: anybody's.
@@ -49,6 +49,21 @@ impl Turn {
     pub(crate) fn adopt(&self, _: &Path, _: Owner) -> Option<Brought> {
         None
     }
+}
+
+/// The code of one library.
+#[derive(Debug, Default)]
+pub(crate) struct Code;
+
+impl Code {
+    pub(crate) fn of(brought: &Brought) -> Self {
+        match *brought {}
+    }
+}
+
+/// A thread that was begun in this code and has not ended: nobody knows of one.
+pub(crate) fn thread_in(_: &Code) -> Option<String> {
+    None
 }
 
 /// There is no room for a further library: nobody counts what they take.

@@ -193,6 +193,12 @@ impl Brought {
         self.ranges(Object::is_leaving)
     }
 
+    /// What nobody uses beside it: a thread that runs code of that is its own.
+    pub(super) fn alone(&self) -> Ranges {
+        let left = |user: &User| user.owner == self.owner || user.state == State::Leaving;
+        self.ranges(|object| object.users.iter().all(left))
+    }
+
     /// What it needs and does not take with it.
     pub(crate) fn shared(&self) -> Vec<Shared> {
         let objects = lock();
