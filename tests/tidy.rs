@@ -38,6 +38,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("invoke", 3),
     // From a request to its application.
     ("dispatch", 4),
+    ("gate", 4),
     ("site", 4),
     // Protocols, sockets, threads.
     ("gateway", 5),

@@ -1,5 +1,7 @@
 //! From a request to its answer: mount, lease, call. The only place that invents a status.
 
+mod held;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +13,9 @@ use dsgi::bridge::PANICKED;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
+use self::held::Held;
 use crate::duty::InHand;
+use crate::gate::Gate;
 use crate::invoke::answer::{Failed, Wanted};
 use crate::invoke::blocking::{self, Waiting, take_over};
 use crate::invoke::body::ReplyBody;
@@ -48,6 +52,8 @@ enum Work {
     Later(Box<Later>),
     /// A pool's thread.
     Pool(Waiting),
+    /// Nobody yet: the next version of the application is to.
+    Held(Box<Held>),
 }
 
 impl Dispatched {
@@ -97,20 +103,29 @@ pub(crate) fn dispatch<B>(
             dispatched.count(mount.lease);
             invoke(exchange, mount.lease, dispatched);
         }
-        Err(response) => dispatched.answer(*response),
+        Err(Instead::Response(response)) => dispatched.answer(*response),
+        Err(Instead::Wait(gate)) => dispatched.hold(request.take(), input, origin, &gate),
     }
 }
 
+/// What comes of a request that no stack answers.
+#[derive(Debug)]
+enum Instead {
+    Response(Box<Response>),
+    Wait(Arc<Gate>),
+}
+
 #[inline(always)]
-fn find<'a>(site: &'a Site, method: &Method, path: &str) -> Result<Mount<'a>, Box<Response>> {
+fn find<'a>(site: &'a Site, method: &Method, path: &str) -> Result<Mount<'a>, Instead> {
     let asterisk = path == "*" && method == Method::OPTIONS;
     if !asterisk && let Err(fault) = path::check(path) {
-        return Err(Box::new(page(StatusCode::BAD_REQUEST, &fault.to_string())));
+        return Err(page(StatusCode::BAD_REQUEST, &fault.to_string()).into());
     }
     match site.find(path) {
         Found::Mount(mount) => Ok(mount),
-        Found::Unavailable(why) => Err(Box::new(unavailable(why))),
-        Found::Nothing => Err(Box::new(page(StatusCode::NOT_FOUND, "nothing is mounted here"))),
+        Found::Unavailable(why) => Err(unavailable(why).into()),
+        Found::Held(gate) => Err(Instead::Wait(Arc::clone(gate))),
+        Found::Nothing => Err(page(StatusCode::NOT_FOUND, "nothing is mounted here").into()),
     }
 }
 
@@ -184,6 +199,13 @@ fn leave_out(response: &mut Response) {
     }
 }
 
+impl From<Response> for Instead {
+    #[cold]
+    fn from(response: Response) -> Self {
+        Self::Response(Box::new(response))
+    }
+}
+
 fn unavailable(why: &str) -> Response {
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, why);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -195,7 +217,8 @@ impl Future for Dispatched {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { response: place, work, wanted } = self.get_mut();
+        let this = self.get_mut();
+        let Self { response: place, work, wanted } = &mut *this;
         // Whoever polls again after the response waits for nothing.
         let Some(response) = place else { return Poll::Pending };
         let polled = match work {
@@ -206,6 +229,7 @@ impl Future for Dispatched {
             Work::Pool(waiting) => waiting.poll(context, response).map(|answered| {
                 answered.unwrap_or_else(|failed| failure(response, &failed, waiting.lease()));
             }),
+            Work::Held(_) => return this.poll_held(context),
         };
         if polled.is_pending() {
             return Poll::Pending;

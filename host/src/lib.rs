@@ -10,7 +10,7 @@
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
-//! | 4 | `site`, `dispatch`: from a request to its application |
+//! | 4 | `gate`, `site`, `dispatch`: from a request to its application |
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
@@ -27,6 +27,7 @@ mod crate_dir;
 mod dispatch;
 mod duty;
 mod failure;
+mod gate;
 mod gateway;
 mod invoke;
 mod lease;

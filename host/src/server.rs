@@ -182,6 +182,8 @@ impl Server {
         }
         // Nothing leads to the applications any more but the plan; one whose end hangs is left.
         shutdown::within(until, move || {
+            // A version that replaces another one is on its way, and ends like any other.
+            switch.all_open(until);
             switch.clear();
             retire::ended(until);
         });

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::gate::{self, Gate};
 use crate::invoke::exchange::Mounted;
 use crate::lease::{Lease, Stack};
 use crate::path;
@@ -20,6 +21,8 @@ pub(crate) enum Found<'a> {
     Mount(Mount<'a>),
     /// A mount whose application is not in service, and why.
     Unavailable(&'a str),
+    /// A mount whose requests wait for its next version.
+    Held(&'a Arc<Gate>),
     /// No mount.
     Nothing,
 }
@@ -48,6 +51,8 @@ pub(crate) enum Place {
     Serving(Arc<Stack>),
     /// An application that is not in service, and why.
     Out(Arc<str>),
+    /// Its requests wait: one version ends before the next one starts.
+    Held(Arc<Gate>),
 }
 
 /// Mounts by their decoded path without a trailing slash; the root is the empty path.
@@ -113,6 +118,7 @@ impl Plan {
             let place = match place {
                 Place::Serving(stack) => Served::Stack(Lease::share(stack, core)),
                 Place::Out(why) => Served::Out(Arc::clone(why)),
+                Place::Held(gate) => Served::Held(Arc::clone(gate)),
             };
             if path.is_empty() {
                 root = Some(place);
@@ -136,10 +142,11 @@ pub(crate) fn current<T>(look: impl FnOnce(&Site) -> T) -> T {
     CURRENT.with(|site| look(&site.borrow()))
 }
 
-/// Gives this core another site; the one before is given up.
+/// Gives this core another site, and calls those who wait for it; the one before is given up.
 pub(crate) fn install(site: Site) {
     // Not in the borrow: leases are dropped here.
     drop(CURRENT.with(|current| current.replace(site)));
+    gate::call();
 }
 
 /// One core's mounts.
@@ -154,6 +161,7 @@ pub(crate) struct Site {
 enum Served {
     Stack(Lease),
     Out(Arc<str>),
+    Held(Arc<Gate>),
 }
 
 impl Site {
@@ -194,6 +202,7 @@ impl Served {
         match self {
             Self::Stack(lease) => Found::Mount(Mount { lease, script_name, script_length }),
             Self::Out(why) => Found::Unavailable(why),
+            Self::Held(gate) => Found::Held(gate),
         }
     }
 }
@@ -212,6 +221,7 @@ mod tests {
         match found {
             Found::Mount(mounted) => format!("{}:{}", mounted.script_name, mounted.script_length),
             Found::Unavailable(why) => why.to_owned(),
+            Found::Held(gate) => format!("{gate:?}"),
             Found::Nothing => String::from("nothing"),
         }
     }

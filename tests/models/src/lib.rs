@@ -72,6 +72,14 @@ mod path {
     }
 }
 
+/// No application of the models has to be alone.
+mod gate {
+    #[derive(Debug)]
+    pub(crate) struct Gate;
+
+    pub(crate) fn call() {}
+}
+
 mod limits {
     #[derive(Debug, Default)]
     pub(crate) struct Limits {

@@ -131,6 +131,12 @@ impl<T: ?Sized> Weak<T> {
     }
 }
 
+impl<T: ?Sized> Clone for Weak<T> {
+    fn clone(&self) -> Self {
+        Self { count: self.count.clone(), value: sync::Weak::clone(&self.value) }
+    }
+}
+
 impl<T: ?Sized> Clone for Arc<T> {
     fn clone(&self) -> Self {
         Self { count: self.count.another(), value: sync::Arc::clone(&self.value) }

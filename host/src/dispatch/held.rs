@@ -1,0 +1,84 @@
+//! A request that waits at a gate, and is dispatched like any other once its core has another site.
+//!
+//! Nothing of it was given to an application, and nothing of its body is read.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Request;
+
+use super::{Dispatched, Instead, Work, dispatch, find, unavailable};
+use crate::clock::Deadline;
+use crate::gate::{Gate, Ticket};
+use crate::invoke::exchange::input::Input;
+use crate::message::{Origin, Response};
+use crate::site;
+
+/// A request that waits.
+pub(super) struct Held {
+    request: Option<Request<Input>>,
+    origin: Arc<Origin>,
+    ticket: Ticket,
+    deadline: Deadline,
+}
+
+impl Dispatched {
+    /// Lets a request wait.
+    #[cold]
+    pub(super) fn hold<B>(
+        &mut self,
+        request: Option<Request<B>>,
+        input: impl FnOnce(B) -> Input,
+        origin: &Arc<Origin>,
+        gate: &Arc<Gate>,
+    ) {
+        let Ok(ticket) = gate.enter() else {
+            self.answer(unavailable("too many requests wait for the next version"));
+            return;
+        };
+        let (request, origin) = (request.map(|request| request.map(input)), Arc::clone(origin));
+        let deadline = Deadline::new(ticket.hold());
+        self.work = Work::Held(Box::new(Held { request, origin, ticket, deadline }));
+    }
+
+    /// Dispatches it as soon as something else stands at its path.
+    #[cold]
+    pub(super) fn poll_held(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Response, Infallible>> {
+        let Work::Held(held) = &mut self.work else { return Poll::Pending };
+        if held.still_waits() {
+            held.ticket.wait(context.waker());
+            if held.deadline.poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.work = Work::Done;
+            self.answer(unavailable("the next version of the application takes too long"));
+        } else if let Work::Held(held) = std::mem::replace(&mut self.work, Work::Done) {
+            let Held { mut request, origin, ticket, .. } = *held;
+            drop(ticket);
+            site::current(|site| dispatch(site, &mut request, |input| input, &origin, self));
+        }
+        Pin::new(self).poll(context)
+    }
+}
+
+impl Held {
+    /// Whether a gate still stands at its path; another one is as good as the same.
+    fn still_waits(&self) -> bool {
+        let Some(request) = &self.request else { return false };
+        site::current(|site| {
+            matches!(find(site, request.method(), request.uri().path()), Err(Instead::Wait(_)))
+        })
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({:?})", self.ticket)
+    }
+}
