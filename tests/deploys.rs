@@ -1,7 +1,5 @@
 //! What an operator can do to a running host, and what comes of it: deploy, roll back, drain.
 
-// Versions that run alone.
-mod alone;
 // Versions that are no good.
 mod broken;
 // Versions that panic once they serve.

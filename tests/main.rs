@@ -4,6 +4,9 @@
 //! Each module holds what its comment says; what several of them need stands in `harness`.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
+// Applications of which one version runs at a time: their requests wait while one ends and the next
+// one starts.
+mod alone;
 // What an author writes in a project of their own, by the README.
 mod authors;
 // Files that are no application, each refused in one line.

@@ -42,12 +42,17 @@ pub(crate) fn take_into_service(
     let (mut plan, mut sources) = (Plan::default(), Vec::new());
     for app in apps {
         let App { name, file, mounts, since, artifact } = app;
-        let json = config.settings.json(&name);
+        let spec = spec_of(config, &name, &mounts);
+        if let Ok(artifact) = &artifact
+            && let Some(remark) = spec.policy.remark(&name, artifact)
+        {
+            tracing::warn!(app = name, "{remark}");
+        }
         let seen = match &artifact {
             Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),
             Err(_) => Seen::refused(&file),
         };
-        let started = start_one(host, &name, &file, artifact, &json);
+        let started = start_one(host, &name, &file, artifact, &spec);
         let started = match started {
             Ok(version) => Ok(version),
             Err(failure) if alone => return Err(failure),
@@ -63,7 +68,6 @@ pub(crate) fn take_into_service(
         for mount in &mounts {
             plan.mount(&mount.path, &name, place.clone())?;
         }
-        let spec = spec_of(config, &name, &mounts);
         let slot = Arc::new(Slot::new(name, spec, started));
         sources.push(Arc::new(Source::new(slot, file, since, seen)));
     }
@@ -140,16 +144,16 @@ fn start_one(
     name: &str,
     file: &Path,
     found: Result<Artifact, Failure>,
-    json: &str,
+    spec: &Spec,
 ) -> Result<Version, Failure> {
     let Some(state) = &host.state else {
-        return found.and_then(|artifact| start(host, artifact, name, json));
+        return found.and_then(|artifact| start(host, artifact, name, spec));
     };
     let digest = found.as_ref().ok().map(|artifact| artifact.digest.clone());
     let begin = match (found, state.record().start(name, &path_of(file), digest.as_deref())) {
         (Ok(artifact), Begin::File(why)) => {
             tracing::info!(app = name, digest = short(&artifact.digest), "this starts: {why}");
-            match start(host, artifact, name, json) {
+            match start(host, artifact, name, spec) {
                 Ok(version) => return Ok(version),
                 Err(failure) => (state.record().instead(name, &failure.one_line()), Some(failure)),
             }
@@ -164,7 +168,7 @@ fn start_one(
             if let Some(failure) = failure {
                 tracing::error!(app = name, "the file is not taken: {}", failure.one_line());
             }
-            start(host, stored(host, state, name, &digest, &why)?, name, json)
+            start(host, stored(host, state, name, &digest, &why)?, name, spec)
         }
         (_, Some(failure)) => Err(failure),
         (Begin::File(why) | Begin::Nothing(why), None) => {
@@ -201,9 +205,9 @@ fn stored(
     Ok(load::take(&state.stored(digest), &host.staging)?)
 }
 
-fn start(host: &Host, artifact: Artifact, name: &str, json: &str) -> Result<Version, Failure> {
+fn start(host: &Host, artifact: Artifact, name: &str, spec: &Spec) -> Result<Version, Failure> {
     let mut steps = Steps::new(&|_| {});
-    let version = version::start(host, artifact, name, json, Previous::None, &mut steps)?;
+    let version = version::start(host, artifact, name, spec, Previous::None, &mut steps)?;
     let Build { version: number, digest, generation } = &version.build;
     let compiler = &version.artifact.facts.descriptor.compiler;
     tracing::info!(

@@ -130,6 +130,11 @@ impl Default for ControlLimits {
     }
 }
 
+/// How long a request waits for the next version of an application of which only one may run: a
+/// version ends and another one starts within a second or two, one that is drained first may need
+/// a few more, and clients and proxies rarely give up before half a minute.
+pub(crate) const EXCLUSIVE_HOLD: Duration = Duration::from_secs(10);
+
 /// How many events are remembered. A deploy makes about six: these are the last hundred or more.
 pub(crate) const EVENTS_REMEMBERED: usize = 1024;
 

@@ -99,7 +99,7 @@ pub(crate) struct App {
     pub(crate) since: Option<Moment>,
     /// How the boundary's layout was checked: `proved` or `declared`.
     pub(crate) layout: Option<String>,
-    /// Requests at work; none where they are not counted.
+    /// Requests at work, or those that wait while it is holding; none where they are not counted.
     pub(crate) in_flight: Option<u64>,
     /// Requests that `current` was given.
     pub(crate) requests: Option<u64>,
@@ -118,6 +118,8 @@ pub(crate) enum State {
     Serving,
     /// It serves, and another version is on its way.
     Deploying,
+    /// Its requests wait: one version ends before another one starts.
+    Holding,
     /// Out of service, with work in hand.
     Draining,
     /// Out of service, with nothing at work.
@@ -214,7 +216,8 @@ pub(crate) enum Progress {
     Note(String),
 }
 
-/// A step of a deploy, in one word: `build`, `read`, `probe`, `start`, `export`, `import`, `swap`.
+/// A step of a deploy, in one word: `build`, `read`, `probe`, `stop`, `start`, `export`, `import`,
+/// `swap`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) name: String,

@@ -23,6 +23,7 @@ use crate::platform::signals::Again;
 use crate::plugin::load::Previous;
 use crate::running::{self, Running};
 use crate::site::{Place, Plan};
+use crate::slot::alone;
 use crate::slot::together::{self, Bytes, Staged};
 use crate::slot::version::{self, Steps};
 use crate::slot::{Host, Slot, Spec};
@@ -165,7 +166,7 @@ impl Reload {
             None
         } else {
             match slot.shown().state {
-                State::Serving | State::Deploying => Some(Bytes::Current),
+                State::Serving | State::Deploying | State::Holding => Some(Bytes::Current),
                 State::Failed { .. } => Some(file),
                 // What it is told is told when it comes back.
                 State::Draining | State::Drained => None,
@@ -189,9 +190,10 @@ impl Reload {
         let artifact = version::read(&self.host, &app.file, &mut steps)?;
         let seen = Seen::read(&artifact.source, &artifact.digest);
         let artifact = remembered(&self.host, &app.name, &app.file, artifact)?;
+        // It may have gone by the reload before, and be on its way out.
+        alone::wait(&app.name, &artifact, spec.policy.exclusive_hold).map_err(said)?;
         let (host, previous) = (&self.host, Previous::None);
-        let version =
-            version::start(host, artifact, &app.name, &spec.config, previous, &mut steps)?;
+        let version = version::start(host, artifact, &app.name, &spec, previous, &mut steps)?;
         let slot = Arc::new(Slot::new(app.name.clone(), spec.clone(), Ok(version)));
         let source = Source::new(slot, app.file.clone(), since, seen.clone());
         Ok(Ready { source: Arc::new(source), spec, seen: Some(seen) })

@@ -223,7 +223,11 @@ fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
         }
         let file = library_of(&mount.file, profile(typed))?;
         let artifact = load::take(&file, staging)?;
-        let layout = load::probe(&artifact, name, &config.settings.json(name), &config.limits)?;
+        let (json, policy) = (config.settings.json(name), config.policies.get(name));
+        let layout = load::probe(&artifact, name, &json, &config.limits)?;
+        if let Some(remark) = policy.and_then(|policy| policy.remark(name, &artifact)) {
+            print(&format!("{}: {remark}\n", file.display()))?;
+        }
         print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))?;
         tried.push(name);
     }

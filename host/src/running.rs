@@ -152,6 +152,8 @@ impl Operator for Running {
         let apps = apps.iter().map(|app| {
             let (ok, text) = match &app.state {
                 State::Serving | State::Deploying => (true, String::from("serving")),
+                // For less time than a balancer needs to look elsewhere.
+                State::Holding => (true, String::from("its requests wait for the next version")),
                 State::Draining | State::Drained => (false, String::from("drained")),
                 State::Failed { why } => (false, why.clone()),
             };

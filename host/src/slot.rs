@@ -2,11 +2,13 @@
 //!
 //! `turn` lets one deploy in at a time, `version` makes a file a started stack, `deploy` puts it
 //! into service and takes the other out, `handover` carries state from one to the next, `window`
-//! watches for a while. Invariant: what serves is changed under the lock of its slot, so a slot and
-//! the host's mounts never disagree.
+//! watches for a while. Where two versions must not run side by side, which `alone` knows, there is
+//! a `gap` between them. Invariant: what serves is changed under the lock of its slot, so a slot
+//! and the host's mounts never disagree.
 
-mod alone;
+pub(crate) mod alone;
 mod deploy;
+mod gap;
 mod handover;
 mod remember;
 pub(crate) mod together;
@@ -22,8 +24,9 @@ use self::handover::Estate;
 use self::turn::{Busy, Turns};
 use self::version::Version;
 use crate::crate_dir::Profile;
+use crate::gate::Gate;
 use crate::lease::{DebugHeaders, Stack};
-use crate::limits::Limits;
+use crate::limits::{EXCLUSIVE_HOLD, Limits};
 use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
 use crate::plugin::artifact::{Artifact, Staging};
@@ -76,6 +79,8 @@ pub(crate) struct Policy {
     /// So many panics within the window take the previous version back.
     pub(crate) panics: u64,
     pub(crate) window: Duration,
+    /// How long requests wait where one version must end before the next one starts.
+    pub(crate) exclusive_hold: Duration,
 }
 
 /// What is kept of the previous version.
@@ -88,7 +93,25 @@ pub(crate) enum Keep {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { keep_previous: Keep::File, panics: 5, window: Duration::from_secs(10) }
+        Self {
+            keep_previous: Keep::File,
+            panics: 5,
+            window: Duration::from_secs(10),
+            exclusive_hold: EXCLUSIVE_HOLD,
+        }
+    }
+}
+
+impl Policy {
+    /// What it says and cannot be done with this library, which is no reason to refuse it.
+    pub(crate) fn remark(&self, app: &str, artifact: &Artifact) -> Option<String> {
+        let standby = self.keep_previous == Keep::Standby && alone::is_alone(artifact);
+        standby.then(|| {
+            format!(
+                "a standby would be a second version of `{app}` that runs, of which only one \
+                 may: the version before is kept as a file"
+            )
+        })
     }
 }
 
@@ -104,9 +127,11 @@ struct Held {
 }
 
 /// What stands at the mounts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Standing {
     Serving,
+    /// Requests wait: one version ends before another one starts.
+    Holding(Arc<Gate>),
     /// It was taken out of service.
     Out,
     /// Nothing could be put there.
@@ -132,14 +157,6 @@ struct Leaving {
     handing: Weak<()>,
     build: Build,
     since: Moment,
-}
-
-impl Leaving {
-    fn of(version: &Version, telling: Weak<()>) -> Self {
-        let (stack, present) = (Arc::downgrade(&version.stack), version.stack.present());
-        let (handing, build) = (Arc::downgrade(&version.handing), version.build.clone());
-        Self { stack, present, telling, handing, build, since: Moment::now() }
-    }
 }
 
 impl Slot {
@@ -194,12 +211,19 @@ impl Slot {
             current: current.map(|version| version.build.clone()),
             since: current.map(|version| version.since),
             layout: current.map(|version| version.layout.clone()),
-            in_flight: work.map(|work| work.in_flight),
+            in_flight: work.map(|work| work.in_flight).or_else(|| held.waiting()),
             requests: work.map(|work| work.requests),
             panics: work.map(|work| work.panics),
             previous: held.previous.as_ref().map(Before::shown),
             retained,
         }
+    }
+
+    /// What holds a version that is leaving.
+    fn what_holds(&self, build: &Build) -> String {
+        let held = self.lock();
+        let leaving = held.leaving.iter().find(|it| it.build.generation == build.generation);
+        leaving.map_or_else(|| String::from("it has not ended"), Leaving::reason)
     }
 
     /// Gives up all that it holds, at the end of the host.
@@ -242,6 +266,7 @@ impl Held {
         match (&self.standing, busy) {
             (Standing::Serving, Busy::Deploying) => State::Deploying,
             (Standing::Serving, Busy::Idle) => State::Serving,
+            (Standing::Holding(_), _) => State::Holding,
             (Standing::Failed(why), _) => State::Failed { why: why.clone() },
             (Standing::Out, _) => {
                 let at_work = |leaving: &Leaving| leaving.stack.strong_count() > 0;
@@ -250,28 +275,19 @@ impl Held {
         }
     }
 
+    /// Requests that wait.
+    fn waiting(&self) -> Option<u64> {
+        match &self.standing {
+            Standing::Holding(gate) => u64::try_from(gate.held()).ok(),
+            Standing::Serving | Standing::Out | Standing::Failed(_) => None,
+        }
+    }
+
     /// Generations that are out of service and not gone.
     fn retained(&mut self, app: &str) -> Vec<Retained> {
         self.leaving.retain(|leaving| leaving.present.strong_count() > 0);
         let leaving = self.leaving.iter().map(|leaving| {
-            let stack = leaving.stack.upgrade();
-            let requests = stack.as_ref().map_or(0, |stack| stack.work().in_flight);
-            let at_work = |pool: &Pool| pool.quiet(Instant::now()).is_err();
-            let reason = match requests {
-                1 => String::from("1 request in hand"),
-                2.. => format!("{requests} requests in hand"),
-                0 if leaving.telling.strong_count() > 0 => {
-                    String::from("its drain has not returned")
-                }
-                // Its client was answered by the host, or has left.
-                0 if stack.as_ref().and_then(|stack| stack.pool()).is_some_and(at_work) => {
-                    String::from("a call of it has not returned")
-                }
-                0 if leaving.handing.strong_count() > 0 => {
-                    String::from("a hand-over of its state has not returned")
-                }
-                0 => String::from("something of it is still held"),
-            };
+            let reason = leaving.reason();
             let (build, since) = (leaving.build.clone(), leaving.since);
             Retained { build, state: Hold::Draining, reason, since }
         });
@@ -292,6 +308,34 @@ impl Held {
         });
         let ended: Vec<_> = ended.collect();
         leaving.into_iter().chain(ended).collect()
+    }
+}
+
+impl Leaving {
+    fn of(version: &Version, telling: Weak<()>) -> Self {
+        let (stack, present) = (Arc::downgrade(&version.stack), version.stack.present());
+        let (handing, build) = (Arc::downgrade(&version.handing), version.build.clone());
+        Self { stack, present, telling, handing, build, since: Moment::now() }
+    }
+
+    /// What holds it.
+    fn reason(&self) -> String {
+        let stack = self.stack.upgrade();
+        let requests = stack.as_ref().map_or(0, |stack| stack.work().in_flight);
+        let at_work = |pool: &Pool| pool.quiet(Instant::now()).is_err();
+        match requests {
+            1 => String::from("1 request in hand"),
+            2.. => format!("{requests} requests in hand"),
+            0 if self.telling.strong_count() > 0 => String::from("its drain has not returned"),
+            // Its client was answered by the host, or has left.
+            0 if stack.as_ref().and_then(|stack| stack.pool()).is_some_and(at_work) => {
+                String::from("a call of it has not returned")
+            }
+            0 if self.handing.strong_count() > 0 => {
+                String::from("a hand-over of its state has not returned")
+            }
+            0 => String::from("something of it is still held"),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -48,6 +49,17 @@ impl Http2 {
     /// Sends `GET path`.
     pub(crate) fn get(&mut self, path: &str) -> Sent {
         self.send(Request::get(format!("http://a.example{path}")).body(String::new()))
+    }
+
+    /// Sends and receives until something is seen elsewhere.
+    pub(crate) fn until(&self, what: &str, seen: impl Fn() -> bool) {
+        let seen = async {
+            while !seen() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let waited = self.runtime.block_on(async { tokio::time::timeout(DEADLINE, seen).await });
+        waited.unwrap_or_else(|_| panic!("not seen: {what}"));
     }
 
     pub(crate) fn send(&mut self, request: http::Result<Request<String>>) -> Sent {

@@ -123,6 +123,7 @@ const fn word(state: &State) -> &'static str {
     match state {
         State::Serving => "serving",
         State::Deploying => "deploying",
+        State::Holding => "holding",
         State::Draining => "draining",
         State::Drained => "drained",
         State::Failed { .. } => "failed",

@@ -97,6 +97,7 @@ pub(crate) struct App {
 #[serde(deny_unknown_fields, default)]
 struct Deploy {
     keep_previous: Option<KeepPrevious>,
+    exclusive_hold: Option<Time>,
     panics: Option<u64>,
     window: Option<Time>,
 }
@@ -212,7 +213,7 @@ impl App {
     /// How its versions are replaced.
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::default();
-        let Deploy { keep_previous, panics, window } = &self.deploy;
+        let Deploy { keep_previous, exclusive_hold, panics, window } = &self.deploy;
         let keep = keep_previous.map(|keep| match keep {
             KeepPrevious::File => Keep::File,
             KeepPrevious::Standby => Keep::Standby,
@@ -221,6 +222,7 @@ impl App {
         put(&mut policy.keep_previous, keep);
         put(&mut policy.panics, *panics);
         put_time(&mut policy.window, *window);
+        put_time(&mut policy.exclusive_hold, *exclusive_hold);
         policy
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     DeployStarted,
     /// A version passed its probe.
     Probed,
+    /// Requests wait until one version has ended and another one has started.
+    Holding,
     /// A version is in service.
     Deployed,
     /// A version was refused.
@@ -75,6 +77,7 @@ impl Kind {
             Self::Started => "started",
             Self::DeployStarted => "deploy_started",
             Self::Probed => "probed",
+            Self::Holding => "holding",
             Self::Deployed => "deployed",
             Self::Refused => "refused",
             Self::Superseded => "superseded",

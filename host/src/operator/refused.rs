@@ -75,6 +75,17 @@ impl Refused {
         }
     }
 
+    /// The same, and what became of the application.
+    pub(crate) fn and(mut self, what: &str) -> Self {
+        if let Self::File { text, .. } | Self::TimedOut { text, .. } | Self::System { text, .. } =
+            &mut self
+        {
+            text.push_str("; ");
+            text.push_str(what);
+        }
+        self
+    }
+
     /// The same for whoever asked over the socket.
     pub(crate) fn problem(&self) -> Problem {
         let (kind, title, status, exit) = self.row();

@@ -37,15 +37,18 @@ impl Slot {
             self.allowed(&artifact.digest, deployment.quarantine)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
-            version::probe(host, &artifact, &self.name, &self.spec().config, steps)?;
+            version::probe(host, &artifact, &self.name, &self.spec(), steps)?;
             let probed = format!("`{}` passed its probe", short(&artifact.digest));
             self.tell(host, Kind::Probed, probed, None);
-            self.alone(&artifact)?;
             let artifact = Arc::new(artifact);
-            let version =
-                version::open(host, artifact, &self.name, &self.spec().config, previous, steps)?;
-            let version = self.hand_over(host, version, steps)?;
-            let deployed = self.put(host, version, Why::Asked, steps)?;
+            let deployed = if self.excludes(&artifact) {
+                self.replace(host, artifact, Why::Asked, steps)?
+            } else {
+                let config = &self.spec().config;
+                let version = version::open(host, artifact, &self.name, config, previous, steps)?;
+                let version = self.hand_over(host, version, steps)?;
+                self.put(host, version, Why::Asked, steps)?
+            };
             Ok(Deployed { descriptor_name: (named != self.name).then_some(named), ..deployed })
         });
         deployed.inspect_err(|refused| self.not_deployed(host, refused))
@@ -68,7 +71,7 @@ impl Slot {
         let mut held = self.lock();
         let why = Arc::from("the application was taken out of service");
         host.switch.put(&self.name, &Place::Out(why), Instant::now() + SWAP)?;
-        if held.standing == Standing::Serving {
+        if matches!(held.standing, Standing::Serving | Standing::Holding(_)) {
             held.standing = Standing::Out;
             if let Some(version) = held.current.take() {
                 version.stack.panics().give_up();
@@ -94,6 +97,8 @@ impl Slot {
         self.lock().quarantine.insert(build.digest.clone(), why.to_owned());
         let digest = short(&build.digest).to_owned();
         self.tell(host, Kind::Quarantined, format!("`{digest}` is in quarantine: {why}"), None);
+        // A deploy that is at work ends this version too, or finds that it cannot.
+        let _turn = self.runs_alone().then(|| self.turns.take_last());
         match self.go_back(host, Why::Lost(build, why), &mut steps) {
             Ok(_) => {
                 // Where there is nothing to go back to, it is better than nothing at a start.
@@ -106,25 +111,6 @@ impl Slot {
                 Verdict::Undecided { why }
             }
         }
-    }
-
-    /// Puts the previous version into service again. One that hangs when it is to take state over
-    /// is started once more, from nothing: the way back must be open whatever the state is.
-    fn go_back(
-        self: &Arc<Self>,
-        host: &Arc<Host>,
-        why: Why<'_>,
-        steps: &mut Steps<'_>,
-    ) -> Result<Deployed, Refused> {
-        let version = self.before(host, steps)?;
-        let version = match self.hand_over(host, version, steps) {
-            Ok(version) => version,
-            Err(Hung { artifact, inherited, .. }) => {
-                self.lock().previous.get_or_insert(Before::File(artifact));
-                Version { inherited, ..self.before(host, steps)? }
-            }
-        };
-        self.put(host, version, why, steps)
     }
 
     fn take_turn<T>(
@@ -158,27 +144,52 @@ impl Slot {
     pub(super) fn previous(&self) -> Previous {
         match self.lock().standing {
             Standing::Serving => Previous::Running,
-            Standing::Out | Standing::Failed(_) => Previous::None,
+            Standing::Holding(_) | Standing::Out | Standing::Failed(_) => Previous::None,
         }
     }
 
-    /// The previous version, started again. It passed its probe when it was new.
+    /// Puts the previous version into service. It passed its probe when it was new. One that hangs
+    /// when it is to take state over is started once more, from nothing: the way back must be open
+    /// whatever the state is.
+    fn go_back(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        why: Why<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Result<Deployed, Refused> {
+        let held = self.lock();
+        self.still_serves(&held, why)?;
+        let artifact = held.previous.as_ref().map(|before| Arc::clone(before.artifact()));
+        if let Some(artifact) = &artifact
+            && let Some(found) = held.quarantine.get(&artifact.digest)
+        {
+            return Err(self.quarantined(&artifact.digest, found));
+        }
+        drop(held);
+        match artifact.filter(|artifact| self.excludes(artifact)) {
+            Some(artifact) => {
+                let again = artifact.again(&host.staging).map_err(Failure::from)?;
+                self.replace(host, Arc::new(again), why, steps)
+            }
+            None => {
+                let version = self.before(host, steps)?;
+                let version = match self.hand_over(host, version, steps) {
+                    Ok(version) => version,
+                    Err(Hung { artifact, inherited, .. }) => {
+                        self.lock().previous.get_or_insert(Before::File(artifact));
+                        Version { inherited, ..self.before(host, steps)? }
+                    }
+                };
+                self.put(host, version, why, steps)
+            }
+        }
+    }
+
+    /// The previous version, started again.
     fn before(&self, host: &Host, steps: &mut Steps<'_>) -> Result<Version, Refused> {
         let mut held = self.lock();
-        if let Some(before) = &held.previous
-            && let digest = &before.artifact().digest
-            && let Some(why) = held.quarantine.get(digest)
-        {
-            return Err(self.quarantined(digest, why));
-        }
         let previous = held.previous.take();
         drop(held);
-        if let Some(Before::File(artifact)) = &previous
-            && let Err(refused) = self.alone(artifact)
-        {
-            self.lock().previous = previous;
-            return Err(refused);
-        }
         let artifact = match previous {
             None => return Err(Refused::NoPrevious { app: self.name.clone() }),
             Some(Before::Standby(version)) => {
@@ -214,13 +225,7 @@ impl Slot {
         steps: &mut Steps<'_>,
     ) -> Result<Deployed, Refused> {
         let held = self.lock();
-        let serving = held.current.as_ref().map(|version| version.build.generation);
-        if let Why::Lost(build, _) = why
-            && serving != Some(build.generation)
-        {
-            drop(held);
-            return Err(Refused::Superseded { app: self.name.clone() });
-        }
+        self.still_serves(&held, why)?;
         // It may have come there while this one was on its way.
         if let (Why::Asked | Why::RolledBack, Some(found)) =
             (why, held.quarantine.get(&version.build.digest))
@@ -229,9 +234,7 @@ impl Slot {
         }
         let place = Place::Serving(Arc::clone(&version.stack));
         let until = Instant::now() + SWAP;
-        if steps.run("swap", || host.switch.put(&self.name, &place, until))? == Changed::Later {
-            steps.note(String::from("an application holds a core, which swaps when it is free"));
-        }
+        note_later(steps.run("swap", || host.switch.put(&self.name, &place, until))?, steps);
         Ok(self.took(host, held, version, why, steps))
     }
 
@@ -281,14 +284,9 @@ impl Slot {
 
     /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
     fn replaced(self: &Arc<Self>, host: &Arc<Host>, held: &mut Held, old: Version, why: Why<'_>) {
-        let policy = match why {
-            // Nobody wants to go back to it.
-            Why::Lost(..) => Keep::Nothing,
-            Why::Asked | Why::RolledBack => self.spec().policy.keep_previous,
-        };
         old.stack.panics().give_up();
         self.bequeath(host, &old);
-        match policy {
+        match self.keeps(why) {
             Keep::Standby => {
                 tell_drain(&old.stack, host.limits.drain_timeout);
                 let stack = old.stack.at_rest();
@@ -299,6 +297,26 @@ impl Slot {
             Keep::Nothing => held.previous = None,
         }
         leave(held, &old, host.limits.drain_timeout);
+    }
+
+    /// How a version is kept that is replaced.
+    pub(super) fn keeps(&self, why: Why<'_>) -> Keep {
+        match why {
+            // Nobody wants to go back to it.
+            Why::Lost(..) => Keep::Nothing,
+            Why::Asked | Why::RolledBack => self.spec().policy.keep_previous,
+        }
+    }
+
+    /// One that was found wanting is replaced only while it serves.
+    pub(super) fn still_serves(&self, held: &Held, why: Why<'_>) -> Result<(), Refused> {
+        let serving = held.current.as_ref().map(|version| version.build.generation);
+        match why {
+            Why::Lost(build, _) if serving != Some(build.generation) => {
+                Err(Refused::Superseded { app: self.name.clone() })
+            }
+            Why::Asked | Why::RolledBack | Why::Lost(..) => Ok(()),
+        }
     }
 
     fn not_deployed(&self, host: &Host, refused: &Refused) {
@@ -360,14 +378,22 @@ impl Why<'_> {
 }
 
 /// Takes a version out of service: its application is told, and it goes with its last lease.
-fn leave(held: &mut Held, version: &Version, deadline: Duration) {
+pub(super) fn leave(held: &mut Held, version: &Version, deadline: Duration) -> Weak<()> {
     let telling = tell_drain(&version.stack, deadline);
-    held.leaving.push(Leaving::of(version, telling));
+    held.leaving.push(Leaving::of(version, Weak::clone(&telling)));
+    telling
+}
+
+/// Says that a core takes the new mounts later.
+pub(super) fn note_later(changed: Changed, steps: &Steps<'_>) {
+    if changed == Changed::Later {
+        steps.note(String::from("an application holds a core, which swaps when it is free"));
+    }
 }
 
 /// Tells an application that no new requests will come, on a thread of its own: it may take its
 /// time.
-fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
+pub(super) fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
     let (stack, told) = (Arc::clone(stack), Arc::new(()));
     let telling = Arc::downgrade(&told);
     let tell = move || {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Host, Slot};
 use crate::failure::Failure;
+use crate::lease::Panics;
 use crate::operator::Build;
 use crate::state::{State, StateError};
 
@@ -33,14 +34,28 @@ impl Slot {
             (version.build.clone(), version.artifact.file.clone(), panics)
         });
         if let Some((build, bytes, panics)) = current {
-            host.remember(&self.name, |state| state.started(&self.name, &build.digest, &bytes));
-            self.open_window(host, &build, panics);
+            self.remember_start(host, &build, &bytes, panics);
         }
         if let Some(state) = &host.state
             && let Some(record) = state.record().apps.get(&self.name)
         {
             self.lock().quarantine.extend(record.quarantine.clone());
         }
+    }
+
+    /// A version serves again that served before; unless it was found wanting, it is watched anew.
+    pub(super) fn remember_start(
+        self: &Arc<Self>,
+        host: &Arc<Host>,
+        build: &Build,
+        bytes: &Path,
+        panics: Arc<Panics>,
+    ) {
+        if self.lock().quarantine.contains_key(&build.digest) {
+            return;
+        }
+        host.remember(&self.name, |state| state.started(&self.name, &build.digest, bytes));
+        self.open_window(host, build, panics);
     }
 
     pub(super) fn remember_swap(&self, host: &Host, build: &Build, bytes: &Path) {

@@ -1,13 +1,16 @@
 //! Several applications changed as one: all of them are started beside what serves, and then there
 //! is one change of what stands at the mounts.
 //!
-//! A reload calls this. Invariant: as long as one of them can fail, nothing has changed.
+//! A reload calls this. Invariant: as long as one of them can fail, nothing has changed; where a
+//! version must end before the next one starts, requests of its application wait meanwhile, and it
+//! is started again when any of them fails.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::deploy::{SWAP, Why};
+use super::gap::Gap;
 use super::turn::Turn;
 use super::version::{self, Steps, Version};
 use super::{Host, Slot, Spec};
@@ -25,17 +28,35 @@ pub(crate) enum Bytes {
     Current,
 }
 
-/// A version that was started, and waits for the others. Nobody else deploys its application.
+/// A version that waits for the others. Nobody else deploys its application.
 #[derive(Debug)]
 pub(crate) struct Staged<'a> {
     slot: &'a Arc<Slot>,
+    ready: Ready,
+    spec: Spec,
+    turn: Turn<'a>,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Ready {
+    Started(Version),
+    /// It passed its probe, and must not run beside the one that serves.
+    Probed(Arc<Artifact>),
+}
+
+/// A version that was started.
+struct Started<'a> {
+    slot: &'a Arc<Slot>,
     version: Version,
+    /// Where requests wait for it.
+    gap: Option<Gap<'a>>,
     spec: Spec,
     _turn: Turn<'a>,
 }
 
 impl Slot {
-    /// Starts a version beside the one that serves.
+    /// Starts a version beside the one that serves, if it may run there.
     pub(crate) fn stage<'a>(
         self: &'a Arc<Self>,
         host: &Host,
@@ -54,12 +75,15 @@ impl Slot {
             Bytes::Current => self.current_again(host)?,
         };
         self.allowed(&artifact.digest, Quarantine::Respect)?;
-        self.alone(&artifact)?;
-        let previous = self.previous();
-        let version =
-            version::start(host, artifact, &self.name, &spec.config, previous, &mut steps)?;
-        let version = self.hand_over(host, version, &mut steps)?;
-        Ok(Staged { slot: self, version, spec, _turn: turn })
+        let (app, previous) = (&self.name, self.previous());
+        let ready = if self.excludes(&artifact) {
+            version::probe(host, &artifact, app, &spec, &mut steps)?;
+            Ready::Probed(Arc::new(artifact))
+        } else {
+            let version = version::start(host, artifact, app, &spec, previous, &mut steps)?;
+            Ready::Started(self.hand_over(host, version, &mut steps)?)
+        };
+        Ok(Staged { slot: self, ready, spec, turn })
     }
 
     fn current_again(&self, host: &Host) -> Result<Artifact, Refused> {
@@ -75,26 +99,69 @@ pub(crate) fn put(
     staged: Vec<Staged<'_>>,
     change: impl FnOnce(&mut Plan),
 ) -> Result<Vec<Deployed>, Refused> {
+    let steps = &mut Steps::new(&|_| {});
+    let started = start_all(host, staged, steps)?;
     // Nobody else holds more than one of these.
-    let held: Vec<_> = staged
+    let held: Vec<_> = started
         .iter()
-        .map(|staged| {
-            let slot: &Arc<Slot> = staged.slot;
+        .map(|started| {
+            let slot: &Arc<Slot> = started.slot;
             slot.lock()
         })
         .collect();
-    let places = staged.iter().map(|staged| {
-        (staged.slot.name.as_str(), Place::Serving(Arc::clone(&staged.version.stack)))
-    });
+    let places = started
+        .iter()
+        .map(|one| (one.slot.name.as_str(), Place::Serving(Arc::clone(&one.version.stack))));
     let replace = |plan: &mut Plan| {
         places.for_each(|(app, place)| plan.replace(app, &place));
         change(plan);
     };
-    host.switch.change(replace, Instant::now() + SWAP)?;
-    let deployed = staged.into_iter().zip(held).map(|(staged, held)| {
-        let Staged { slot, version, spec, _turn } = staged;
+    if let Err(ended) = host.switch.change(replace, Instant::now() + SWAP) {
+        drop(held);
+        for Started { version, gap, .. } in started {
+            // What waits is served to the end of the host.
+            let _ = gap.map(|gap| gap.finish(host, version, Why::Asked, steps));
+        }
+        return Err(ended.into());
+    }
+    let deployed = started.into_iter().zip(held).map(|(started, held)| {
+        let Started { slot, version, gap, spec, _turn } = started;
         slot.respec(spec);
-        slot.took(host, held, version, Why::Asked, &mut Steps::new(&|_| {}))
+        let steps = &mut Steps::new(&|_| {});
+        match gap {
+            Some(gap) => gap.took(host, held, version, Why::Asked, steps),
+            None => slot.took(host, held, version, Why::Asked, steps),
+        }
     });
     Ok(deployed.collect())
+}
+
+/// Ends what must end first, and starts what was not started yet.
+fn start_all<'a>(
+    host: &Arc<Host>,
+    staged: Vec<Staged<'a>>,
+    steps: &mut Steps<'_>,
+) -> Result<Vec<Started<'a>>, Refused> {
+    let mut started: Vec<Started<'a>> = Vec::new();
+    for Staged { slot, ready, spec, turn: _turn } in staged {
+        let changed = match ready {
+            Ready::Started(version) => Ok((None, version)),
+            Ready::Probed(artifact) => {
+                let gap = Gap::begin(slot, host, spec.policy.exclusive_hold, Why::Asked, steps);
+                let changed = gap.and_then(|gap| gap.change(host, artifact, &spec.config, steps));
+                changed.map(|(gap, version)| (Some(gap), version))
+            }
+        };
+        match changed {
+            Ok((gap, version)) => started.push(Started { slot, version, gap, spec, _turn }),
+            Err(refused) => {
+                let undo = |refused, Started { version, gap, .. }| match gap {
+                    Some(gap) => gap.undo(host, version, refused),
+                    None => refused,
+                };
+                return Err(started.into_iter().fold(refused, undo));
+            }
+        }
+    }
+    Ok(started)
 }

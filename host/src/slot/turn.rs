@@ -59,6 +59,17 @@ impl Turns {
         Ok(Turn(self))
     }
 
+    /// Waits until nobody is at work or waits, and takes nobody's place.
+    pub(super) fn take_last(&self) -> Turn<'_> {
+        let mut queue = self.lock();
+        while queue.at_work.is_some() || queue.waiting.is_some() {
+            queue = self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.last += 1;
+        queue.at_work = Some(queue.last);
+        Turn(self)
+    }
+
     pub(super) fn busy(&self) -> Busy {
         if self.lock().at_work.is_some() { Busy::Deploying } else { Busy::Idle }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Host;
+use super::{Host, Spec};
 use crate::apps::library_of;
 use crate::failure::Failure;
 use crate::lease::Stack;
@@ -83,12 +83,12 @@ pub(crate) fn start(
     host: &Host,
     artifact: Artifact,
     app: &str,
-    config: &str,
+    spec: &Spec,
     previous: Previous,
     steps: &mut Steps<'_>,
 ) -> Result<Version, Failure> {
-    probe(host, &artifact, app, config, steps)?;
-    open(host, Arc::new(artifact), app, config, previous, steps)
+    probe(host, &artifact, app, spec, steps)?;
+    open(host, Arc::new(artifact), app, &spec.config, previous, steps)
 }
 
 /// Tries a version in a child.
@@ -96,10 +96,10 @@ pub(super) fn probe(
     host: &Host,
     artifact: &Artifact,
     app: &str,
-    config: &str,
+    spec: &Spec,
     steps: &mut Steps<'_>,
 ) -> Result<(), Failure> {
-    steps.run("probe", || load::probe(artifact, app, config, &host.limits))?;
+    steps.run("probe", || load::probe(artifact, app, &spec.config, &host.limits))?;
     Ok(())
 }
 

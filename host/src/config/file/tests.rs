@@ -10,9 +10,7 @@ fn read(text: &str) -> Result<ConfigFile, FileError> {
     ConfigFile::read(file.path())
 }
 
-#[test]
-fn every_key_is_read() {
-    let text = r#"
+const EVERY_KEY: &str = r#"
 [server]
 listen = ["127.0.0.1:0"]
 control = "control.sock"
@@ -47,11 +45,15 @@ currency = "EUR"
 keep_previous = "none"
 panics = 2
 window = "1m"
+exclusive_hold = "3s"
 [[mount]]
 path = "/"
 app = "shop"
 "#;
-    let ConfigFile { tables, .. } = read(text).unwrap();
+
+#[test]
+fn every_key_is_read() {
+    let ConfigFile { tables, .. } = read(EVERY_KEY).unwrap();
     let limits = tables.server.limits(Limits::default());
     let times = [
         limits.drain_timeout,
@@ -79,7 +81,9 @@ app = "shop"
     assert_eq!((limits.body_bytes, limits.streams), (4, 10));
     let app = tables.apps.values().next().unwrap();
     let window = Duration::from_secs(60);
-    assert_eq!(app.policy(), Policy { keep_previous: Keep::Nothing, panics: 2, window });
+    let (keep_previous, exclusive_hold) = (Keep::Nothing, Duration::from_secs(3));
+    let policy = Policy { keep_previous, panics: 2, window, exclusive_hold };
+    assert_eq!(app.policy(), policy);
     assert_eq!(app.config["currency"].as_str(), Some("EUR"));
 }
 

@@ -10,7 +10,7 @@ use dsgi::{Body, Chunk, Environ, StartResponse};
 static MARK: [u8; 23] = *b"which version this is:a";
 
 /// Looked up in the library each time: after it is gone, this is a crash and not luck.
-fn version() -> u8 {
+pub(crate) fn version() -> u8 {
     black_box(&MARK)[MARK.len() - 1]
 }
 
