@@ -150,6 +150,76 @@ fn the_policy_of_an_application_is_kept() {
     }
 }
 
+/// One application with this in its `deploy`, and nothing of it mounted elsewhere.
+fn deployed_by(deploy: &str) -> String {
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:0\"]\n[apps.shop]\npath = \"one.so\"\n\
+         [apps.shop.deploy]\n{deploy}\n[[mount]]\npath = \"/\"\napp = \"shop\"\n"
+    )
+}
+
+/// A probe goes as far as the library allows, or less; a wish for more is a mistake of the config.
+#[test]
+fn a_probe_goes_as_far_as_is_said() {
+    let place = Place::new(&deployed_by(""));
+    // Its start is for the real one only.
+    place.add("one.so", &c_app(&["INIT if (given->purpose == DSGI_PURPOSE_PROBE) abort();"]));
+    refuses(place.launch(), 65).says(["in init it was ended by SIGABRT"]);
+    for probe in ["layout", "open"] {
+        place.write(&deployed_by(&format!("probe = \"{probe}\"")));
+        let host = place.launch().start();
+        assert_eq!(get(host.address(), "/").text(), "in C\n");
+    }
+    place.write(&deployed_by("probe = \"open\""));
+    place.add("one.so", &c_app(&["CONSTRUCTOR ABORT"]));
+    refuses(place.launch(), 65).says(["while its constructors ran"]);
+
+    place.write(&deployed_by("probe = \"request\""));
+    place.add("one.so", &c_app(&["PROBE DSGI_PROBE_REQUEST", "STATUS 500"]));
+    refuses(place.launch(), 65).says(["500"]);
+    place.write(&deployed_by("probe = \"init\""));
+    drop(place.launch().start());
+    for (probe, options, allowed, help) in [
+        ("request", &[][..], "init", "names no path"),
+        ("init", &["PROBE DSGI_PROBE_LAYOUT"], "layout", "probe = \"layout\""),
+        ("init", &["FLAGS DSGI_TRAIT_FLAG_EXCLUSIVE"], "layout", "would be a second one"),
+    ] {
+        place.add("one.so", &c_app(options));
+        place.write(&deployed_by(&format!("probe = \"{probe}\"")));
+        for refusal in [
+            refuses(place.launch(), 78),
+            refused(&run(["check".as_ref(), place.config().as_os_str()]), 78),
+        ] {
+            let text = format!("must not go as far as `{probe}`, only to `{allowed}`");
+            refusal.says(["host.toml:6`: ", "one.so", &text]).helps([help]);
+        }
+        // Not even beside one that could serve.
+        let other = format!("/other=other={}", version("other").display());
+        let output = place.launch().args(["--mount", &other]).run();
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+    }
+    place.write(&deployed_by("probe = \"deep\""));
+    refuses(place.launch(), 78).says(["host.toml:6`: unknown value `deep`"]);
+}
+
+/// The same while the host serves: a reload changes nothing, and a deploy is refused.
+#[test]
+fn a_probe_that_would_go_too_far_is_refused_while_the_host_serves() {
+    let place = Place::new(&deployed_by("probe = \"init\""));
+    place.add("one.so", &version("one"));
+    let control = place.0.path().join("control");
+    let host = place.launch().env("DSGI_CONTROL_DIR", &control).start();
+    let other = c_app(&["PROBE DSGI_PROBE_LAYOUT"]);
+    let deploy = ["deploy", "shop", other.to_str().unwrap()];
+    let output = Launch::new().env("DSGI_CONTROL_DIR", &control).args(deploy).run();
+    refused(&output, 78).says(["host.toml:6`: ", "only to `layout`"]);
+    place.write(&deployed_by("probe = \"request\""));
+    host.signal(rustix::process::Signal::HUP);
+    let line = host.wait_for_log("everything stays as it was");
+    assert!(line.contains("host.toml:6`: ") && line.contains("only to `init`"), "{line}");
+    assert_eq!(get(host.address(), "/").text(), "one\n");
+}
+
 #[test]
 fn check_tries_every_application() {
     let place = Place::new(TWO);

@@ -43,10 +43,11 @@ pub(crate) fn take_into_service(
     for app in apps {
         let App { name, file, mounts, since, artifact } = app;
         let spec = spec_of(config, &name, &mounts);
-        if let Ok(artifact) = &artifact
-            && let Some(remark) = spec.policy.remark(&name, artifact)
-        {
-            tracing::warn!(app = name, "{remark}");
+        if let Ok(artifact) = &artifact {
+            spec.policy.fits(artifact)?;
+            if let Some(remark) = spec.policy.remark(&name, artifact) {
+                tracing::warn!(app = name, "{remark}");
+            }
         }
         let seen = match &artifact {
             Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),

@@ -227,7 +227,7 @@ impl Written {
                 let help = format!("[[mount]] with path = \"/\" and app = \"{name}\"");
                 return Err(file.wrong(span, what, Some(help)).into());
             }
-            policies.insert(name.clone(), app.policy());
+            policies.insert(name.clone(), app.policy(file));
             if !app.config.is_empty() {
                 settings.insert(name, app.config.clone());
             }

@@ -12,6 +12,7 @@ use crate::listener::ListenError;
 use crate::operator::Refused;
 use crate::plugin::artifact::{ArtifactError, StagingError};
 use crate::plugin::load::LoadError;
+use crate::plugin::probe::TooDeep;
 use crate::server::ServeError;
 use crate::site::MountError;
 use crate::state::StateError;
@@ -86,6 +87,7 @@ impl From<Failure> for Refused {
         match code {
             Code::BadFile => Self::File { text, help },
             Code::TimedOut => Self::TimedOut { text, help },
+            Code::BadConfig => Self::Config { text, help },
             _ => Self::System { text, help },
         }
     }
@@ -137,8 +139,18 @@ impl From<Refused> for Failure {
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        let code = if error.timed_out() { Code::TimedOut } else { Code::BadFile };
+        let code = match &error {
+            LoadError::TooDeep(_) => Code::BadConfig,
+            error if error.timed_out() => Code::TimedOut,
+            _ => Code::BadFile,
+        };
         Self::new(code, &error, error.help())
+    }
+}
+
+impl From<TooDeep> for Failure {
+    fn from(error: TooDeep) -> Self {
+        LoadError::from(error).into()
     }
 }
 
@@ -219,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_start_and_a_deploy_fail_alike() {
-        for code in [Code::Failure, Code::TimedOut, Code::BadFile] {
+        for code in [Code::Failure, Code::TimedOut, Code::BadFile, Code::BadConfig] {
             let (text, help) =
                 (String::from("`x.so` is no library"), Some(String::from("mend it")));
             let refused = Refused::from(Failure { code, text, help });

@@ -156,6 +156,7 @@ impl Reload {
         spec: Spec,
     ) -> Result<(Ready, Option<Staged<'a>>), Failure> {
         let slot = &source.slot;
+        slot.fits(&spec.policy)?;
         let seen = Seen::at(&app.file, &self.host)?;
         let library = seen.as_ref().and_then(|seen| seen.library.clone());
         let is_new = seen.as_ref().is_some_and(|seen| source.is_new(seen));

@@ -208,7 +208,7 @@ fn check_file(typed: &File) -> Result<(), Failure> {
     let artifact = load::take(&file, &staging)?;
     let name = artifact.facts.descriptor.name.clone();
     let limits = crate::limits::Limits::default();
-    let layout = load::probe(&artifact, &name, "{}", &limits)?;
+    let layout = load::probe(&artifact, &name, "{}", None, &limits)?;
     print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))
 }
 
@@ -224,7 +224,8 @@ fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
         let file = library_of(&mount.file, profile(typed))?;
         let artifact = load::take(&file, staging)?;
         let (json, policy) = (config.settings.json(name), config.policies.get(name));
-        let layout = load::probe(&artifact, name, &json, &config.limits)?;
+        let wish = policy.and_then(|policy| policy.probe.as_ref());
+        let layout = load::probe(&artifact, name, &json, wish, &config.limits)?;
         if let Some(remark) = policy.and_then(|policy| policy.remark(name, &artifact)) {
             print(&format!("{}: {remark}\n", file.display()))?;
         }

@@ -30,6 +30,8 @@ use crate::limits::{EXCLUSIVE_HOLD, Limits};
 use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
 use crate::plugin::artifact::{Artifact, Staging};
+use crate::plugin::load;
+use crate::plugin::probe::{TooDeep, Wish};
 use crate::plugin::retire::{self, Fate};
 use crate::pool::Pool;
 use crate::site::Place;
@@ -81,6 +83,8 @@ pub(crate) struct Policy {
     pub(crate) window: Duration,
     /// How long requests wait where one version must end before the next one starts.
     pub(crate) exclusive_hold: Duration,
+    /// How far a probe goes; as far as the library lets it, if nothing is said.
+    pub(crate) probe: Option<Wish>,
 }
 
 /// What is kept of the previous version.
@@ -98,6 +102,7 @@ impl Default for Policy {
             panics: 5,
             window: Duration::from_secs(10),
             exclusive_hold: EXCLUSIVE_HOLD,
+            probe: None,
         }
     }
 }
@@ -112,6 +117,11 @@ impl Policy {
                  may: the version before is kept as a file"
             )
         })
+    }
+
+    /// Whether what it says can be done with this library.
+    pub(crate) fn fits(&self, artifact: &Artifact) -> Result<(), TooDeep> {
+        load::depth(artifact, self.probe.as_ref()).map(drop)
     }
 }
 
@@ -196,6 +206,11 @@ impl Slot {
     /// Its user says something else, which holds from the next version on.
     pub(crate) fn respec(&self, spec: Spec) {
         *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+    }
+
+    /// Whether what its user is to say of it can be done with the version that serves.
+    pub(crate) fn fits(&self, policy: &Policy) -> Result<(), TooDeep> {
+        self.lock().current.as_ref().map_or(Ok(()), |version| policy.fits(&version.artifact))
     }
 
     /// The application as its operator sees it.

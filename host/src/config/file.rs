@@ -17,6 +17,7 @@ use toml::Spanned;
 use self::times::Time;
 use crate::limits::Limits;
 use crate::plugin::artifact::distance;
+use crate::plugin::probe::{Reach, Wish};
 use crate::slot::{Keep, Policy};
 
 /// A config file.
@@ -100,6 +101,7 @@ struct Deploy {
     exclusive_hold: Option<Time>,
     panics: Option<u64>,
     window: Option<Time>,
+    probe: Option<Spanned<Reach>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -161,9 +163,14 @@ impl ConfigFile {
 
     /// That something is wrong at a place in it.
     pub(crate) fn wrong(&self, at: Range<usize>, what: String, help: Option<String>) -> FileError {
+        FileError::Wrong { place: self.place(&at), what, help }
+    }
+
+    /// File and line.
+    pub(crate) fn place(&self, at: &Range<usize>) -> String {
         let before = self.text.get(..at.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        FileError::Wrong { place: format!("{}:{line}", self.path.display()), what, help }
+        format!("{}:{line}", self.path.display())
     }
 
     /// A path in it is meant from where the file lies.
@@ -211,9 +218,9 @@ fn put_time(place: &mut std::time::Duration, value: Option<Time>) {
 
 impl App {
     /// How its versions are replaced.
-    pub(crate) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self, file: &ConfigFile) -> Policy {
         let mut policy = Policy::default();
-        let Deploy { keep_previous, exclusive_hold, panics, window } = &self.deploy;
+        let Deploy { keep_previous, exclusive_hold, panics, window, probe } = &self.deploy;
         let keep = keep_previous.map(|keep| match keep {
             KeepPrevious::File => Keep::File,
             KeepPrevious::Standby => Keep::Standby,
@@ -223,6 +230,10 @@ impl App {
         put(&mut policy.panics, *panics);
         put_time(&mut policy.window, *window);
         put_time(&mut policy.exclusive_hold, *exclusive_hold);
+        policy.probe = probe.as_ref().map(|probe| {
+            let (reach, place) = (*probe.get_ref(), file.place(&probe.span()));
+            Wish { reach, place }
+        });
         policy
     }
 }

@@ -31,6 +31,9 @@ pub(crate) enum Refused {
     /// The host finishes what is in hand and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
+    /// The file and what the config says of it do not go together.
+    #[error("{text}")]
+    Config { text: String, help: Option<String> },
     /// Disk or memory: nothing that another file would change.
     #[error("{text}")]
     System { text: String, help: Option<String> },
@@ -62,9 +65,10 @@ impl Refused {
             Self::UnknownApp { apps, .. } => {
                 Some(format!("the applications are: {}", apps.join(", ")))
             }
-            Self::File { help, .. } | Self::TimedOut { help, .. } | Self::System { help, .. } => {
-                help.clone()
-            }
+            Self::File { help, .. }
+            | Self::TimedOut { help, .. }
+            | Self::Config { help, .. }
+            | Self::System { help, .. } => help.clone(),
             Self::Quarantined { .. } => {
                 Some(String::from("mend it and build it again, or deploy it with --force"))
             }
@@ -77,8 +81,10 @@ impl Refused {
 
     /// The same, and what became of the application.
     pub(crate) fn and(mut self, what: &str) -> Self {
-        if let Self::File { text, .. } | Self::TimedOut { text, .. } | Self::System { text, .. } =
-            &mut self
+        if let Self::File { text, .. }
+        | Self::TimedOut { text, .. }
+        | Self::Config { text, .. }
+        | Self::System { text, .. } = &mut self
         {
             text.push_str("; ");
             text.push_str(what);
@@ -116,6 +122,9 @@ impl Refused {
             }
             Self::ShuttingDown => {
                 ("shutting-down", "Shutting down", StatusCode::SERVICE_UNAVAILABLE, FAILURE)
+            }
+            Self::Config { .. } => {
+                ("bad-config", "The config does not allow it", StatusCode::CONFLICT, 78)
             }
             Self::System { .. } => {
                 ("system", "The system failed", StatusCode::INTERNAL_SERVER_ERROR, FAILURE)
@@ -162,6 +171,7 @@ mod tests {
             (Refused::TimedOut { text: text("no init"), help: None }, 504, 4),
             (Refused::RolledBack { app: app(), why: text("5 panics in 10 s") }, 409, 3),
             (Refused::NoPrevious { app: app() }, 409, 1),
+            (Refused::Config { text: text("too deep"), help: None }, 409, 78),
             (Refused::ShuttingDown, 503, 1),
             (Refused::System { text: text("disk full"), help: None }, 500, 1),
         ] {

@@ -15,7 +15,7 @@ use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Code, Flavour, Generation};
 use super::inspect::{Kind, Panic};
 use super::library::{Layout, Library, OpenError};
-use super::probe::{self, Depth, ProbeError, Refusal, Task};
+use super::probe::{self, Depth, ProbeError, Refusal, Task, TooDeep, Wish};
 use super::retire::{self, Discarded};
 use super::unload::{self, OutOfKeys, Owner};
 use crate::limits::Limits;
@@ -33,6 +33,9 @@ pub(crate) enum LoadError {
     /// A panic in it would end the host with every other application.
     #[error("`{0}` is built with panic=abort: a panic in it would end the whole host")]
     PanicAbort(String),
+    /// Its operator wants a probe to go further than its author.
+    #[error(transparent)]
+    TooDeep(#[from] TooDeep),
     /// A child that tried it failed.
     #[error("`{file}` failed its probe: {source}")]
     Probe {
@@ -85,6 +88,7 @@ impl LoadError {
             }
             Self::Layer(_) => Some(String::from("give the file of the application itself")),
             Self::Open { source, .. } => source.help(),
+            Self::TooDeep(too_deep) => Some(too_deep.help()),
             Self::Keys(_) => Some(String::from("start the host anew")),
             Self::Start { source, .. } => source.help(),
             Self::Probe {
@@ -114,18 +118,25 @@ pub(crate) fn take(file: &Path, staging: &Staging) -> Result<Artifact, LoadError
     }
 }
 
+/// How far the probe of a library goes.
+pub(crate) fn depth(artifact: &Artifact, wish: Option<&Wish>) -> Result<Depth, TooDeep> {
+    let file = artifact.source.display().to_string();
+    Depth::wished(&artifact.facts.descriptor, &file, wish)
+}
+
 /// Tries a library in a child.
 pub(crate) fn probe(
     artifact: &Artifact,
     name: &str,
     config: &str,
+    wish: Option<&Wish>,
     limits: &Limits,
 ) -> Result<Layout, LoadError> {
     let task = Task {
         file: artifact.file.clone(),
         name: name.to_owned(),
         config: config.to_owned(),
-        depth: Depth::of(&artifact.facts.descriptor),
+        depth: depth(artifact, wish)?,
     };
     let verdict = probe::probe(&task, limits.probe_timeout);
     verdict.result.map_err(|source| LoadError::Probe {

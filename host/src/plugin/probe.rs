@@ -3,6 +3,7 @@
 //! The child is this very program. It has no socket of ours, a process group of its own and a
 //! deadline, and it is always reaped; whatever the library does to it, one line comes out of it.
 
+mod depth;
 mod last_words;
 
 use std::fmt;
@@ -15,9 +16,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::depth::{Depth, Reach, TooDeep, Wish};
 use self::last_words::LastWords;
 use super::application::StartError;
-use super::inspect::{self, Descriptor, Overlap};
 use super::library::{Layout, OpenError};
 use crate::platform::child::{Family, signal_of};
 use crate::platform::process::own_program;
@@ -33,15 +34,6 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) config: String,
     pub(crate) depth: Depth,
-}
-
-/// How far a probe goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Depth {
-    Open,
-    Layout,
-    Init,
-    Request(String),
 }
 
 /// What the child is at; each is a line of JSON on its standard output.
@@ -105,21 +97,6 @@ pub(crate) struct Verdict {
     pub(crate) result: Result<Layout, ProbeError>,
     /// The end of what the child wrote to its standard error.
     pub(crate) last_words: String,
-}
-
-impl Depth {
-    /// How far a library lets a probe go.
-    pub(crate) fn of(descriptor: &Descriptor) -> Self {
-        match &descriptor.probe {
-            inspect::Probe::Open => Self::Open,
-            inspect::Probe::Layout => Self::Layout,
-            inspect::Probe::Request { path } => Self::Request(path.clone()),
-            // Two generations of it must not run at once, and a probe is one, unless its author
-            // named a path for it.
-            inspect::Probe::Init if descriptor.overlap == Overlap::Exclusive => Self::Layout,
-            inspect::Probe::Init => Self::Init,
-        }
-    }
 }
 
 impl From<OpenError> for Refusal {

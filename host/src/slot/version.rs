@@ -99,7 +99,8 @@ pub(super) fn probe(
     spec: &Spec,
     steps: &mut Steps<'_>,
 ) -> Result<(), Failure> {
-    steps.run("probe", || load::probe(artifact, app, &spec.config, &host.limits))?;
+    let (config, wish) = (&spec.config, spec.policy.probe.as_ref());
+    steps.run("probe", || load::probe(artifact, app, config, wish, &host.limits))?;
     Ok(())
 }
 

@@ -46,6 +46,7 @@ keep_previous = "none"
 panics = 2
 window = "1m"
 exclusive_hold = "3s"
+probe = "open"
 [[mount]]
 path = "/"
 app = "shop"
@@ -53,7 +54,8 @@ app = "shop"
 
 #[test]
 fn every_key_is_read() {
-    let ConfigFile { tables, .. } = read(EVERY_KEY).unwrap();
+    let file = read(EVERY_KEY).unwrap();
+    let tables = &file.tables;
     let limits = tables.server.limits(Limits::default());
     let times = [
         limits.drain_timeout,
@@ -82,8 +84,10 @@ fn every_key_is_read() {
     let app = tables.apps.values().next().unwrap();
     let window = Duration::from_secs(60);
     let (keep_previous, exclusive_hold) = (Keep::Nothing, Duration::from_secs(3));
-    let policy = Policy { keep_previous, panics: 2, window, exclusive_hold };
-    assert_eq!(app.policy(), policy);
+    let place = file.place(&(EVERY_KEY.find("\"open\"").unwrap()..EVERY_KEY.len()));
+    let probe = Some(Wish { reach: Reach::Open, place });
+    let policy = Policy { keep_previous, panics: 2, window, exclusive_hold, probe };
+    assert_eq!(app.policy(&file), policy);
     assert_eq!(app.config["currency"].as_str(), Some("EUR"));
 }
 
