@@ -117,16 +117,18 @@ fn readiness_tells_of_too_many_that_stay() {
 fn a_version_that_dies_in_its_probe_is_refused() {
     let fine = version("fine");
     let portable = Portable::start(&fine, &[]);
-    // What a library prints does not spoil the report of its probe.
-    let noisy = c_app(&["TEXT \"noisy\\n\"", "INIT puts(\"{\"); printf(\"{\"); RETURN"]);
-    assert!(portable.deploy(&noisy).status.success());
-    portable.answers("noisy\n");
-    for fault in ["INIT ABORT", "CONSTRUCTOR for (;;) pause();"] {
-        let output = portable.deploy(&c_app(&[fault]));
-        assert!(!output.status.success(), "{fault}");
+    // What a library prints does not spoil the report of its probe, which tells its own reason.
+    let noise = "INIT printf(\"{\"); fflush(stdout);";
+    for (faults, why) in [
+        (vec!["INIT ABORT"], "in init it ended in a way"),
+        (vec!["CONSTRUCTOR for (;;) pause();"], "did not come back within"),
+        (vec![noise, "FAULT \"no index\""], "no index"),
+    ] {
+        let output = portable.deploy(&c_app(&faults));
+        assert!(!output.status.success(), "{faults:?}");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("failed its probe"), "{fault}: {said}");
-        portable.answers("noisy\n");
+        assert!(said.contains("failed its probe") && said.contains(why), "{faults:?}: {said}");
+        portable.answers("fine\n");
     }
 }
 
