@@ -33,7 +33,7 @@ pub(crate) fn run(replacing: &Replacing, report: &mut Report) -> Result<()> {
     ));
     let mut table = Table::new(
         String::from("What clients see of a broken version"),
-        &["server", "put in place", "told", "requests", "failed", "share", "once mended"],
+        &["server", "put in place", "told", "requests", "failed", "share", "p99 ms", "once mended"],
     );
     if let Some(subject) = subject
         && replacing.wants("dsgi")
@@ -59,7 +59,7 @@ pub(crate) fn run(replacing: &Replacing, report: &mut Report) -> Result<()> {
                 }
                 Err(why) => {
                     let why = format!("{}: {}", kind.name, why.root_cause());
-                    table.row(std::iter::once(why).chain(vec!["-".to_owned(); 6]).collect());
+                    table.row(std::iter::once(why).chain(vec!["-".to_owned(); 7]).collect());
                     break;
                 }
             }
@@ -80,6 +80,7 @@ struct Outcome {
     told: Told,
     requests: usize,
     failed: usize,
+    p99_ms: f64,
     mended: Mended,
 }
 
@@ -126,6 +127,7 @@ fn outcome(name: &str, peer: &mut dyn Peer, fault: Option<Fault>) -> Result<Outc
         told,
         requests: meanwhile.requests(),
         failed: meanwhile.failed(),
+        p99_ms: meanwhile.quantile(0.99),
         mended: healed(&seen, mended, peer.server().fate()?),
     })
 }
@@ -188,6 +190,7 @@ impl Outcome {
             self.requests.to_string(),
             self.failed.to_string(),
             format!("{:.2} %", self.share() * 100.0),
+            format!("{:.1}", self.p99_ms),
             match self.mended {
                 Mended::Well(0.0) => String::from("well"),
                 Mended::Well(after) => format!("well after {after:.0} ms"),
@@ -212,7 +215,7 @@ mod tests {
     use super::*;
 
     fn outcome(failed: usize) -> Outcome {
-        Outcome { told: Told::Taken, requests: 1_000, failed, mended: Mended::Fails }
+        Outcome { told: Told::Taken, requests: 1_000, failed, p99_ms: 0.5, mended: Mended::Fails }
     }
 
     fn verdict(failed: usize, fault: Option<Fault>) -> serde_json::Value {
@@ -237,9 +240,9 @@ mod tests {
     #[test]
     fn a_share_is_of_the_requests_meanwhile() {
         let cells = outcome(125).cells("nginx", Some(Fault::Syntax));
-        let wanted = ["nginx", "syntax error", "-", "1000", "125", "12.50 %", "fails on"];
+        let wanted = ["nginx", "syntax error", "-", "1000", "125", "12.50 %", "0.5", "fails on"];
         assert_eq!(cells, wanted);
         let well = Outcome { mended: Mended::Well(0.0), ..outcome(0) };
-        assert_eq!(well.cells("nginx", None)[6], "well");
+        assert_eq!(well.cells("nginx", None)[7], "well");
     }
 }

@@ -175,12 +175,14 @@ fn complete(answer: &[u8]) -> Result<Option<Answer>> {
         let (name, value) = line.split_once(':').context("a header line without a colon")?;
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = Some(value.trim().parse::<usize>()?),
-            "content-type" => content_type = Some(value.trim()),
+            // Some write it without the blank.
+            "content-type" => content_type = Some(value.trim().replace(";charset", "; charset")),
             "connection" if value.trim().eq_ignore_ascii_case("close") => after = After::Closed,
             _ => {}
         }
     }
-    ensure!(content_type == Some(CONTENT_TYPE), "the content-type is {content_type:?}");
+    let found = content_type.as_deref();
+    ensure!(found == Some(CONTENT_TYPE), "the content-type is {found:?}");
     ensure!(length == Some(BODY.len()), "the content-length is {length:?}, not {}", BODY.len());
     let body = &answer[end + 4..];
     if body.len() < BODY.len() {

@@ -145,9 +145,10 @@ impl Client {
         let mut due = first;
         while due < end {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            // Who waits for a server that hangs does not wait once more for each request.
-            let hopeless = Instant::now() > end + PATIENCE;
-            let answered = if hopeless { None } else { self.ask() };
+            // A request that stood behind others for so long has failed: its client would have
+            // given up, and asked of a server that has come back it would hide the failure.
+            let given_up = due.elapsed() > PATIENCE;
+            let answered = if given_up { None } else { self.ask() };
             self.seen.samples.push(Sample { due, done: Instant::now(), answered });
             due += every;
         }

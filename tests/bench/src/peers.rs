@@ -50,7 +50,7 @@ pub(crate) enum Put {
 /// How a version is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Half of the file, as when a copy is not finished.
+    /// The beginning of the file, as when a copy is not finished.
     Truncated,
     /// Text that the language or the configuration does not allow.
     Syntax,
@@ -118,7 +118,7 @@ fn answers(server: &Server) -> Result<()> {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Truncated => "half a file",
+            Self::Truncated => "a copy cut short",
             Self::Syntax => "syntax error",
             Self::Start => "fails when it is started",
             Self::StartCrash => "crashes when it is started",

@@ -88,7 +88,10 @@ fn lay(folder: &Path, code: Code, put: Put) -> Result<()> {
     let place = tempfile::tempdir()?;
     let built = fs::read(apache::module(&APXS.find()?, place.path(), &source)?)?;
     let broken = put == Put::Broken(Fault::Truncated);
-    files::put(&folder.join(MODULE_FILE), if broken { files::half(&built) } else { &built[..] })
+    files::put(
+        &folder.join(MODULE_FILE),
+        if broken { files::beginning(&built) } else { &built[..] },
+    )
 }
 
 fn configuration(apxs: &Path, folder: &Path, address: SocketAddr, code: Code) -> Result<String> {

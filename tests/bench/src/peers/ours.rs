@@ -115,7 +115,7 @@ impl<'a> Ours<'a> {
         let bytes = fs::read(&self.libraries.ailing).context("the library cannot be read")?;
         let bytes = replaced(&bytes, "fault:none      ", &format!("{text:16}"))?;
         let file = self.folder.join("broken.so");
-        let bytes = if fault == Fault::Truncated { files::half(&bytes) } else { &bytes[..] };
+        let bytes = if fault == Fault::Truncated { files::beginning(&bytes) } else { &bytes[..] };
         files::put(&file, bytes)?;
         Ok(file)
     }

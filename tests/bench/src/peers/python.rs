@@ -51,6 +51,6 @@ mod tests {
         texts.dedup();
         assert_eq!(texts.len(), count);
         let refused = source(Put::Broken(Fault::Truncated)).unwrap_err().to_string();
-        assert!(refused.contains("half a file"), "{refused}");
+        assert!(refused.contains("a copy cut short"), "{refused}");
     }
 }

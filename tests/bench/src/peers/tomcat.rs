@@ -93,7 +93,7 @@ impl Peer for Tomcat {
     fn put(&mut self, put: Put) -> Result<Told> {
         let bytes = fs::read(war(&self.folder, put)?)?;
         let broken = put == Put::Broken(Fault::Truncated);
-        let bytes = if broken { files::half(&bytes) } else { &bytes[..] };
+        let bytes = if broken { files::beginning(&bytes) } else { &bytes[..] };
         // A name that Tomcat does not take for an application while it is written.
         let file = self.folder.join("webapps").join(self.place.next());
         files::put(&file, bytes)?;

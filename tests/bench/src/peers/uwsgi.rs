@@ -12,7 +12,7 @@ use crate::tools::UWSGI;
 
 pub(super) const RELOAD: Kind = Kind {
     name: "uWSGI, touch-reload",
-    every: Duration::from_secs(2),
+    every: Duration::from_secs(4),
     faults: python::FAULTS,
     start: |core, folder| start(core, folder, "--touch-reload"),
 };
