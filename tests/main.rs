@@ -17,6 +17,8 @@ mod c_app;
 mod cli;
 // The end of a request is told exactly once.
 mod close;
+// Applications of other compilers than the host's.
+mod compilers;
 // The config file: what it says, and what is refused.
 mod config;
 // The socket of an operator, and the verbs that ask over it.

@@ -5,6 +5,7 @@ use super::host::Launch;
 use super::project;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A folder of crates. None of them is part of a workspace unless a test writes one.
@@ -15,12 +16,27 @@ pub(crate) struct Crates {
 }
 
 /// Where cargo puts what it builds of these crates.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
     /// Where cargo puts it by itself: for crates that depend on nothing.
     Own,
     /// Beside this workspace's, which has built the same dependencies already.
     Shared,
+    /// A folder of this name there, for what another compiler makes.
+    Beside(String),
+}
+
+impl Target {
+    /// None where cargo chooses.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let shared = temporary.parent().expect("a folder in the target folder");
+        match self {
+            Self::Own => None,
+            Self::Shared => Some(shared.to_path_buf()),
+            Self::Beside(name) => Some(shared.join(name)),
+        }
+    }
 }
 
 impl Crates {
@@ -62,21 +78,27 @@ impl Crates {
 
     /// A host that is run in the folder, and builds what it is given of it.
     pub(crate) fn host(&self, target: Target) -> Launch {
-        let launch = Launch::new()
-            .current_dir(&self.path)
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TERM_COLOR", "never")
-            .deadline(10 * DEADLINE);
-        match target {
-            Target::Own => launch.env_remove("CARGO_TARGET_DIR"),
-            Target::Shared => {
-                let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-                let shared = temporary.parent().expect("a folder in the target folder");
-                // As the workspace's profile says, so that dependencies are the same.
-                launch
-                    .env("CARGO_TARGET_DIR", shared)
-                    .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
-            }
+        let launch = Launch::new().current_dir(&self.path).deadline(10 * DEADLINE);
+        let launch = QUIET.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        match target.folder() {
+            None => launch.env_remove("CARGO_TARGET_DIR"),
+            Some(folder) => launch.env("CARGO_TARGET_DIR", folder).env(DEBUG.0, DEBUG.1),
         }
     }
+
+    /// The cargo that runs the tests, for a crate of the folder.
+    pub(crate) fn cargo(&self, target: &Target) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(&self.path).envs(QUIET);
+        match target.folder() {
+            None => cargo.env_remove("CARGO_TARGET_DIR"),
+            Some(folder) => cargo.env("CARGO_TARGET_DIR", folder).env(DEBUG.0, DEBUG.1),
+        };
+        cargo
+    }
 }
+
+const QUIET: [(&str, &str); 2] = [("CARGO_NET_OFFLINE", "true"), ("CARGO_TERM_COLOR", "never")];
+
+/// As the workspace's profile says, so that dependencies are the same.
+const DEBUG: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
