@@ -124,6 +124,37 @@ fn a_deploy_and_a_rollback_outlive_the_host() {
     assert!(host.wait_for_log("this starts: ").contains("not seen at its path before"));
 }
 
+/// What served before the host ended is there to go back to.
+#[test]
+fn a_start_leaves_a_way_back() {
+    let place = Place::new();
+    let mut host = place.start();
+    place.deploy(&version("two"));
+    end(&mut host);
+    let mut host = place.start();
+    assert_eq!(says(&host), "two");
+    place.verb(&["rollback", "shop"]);
+    assert_eq!(says(&host), "one");
+    // One that panics at its first requests after a start is taken back like any other.
+    let told = place.path("panic");
+    let panics = format!(
+        "CALL if (access(\"{}\", F_OK) == 0) {{ static const dsgi_bytes why = \
+         DSGI_BYTES(\"panicked: it was told to\"); reply->fault.message = why; \
+         return DSGI_ANSWER_ERROR; }}",
+        told.display()
+    );
+    place.deploy(&c_app(&["TEXT \"three\\n\"", &panics]));
+    assert_eq!(says(&host), "three");
+    end(&mut host);
+    fs::write(&told, "").unwrap();
+    let host = place.start();
+    for _ in 0..5 {
+        assert_eq!(get(host.address(), "/").status, 500);
+    }
+    host.wait_for_log("serves again: it panicked 5 times");
+    assert_eq!(says(&host), "one");
+}
+
 #[test]
 fn a_killed_host_comes_back_with_what_served() {
     let place = Place::new();

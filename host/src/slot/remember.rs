@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Host, Slot};
+use super::{Before, Host, Keep, Slot, short};
 use crate::failure::Failure;
 use crate::lease::Panics;
 use crate::operator::Build;
+use crate::plugin::load;
 use crate::state::{State, StateError};
 
 impl Host {
@@ -33,13 +34,32 @@ impl Slot {
             let panics = Arc::clone(version.stack.panics());
             (version.build.clone(), version.artifact.file.clone(), panics)
         });
-        if let Some((build, bytes, panics)) = current {
-            self.remember_start(host, &build, &bytes, panics);
-        }
         if let Some(state) = &host.state
             && let Some(record) = state.record().apps.get(&self.name)
         {
-            self.lock().quarantine.extend(record.quarantine.clone());
+            let serves = current.as_ref().map_or("", |(build, ..)| &build.digest);
+            let before = record.before(serves).and_then(|before| self.recall(host, state, before));
+            let mut held = self.lock();
+            held.quarantine.extend(record.quarantine.clone());
+            held.previous = before;
+        }
+        if let Some((build, bytes, panics)) = current {
+            self.remember_start(host, &build, &bytes, panics);
+        }
+    }
+
+    /// What a rollback takes, and a version that does not outlive its window.
+    fn recall(&self, host: &Host, state: &State, digest: &str) -> Option<Before> {
+        if self.spec().policy.keep_previous == Keep::Nothing {
+            return None;
+        }
+        match load::take(&state.stored(digest), &host.staging) {
+            Ok(artifact) => Some(Before::File(Arc::new(artifact))),
+            Err(error) => {
+                let (app, digest) = (&self.name, short(digest));
+                tracing::warn!(app, digest, "there is no way back to it: {error}");
+                None
+            }
         }
     }
 

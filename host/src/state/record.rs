@@ -241,6 +241,12 @@ impl Record {
 }
 
 impl AppRecord {
+    /// What served before this version, and may serve again.
+    pub(crate) fn before(&self, digest: &str) -> Option<&str> {
+        let mut history = self.history.iter().rev().map(String::as_str);
+        history.find(|before| *before != digest && !self.quarantine.contains_key(*before))
+    }
+
     fn instead(&self, reason: &str) -> Start {
         let fine = |digest: &&String| !self.quarantine.contains_key(*digest);
         match self.last_good.as_ref().filter(fine) {
