@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use crate::client::ClientError;
@@ -10,6 +11,7 @@ use crate::control::ControlError;
 use crate::crate_dir::BuildError;
 use crate::listener::ListenError;
 use crate::operator::Refused;
+use crate::platform::files::out_of_descriptors;
 use crate::plugin::artifact::{ArtifactError, StagingError};
 use crate::plugin::load::LoadError;
 use crate::plugin::probe::TooDeep;
@@ -49,13 +51,30 @@ impl Code {
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Code,
+    cause: Cause,
     text: String,
     help: Option<String>,
 }
 
+/// Whose fault it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Said,
+    /// The system had no room: what was asked for may be fine, and may work later.
+    Room,
+}
+
 impl Failure {
-    fn new(code: Code, error: &dyn Error, help: Option<String>) -> Self {
-        Self { code, text: on_one_line(&chain(error)), help: help.as_deref().map(on_one_line) }
+    fn new(code: Code, error: &(dyn Error + 'static), help: Option<String>) -> Self {
+        let lack = causes(error).find_map(Lack::of);
+        let (code, cause) = match (lack, code) {
+            (Some(_), Code::BadFile) => (Code::Failure, Cause::Room),
+            (Some(_), code) => (code, Cause::Room),
+            (None, code) => (code, Cause::Said),
+        };
+        let help = help.or_else(|| lack.map(|lack| lack.help().to_owned()));
+        let help = help.as_deref().map(on_one_line);
+        Self { code, cause, text: on_one_line(&chain(error)), help }
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -83,28 +102,64 @@ impl fmt::Display for Failure {
 
 /// For whoever asked for it over the control socket: what a start would have said.
 impl From<Failure> for Refused {
-    fn from(Failure { code, text, help }: Failure) -> Self {
-        match code {
-            Code::BadFile => Self::File { text, help },
-            Code::TimedOut => Self::TimedOut { text, help },
-            Code::BadConfig => Self::Config { text, help },
-            _ => Self::System { text, help },
+    fn from(Failure { code, cause, text, help }: Failure) -> Self {
+        match (code, cause) {
+            (Code::BadFile, _) => Self::File { text, help },
+            (Code::TimedOut, _) => Self::TimedOut { text, help },
+            (Code::BadConfig, _) => Self::Config { text, help },
+            (_, Cause::Room) => Self::NoRoom { text, help },
+            (_, Cause::Said) => Self::System { text, help },
         }
     }
 }
 
+/// What the system had too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    Disk,
+    FileSize,
+    Descriptors,
+    Memory,
+}
+
+impl Lack {
+    fn of(cause: &(dyn Error + 'static)) -> Option<Self> {
+        let error = cause.downcast_ref::<io::Error>()?;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(Self::Disk),
+            ErrorKind::FileTooLarge => Some(Self::FileSize),
+            ErrorKind::OutOfMemory => Some(Self::Memory),
+            _ if out_of_descriptors(error) => Some(Self::Descriptors),
+            _ => None,
+        }
+    }
+
+    /// What the user can do.
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Disk => "make room on the disk, and try again",
+            Self::FileSize => "raise the limit for the size of files (`ulimit -f`), and try again",
+            Self::Descriptors => "raise the limit for open files (`ulimit -n`), and try again",
+            Self::Memory => "free memory, and try again",
+        }
+    }
+}
+
+/// The error and what caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (**cause).source())
+}
+
 /// The error and its causes; each error's text says only its own level.
-fn chain(error: &dyn Error) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
+    for cause in causes(error).skip(1) {
         let cause_text = cause.to_string();
         // A transparent error repeats its source.
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
         }
-        source = cause.source();
     }
     text
 }
@@ -140,6 +195,11 @@ impl From<Refused> for Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let code = match &error {
+            // No other file would change that.
+            LoadError::Keys(_) => {
+                let failure = Self::new(Code::Failure, &error, error.help());
+                return Self { cause: Cause::Room, ..failure };
+            }
             LoadError::TooDeep(_) => Code::BadConfig,
             error if error.timed_out() => Code::TimedOut,
             _ => Code::BadFile,
@@ -219,8 +279,8 @@ impl From<ServeError> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         Self::new(Code::Failure, &error, None)
     }
 }
@@ -234,11 +294,26 @@ mod tests {
         for code in [Code::Failure, Code::TimedOut, Code::BadFile, Code::BadConfig] {
             let (text, help) =
                 (String::from("`x.so` is no library"), Some(String::from("mend it")));
-            let refused = Refused::from(Failure { code, text, help });
+            let refused = Refused::from(Failure { code, cause: Cause::Said, text, help });
             let problem = refused.problem();
             assert_eq!(problem.exit, code as u8);
             assert_eq!(problem.detail, "`x.so` is no library");
             assert_eq!(problem.help.as_deref(), Some("mend it"));
         }
+    }
+
+    #[test]
+    fn what_the_system_has_no_room_for_is_no_fault_of_the_file() {
+        for (errno, says) in [(Errno::NOSPC, "room"), (Errno::FBIG, "-f"), (Errno::MFILE, "-n")] {
+            let (file, to) = ("x.so".into(), "/tmp".into());
+            let source = io::Error::from(errno);
+            let failure = Failure::from(LoadError::from(ArtifactError::Copy { file, to, source }));
+            assert_eq!(failure.code, Code::Failure, "{failure}");
+            assert!(failure.help.as_deref().is_some_and(|help| help.contains(says)), "{failure}");
+            assert_eq!(Refused::from(failure).problem().status, 507);
+        }
+        let (file, source) = ("x.so".into(), io::Error::from(Errno::ACCESS));
+        let failure = Failure::from(ArtifactError::Permission { file, source });
+        assert_eq!(failure.code, Code::BadFile, "the control fails");
     }
 }

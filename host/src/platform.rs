@@ -16,7 +16,7 @@ pub(crate) mod process;
 pub(crate) mod rights;
 pub(crate) mod signals;
 
-pub(crate) use self::process::{close_inherited, end};
+pub(crate) use self::process::{close_inherited, end, ignore_file_limits};
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(

@@ -58,6 +58,7 @@ pub fn run() -> ExitCode {
 
 /// Sockets first, so that an address that is taken is told before anything is built or opened.
 fn serve(typed: Serve) -> Result<(), Failure> {
+    platform::ignore_file_limits();
     let config = Config::resolve(typed.clone())?;
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();

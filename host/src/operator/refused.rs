@@ -34,7 +34,10 @@ pub(crate) enum Refused {
     /// The file and what the config says of it do not go together.
     #[error("{text}")]
     Config { text: String, help: Option<String> },
-    /// Disk or memory: nothing that another file would change.
+    /// Disk, descriptors, memory or thread keys are used up: it may work later.
+    #[error("{text}")]
+    NoRoom { text: String, help: Option<String> },
+    /// The host or its system: nothing that another file would change.
     #[error("{text}")]
     System { text: String, help: Option<String> },
 }
@@ -68,6 +71,7 @@ impl Refused {
             Self::File { help, .. }
             | Self::TimedOut { help, .. }
             | Self::Config { help, .. }
+            | Self::NoRoom { help, .. }
             | Self::System { help, .. } => help.clone(),
             Self::Quarantined { .. } => {
                 Some(String::from("mend it and build it again, or deploy it with --force"))
@@ -126,6 +130,9 @@ impl Refused {
             Self::Config { .. } => {
                 ("bad-config", "The config does not allow it", StatusCode::CONFLICT, 78)
             }
+            Self::NoRoom { .. } => {
+                ("no-room", "No room", StatusCode::INSUFFICIENT_STORAGE, FAILURE)
+            }
             Self::System { .. } => {
                 ("system", "The system failed", StatusCode::INTERNAL_SERVER_ERROR, FAILURE)
             }
@@ -173,7 +180,8 @@ mod tests {
             (Refused::NoPrevious { app: app() }, 409, 1),
             (Refused::Config { text: text("too deep"), help: None }, 409, 78),
             (Refused::ShuttingDown, 503, 1),
-            (Refused::System { text: text("disk full"), help: None }, 500, 1),
+            (Refused::NoRoom { text: text("disk full"), help: None }, 507, 1),
+            (Refused::System { text: text("no watch"), help: None }, 500, 1),
         ] {
             let problem = refused.problem();
             assert_eq!((problem.status, problem.exit), (status, exit), "{refused}");

@@ -2,7 +2,8 @@
 //! written.
 
 pub(crate) use self::system::{
-    changed, identity, is_removed, kind, lock_file_of, modified, open_to_read, sync_folder,
+    changed, identity, is_removed, kind, lock_file_of, modified, open_to_read, out_of_descriptors,
+    sync_folder,
 };
 
 #[cfg(all(unix, not(dsgi_portable)))]
@@ -13,6 +14,7 @@ mod system {
     use std::path::Path;
 
     use rustix::fs::OFlags;
+    use rustix::io::Errno;
 
     /// Opens whatever lies at a path. A FIFO without a writer would make a plain open wait for
     /// one, and a terminal would become this process's own.
@@ -57,6 +59,11 @@ mod system {
     /// Whether an open file has no name any more.
     pub(crate) fn is_removed(open: &Metadata) -> bool {
         open.nlink() == 0
+    }
+
+    /// Whether no further file may be opened; std has no word for that.
+    pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
     }
 
     /// Has the system write down what a folder contains.
@@ -105,6 +112,11 @@ mod system {
     }
 
     pub(crate) fn is_removed(_: &Metadata) -> bool {
+        false
+    }
+
+    /// What it is called differs from system to system.
+    pub(crate) fn out_of_descriptors(_: &io::Error) -> bool {
         false
     }
 

@@ -28,6 +28,16 @@ pub(crate) fn close_inherited() {
     }
 }
 
+/// From now on a file that may not grow any further is an error of its writer, as a full disk is,
+/// and not the end of the process.
+pub(crate) fn ignore_file_limits() {
+    #[cfg(all(unix, not(dsgi_portable)))]
+    // SAFETY: sets no function.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// From now on this process ends with its parent, where the system can see to it.
 pub(crate) fn end_with_parent() -> io::Result<()> {
     #[cfg(all(target_os = "linux", not(dsgi_portable)))]
