@@ -49,6 +49,10 @@ fn probe() -> io::Result<()> {
     platform::process::end_with_parent()?;
     let mut report = Report::take()?;
     let task: Task = serde_json::from_reader(io::stdin().lock())?;
+    // It may have died before that was said.
+    if !platform::process::is_child_of(task.parent) {
+        platform::end(1);
+    }
     let line = match go(&task, &mut report)? {
         Ok(layout) => Line::Passed(layout),
         Err(refusal) => Line::Refused(refusal),

@@ -48,6 +48,15 @@ pub(crate) fn end_with_parent() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether that process is there, and has started this one.
+pub(crate) fn is_child_of(parent: u32) -> bool {
+    #[cfg(all(unix, not(dsgi_portable)))]
+    return std::os::unix::process::parent_id() == parent;
+    // Nobody ends with its parent there.
+    #[cfg(any(not(unix), dsgi_portable))]
+    return parent > 0;
+}
+
 /// This program's own file. When it was replaced on disk its old name leads nowhere, and the link
 /// in `/proc` still leads to what runs; otherwise the name is better, because tools that stand
 /// between a program and the system, such as valgrind, know it.

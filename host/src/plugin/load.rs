@@ -137,6 +137,7 @@ pub(crate) fn probe(
         name: name.to_owned(),
         config: config.to_owned(),
         depth: depth(artifact, wish)?,
+        parent: std::process::id(),
     };
     let verdict = probe::probe(&task, limits.probe_timeout);
     verdict.result.map_err(|source| LoadError::Probe {

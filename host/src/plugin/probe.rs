@@ -34,6 +34,8 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) config: String,
     pub(crate) depth: Depth,
+    /// The host.
+    pub(crate) parent: u32,
 }
 
 /// What the child is at; each is a line of JSON on its standard output.
