@@ -1,8 +1,9 @@
 //! HUP: the config file and the applications' files are read again, as one step or not at all.
 
-use crate::harness::client::get;
+use crate::harness::client::{Connection, get};
 use crate::harness::host::{Host, Launch};
-use crate::harness::libraries::{TemporaryLibrary, c_app};
+use crate::harness::libraries::{TemporaryLibrary, c_app, c_library};
+use crate::harness::misbehaving::Flavour;
 use crate::harness::refusal::load;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
@@ -241,4 +242,52 @@ fn signals_during_a_reload_are_one_more() {
     let reloads = host.log().matches("read again: ").count();
     assert!((3..=4).contains(&reloads), "{reloads} for 52 signals:\n{}", host.log());
     assert_eq!(says(&host, "/blog"), "two");
+}
+
+/// An application that the config names no more is shown as long as anything of it is there.
+#[test]
+fn what_is_removed_is_shown_until_it_is_gone() {
+    let place = Place::new();
+    let library = Flavour::Pool.library();
+    place.add("held.so", &library);
+    let handler =
+        "#include <signal.h>\nstatic void handler(int signal) { (void)signal; }\nDSGI_NOTE(";
+    let source = include_str!("libraries/app.c").replacen("DSGI_NOTE(", handler, 1);
+    let init = "-DINIT=signal(SIGUSR2, handler);";
+    place.add("pinned.so", &c_library("pinned", &source, &[init]));
+    place.add("stays.so", &version("stays"));
+    let stays = ("stays", "/stays", "");
+    let release = format!("config = {{ release = \"{}\" }}", place.path("release").display());
+    place.write(&[stays, ("held", "/held", &release), ("pinned", "/pinned", "")]);
+    let host = place.start();
+    assert_eq!(says(&host, "/pinned"), "in C");
+    let mut in_hand = Connection::open(host.address());
+    in_hand.send("GET /held/wait/call HTTP/1.1\r\nHost: a\r\n\r\n");
+    host.wait_for_log("app: waits in its call");
+    place.write(&[stays]);
+    assert!(reload(&host, 1).contains("2 removed"));
+    let shows = |what: [&str; 2]| {
+        crate::harness::eventually(&format!("{what:?}"), || {
+            let shown = place.verb(&["ps"]);
+            what.iter().all(|what| shown.contains(what)).then_some(shown)
+        })
+    };
+    let shown = shows(["1 request in hand", "it installed a handler for SIGUSR2"]);
+    let removed = shown.lines().filter(|line| line.contains("removed"));
+    assert_eq!(removed.count(), 2, "{shown}");
+    // Nothing leads there, nor can it be deployed.
+    assert_eq!([says(&host, "/held"), says(&host, "/pinned")], ["404", "404"]);
+    let deploy = place.launch().args(["deploy", "held"]).arg(place.path("stays.so")).run();
+    assert_eq!(deploy.status.code(), Some(1), "{deploy:?}");
+    // One of the same name is another one, beside what is left.
+    place.write(&[stays, ("held", "/held", &release)]);
+    assert!(reload(&host, 2).contains("1 added"));
+    let shown = shows(["1 request in hand", "serving"]);
+    assert_eq!(shown.lines().filter(|line| line.contains("removed")).count(), 1, "{shown}");
+    fs::write(place.path("release"), "").unwrap();
+    assert_eq!(in_hand.response().unwrap().text(), "fine\n");
+    crate::harness::eventually("the end of what was held", || {
+        (!place.verb(&["ps"]).contains("generation 2)")).then_some(())
+    });
+    assert!(place.verb(&["ps"]).contains("it installed a handler"));
 }

@@ -111,6 +111,25 @@ pub(crate) struct App {
     pub(crate) retained: Vec<Retained>,
 }
 
+impl App {
+    /// One that is not served any more.
+    pub(crate) fn removed(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            mounts: Vec::new(),
+            state: State::Removed,
+            current: None,
+            since: None,
+            layout: None,
+            in_flight: None,
+            requests: None,
+            panics: None,
+            previous: None,
+            retained: Vec::new(),
+        }
+    }
+}
+
 /// What an application is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -128,6 +147,8 @@ pub(crate) enum State {
     Failed {
         why: String,
     },
+    /// The config names it no more; it is shown until nothing of it is mapped.
+    Removed,
 }
 
 /// One version of an application, as it was loaded.

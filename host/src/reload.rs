@@ -170,7 +170,7 @@ impl Reload {
                 State::Serving | State::Deploying | State::Holding => Some(Bytes::Current),
                 State::Failed { .. } => Some(file),
                 // What it is told is told when it comes back.
-                State::Draining | State::Drained => None,
+                State::Draining | State::Drained | State::Removed => None,
             }
         };
         let staged = bytes.map(|bytes| slot.stage(&self.host, &bytes, spec.clone())).transpose();
@@ -217,11 +217,7 @@ impl Reload {
         };
         let gone: Vec<_> = before.iter().filter(stays).map(Arc::clone).collect();
         self.running.sources().set(sources);
-        for source in &gone {
-            // Nothing leads to it any more; what is in hand is finished.
-            let _ = source.slot.drain(&self.host);
-            source.slot.clear();
-        }
+        gone.iter().for_each(|source| self.running.remove(&source.slot));
         gone.len()
     }
 

@@ -13,7 +13,7 @@ use crate::operator::{
     App, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage, State,
     Status, Verdict,
 };
-use crate::slot::{Host, Slot};
+use crate::slot::{Host, Slot, ended};
 use crate::source::{Source, Sources};
 
 /// A host, from the moment that it has its sockets.
@@ -21,6 +21,8 @@ use crate::source::{Source, Sources};
 pub(crate) struct Running {
     status: Mutex<Status>,
     sources: Sources,
+    /// Applications that a reload has taken away, as long as work of theirs is in hand.
+    removed: Mutex<Vec<Arc<Slot>>>,
     host: Arc<Host>,
 }
 
@@ -37,7 +39,8 @@ impl Running {
             state: host.state.as_ref().map(|state| state.folder().to_path_buf()),
             limits: numbers(&host.limits),
         };
-        Self { status: Mutex::new(status), sources: Sources::default(), host }
+        let (status, removed) = (Mutex::new(status), Mutex::default());
+        Self { status, sources: Sources::default(), removed, host }
     }
 
     /// Answers its operator on this socket.
@@ -70,6 +73,30 @@ impl Running {
     /// Where its applications came from.
     pub(crate) const fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    /// An application that nothing leads to any more; what is in hand is finished.
+    pub(crate) fn remove(&self, slot: &Arc<Slot>) {
+        let _ = slot.drain(&self.host);
+        slot.clear();
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(slot));
+    }
+
+    /// What is left of applications that are not served, beside these.
+    fn left_over(&self, apps: &mut Vec<App>) {
+        let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        removed.retain(|slot| !slot.leaving().is_empty());
+        let in_hand =
+            removed.iter().flat_map(|slot| slot.leaving().into_iter().map(|it| (&*slot.name, it)));
+        for (app, left) in in_hand {
+            app_of(apps, app).retained.push(left);
+        }
+        for (app, left) in ended() {
+            let known = &mut app_of(apps, &app).retained;
+            if !known.iter().any(|known| known.build.generation == left.build.generation) {
+                known.push(left);
+            }
+        }
     }
 
     fn slots(&self) -> Vec<Arc<Slot>> {
@@ -127,13 +154,24 @@ pub(crate) fn tell(events: &Events, app: &App) {
     }
 }
 
+/// The application of this name, or one that was removed.
+fn app_of<'a>(apps: &'a mut Vec<App>, name: &str) -> &'a mut App {
+    let at = apps.iter().position(|app| app.name == name).unwrap_or_else(|| {
+        apps.push(App::removed(name));
+        apps.len() - 1
+    });
+    &mut apps[at]
+}
+
 impl Operator for Running {
     fn status(&self) -> Status {
         self.own().clone()
     }
 
     fn apps(&self) -> Vec<App> {
-        self.slots().iter().map(|slot| slot.shown()).collect()
+        let mut apps = self.slots().iter().map(|slot| slot.shown()).collect();
+        self.left_over(&mut apps);
+        apps
     }
 
     fn readiness(&self) -> Vec<Check> {
@@ -149,13 +187,14 @@ impl Operator for Running {
         let text = format!("at most {retained} generations of an application are out of service");
         let ok = retained <= self.host.limits.retained;
         let retained = Check { name: String::from("retained"), ok, text };
-        let apps = apps.iter().map(|app| {
+        let apps = apps.iter().filter(|app| app.state != State::Removed).map(|app| {
             let (ok, text) = match &app.state {
                 State::Serving | State::Deploying => (true, String::from("serving")),
                 // For less time than a balancer needs to look elsewhere.
                 State::Holding => (true, String::from("its requests wait for the next version")),
                 State::Draining | State::Drained => (false, String::from("drained")),
                 State::Failed { why } => (false, why.clone()),
+                State::Removed => (true, String::from("removed")),
             };
             Check { name: format!("app {}", app.name), ok, text }
         });

@@ -241,6 +241,11 @@ impl Slot {
         leaving.map_or_else(|| String::from("it has not ended"), Leaving::reason)
     }
 
+    /// What is out of service and has work in hand.
+    pub(crate) fn leaving(&self) -> Vec<Retained> {
+        self.lock().leaving()
+    }
+
     /// Gives up all that it holds, at the end of the host.
     pub(crate) fn clear(&self) {
         let mut held = self.lock();
@@ -300,29 +305,22 @@ impl Held {
 
     /// Generations that are out of service and not gone.
     fn retained(&mut self, app: &str) -> Vec<Retained> {
+        let mut retained = self.leaving();
+        // Seen there first: one that goes from there to here is in one of both.
+        let known: Vec<_> = retained.iter().map(|it| it.build.generation).collect();
+        let ended = ended().filter(|(of, it)| of == app && !known.contains(&it.build.generation));
+        retained.extend(ended.map(|(_, retained)| retained));
+        retained
+    }
+
+    /// Those that have work in hand.
+    fn leaving(&mut self) -> Vec<Retained> {
         self.leaving.retain(|leaving| leaving.present.strong_count() > 0);
         let leaving = self.leaving.iter().map(|leaving| {
-            let reason = leaving.reason();
             let (build, since) = (leaving.build.clone(), leaving.since);
-            Retained { build, state: Hold::Draining, reason, since }
+            Retained { build, state: Hold::Draining, reason: leaving.reason(), since }
         });
-        let leaving: Vec<_> = leaving.collect();
-        // Seen there first: one that goes from there to here is in one of both.
-        let known = |number| leaving.iter().any(|it: &Retained| it.build.generation == number);
-        let ended = retire::retained().into_iter().filter(|retired| retired.app == app);
-        let ended = ended.filter(|retired| !known(retired.number));
-        let ended = ended.filter_map(|retired| {
-            let (state, reason) = match retired.fate {
-                Fate::Waiting(why) => (Hold::Draining, why),
-                Fate::Pinned(why) => (Hold::Pinned, why),
-                Fate::Gone => return None,
-            };
-            let (version, digest) = (retired.version, retired.digest);
-            let build = Build { version, digest, generation: retired.number };
-            Some(Retained { build, state, reason, since: Moment::of(retired.since) })
-        });
-        let ended: Vec<_> = ended.collect();
-        leaving.into_iter().chain(ended).collect()
+        leaving.collect()
     }
 }
 
@@ -349,9 +347,26 @@ impl Leaving {
             0 if self.handing.strong_count() > 0 => {
                 String::from("a hand-over of its state has not returned")
             }
-            0 => String::from("something of it is still held"),
+            // Its bytes may still be on their way, or it keeps what it was lent.
+            0 => String::from(
+                "an exchange, a block or a waker of a request that has ended is still held",
+            ),
         }
     }
+}
+
+/// Generations of every application that nobody works in any more and that are not gone.
+pub(crate) fn ended() -> impl Iterator<Item = (String, Retained)> {
+    retire::retained().into_iter().filter_map(|retired| {
+        let (state, reason) = match retired.fate {
+            Fate::Waiting(why) => (Hold::Draining, why),
+            Fate::Pinned(why) => (Hold::Pinned, why),
+            Fate::Gone => return None,
+        };
+        let (version, digest) = (retired.version, retired.digest);
+        let build = Build { version, digest, generation: retired.number };
+        Some((retired.app, Retained { build, state, reason, since: Moment::of(retired.since) }))
+    })
 }
 
 impl Before {

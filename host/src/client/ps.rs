@@ -107,7 +107,7 @@ fn cells(host: &Status, app: &App, now: Moment) -> [String; 11] {
     [
         host.name.clone(),
         app.name.clone(),
-        app.mounts.join(","),
+        if app.mounts.is_empty() { of(None) } else { app.mounts.join(",") },
         String::from(word(&app.state)),
         of(current.map(|build| build.version.clone())),
         number(current.map(|build| build.generation)),
@@ -127,6 +127,7 @@ const fn word(state: &State) -> &'static str {
         State::Draining => "draining",
         State::Drained => "drained",
         State::Failed { .. } => "failed",
+        State::Removed => "removed",
     }
 }
 
