@@ -151,17 +151,17 @@ fn start_one(
         return found.and_then(|artifact| start(host, artifact, name, spec));
     };
     let digest = found.as_ref().ok().map(|artifact| artifact.digest.clone());
+    let instead =
+        |failure: &Failure| state.record().instead(name, digest.as_deref(), &failure.one_line());
     let begin = match (found, state.record().start(name, &path_of(file), digest.as_deref())) {
         (Ok(artifact), Begin::File(why)) => {
             tracing::info!(app = name, digest = short(&artifact.digest), "this starts: {why}");
             match start(host, artifact, name, spec) {
                 Ok(version) => return Ok(version),
-                Err(failure) => (state.record().instead(name, &failure.one_line()), Some(failure)),
+                Err(failure) => (instead(&failure), Some(failure)),
             }
         }
-        (Err(failure), Begin::File(_) | Begin::Nothing(_)) => {
-            (state.record().instead(name, &failure.one_line()), Some(failure))
-        }
+        (Err(failure), Begin::File(_) | Begin::Nothing(_)) => (instead(&failure), Some(failure)),
         (found, begin) => (begin, found.err()),
     };
     match begin {

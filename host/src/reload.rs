@@ -137,11 +137,10 @@ impl Reload {
         let deployed =
             together::put(&self.host, staged, |plan| *plan = rearranged(plan, &mounts, &added))
                 .map_err(said)?;
+        // The bytes are kept before their path is known as seen.
+        added.iter().for_each(|slot| slot.started(&self.host));
         let removed = self.settle(ready, &before);
-        for slot in &added {
-            running::tell(&self.host.events, &slot.shown());
-            slot.started(&self.host);
-        }
+        added.iter().for_each(|slot| running::tell(&self.host.events, &slot.shown()));
         self.tell_what_waits(&config);
         self.config = config;
         let (deployed, added) = (deployed.len(), added.len());

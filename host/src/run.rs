@@ -91,8 +91,8 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     // Before anybody is told that it listens: who reads that may send a signal at once.
     let asked = server.asked_to_end()?;
     for source in &sources {
-        source.remember(&host);
         source.slot.started(&host);
+        source.remember(&host);
     }
     running.serve(sources);
     if config.changes == Changes::Deploy {

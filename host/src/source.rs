@@ -65,12 +65,19 @@ impl Source {
         self.remember(host);
     }
 
-    /// Has the state remember what was seen.
+    /// Has the state remember what was seen. Where that serves and could not be kept, it is left
+    /// for the next host to see, which would start another version otherwise.
     pub(crate) fn remember(&self, host: &Host) {
         let (app, path) = (&*self.slot.name, path_of(&self.file));
-        if let Some(digest) = self.seen().digest {
-            host.remember(app, |state| state.change(|record| record.saw(app, &path, &digest)));
-        }
+        let Some(digest) = self.seen().digest else { return };
+        let serves = self.serves().is_some_and(|serves| serves == digest);
+        host.remember(app, |state| {
+            state.change(|record| {
+                if !serves || record.wants(app, &digest) {
+                    record.saw(app, &path, &digest);
+                }
+            })
+        });
     }
 
     /// Looks at what is there now, and deploys it unless it was seen before. A crate is built.
@@ -92,26 +99,37 @@ impl Source {
             }
         };
         let deployment = Deployment { file: library, quarantine: Quarantine::Respect };
-        match self.slot.deploy(host, &deployment, &|_| {}) {
+        let looked = match self.slot.deploy(host, &deployment, &|_| {}) {
             Ok(_) => Looked::Deployed,
-            Err(Refused::Superseded { .. } | Refused::ShuttingDown) => Looked::Same,
+            // Nobody has judged it: it is for the next host to see.
+            Err(Refused::ShuttingDown) => return Looked::Same,
+            Err(Refused::Superseded { .. }) => Looked::Same,
             Err(_) => Looked::Refused,
-        }
+        };
+        self.remember(host);
+        looked
     }
 
     /// The library, if it is one that was not seen before.
     fn find(&self, host: &Host) -> Result<Option<PathBuf>, Failure> {
         let Some(now) = Seen::at(&self.file, host)? else { return Ok(None) };
-        let new = self.is_new(&now);
+        if !self.is_new(&now) {
+            self.saw_all(now, host);
+            return Ok(None);
+        }
         let library = now.library.clone();
-        self.saw_all(now, host);
-        Ok(library.filter(|_| new))
+        // A host that is killed before anything came of it has not seen it.
+        *self.lock() = now;
+        Ok(library)
     }
 
     /// Whether something is neither what was seen there last nor what serves.
     pub(crate) fn is_new(&self, now: &Seen) -> bool {
-        let serves = self.slot.shown().current.map(|build| build.digest);
-        now.digest != self.seen().digest && now.digest != serves
+        now.digest != self.seen().digest && now.digest != self.serves()
+    }
+
+    fn serves(&self) -> Option<String> {
+        self.slot.shown().current.map(|build| build.digest)
     }
 
     /// This was found there.

@@ -79,6 +79,7 @@ impl State {
             Err(TryLockError::WouldBlock) => return Err(StateError::Taken(folder.to_path_buf())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        remove_unfinished(folder);
         let (record, aside) = read(folder).map_err(failed)?;
         let (folder, record) = (folder.to_path_buf(), Mutex::new(record));
         Ok((Self { folder, record, _lock: lock }, aside))
@@ -113,6 +114,15 @@ impl State {
     /// As [`State::swapped`].
     pub(crate) fn started(&self, app: &str, digest: &str, bytes: &Path) -> Result<(), StateError> {
         self.keep(digest, bytes, |record| record.started(app, digest))
+    }
+
+    /// A version that serves has outlived its window. What the disk did not take when it was put
+    /// into service is kept now.
+    ///
+    /// # Errors
+    /// As [`State::swapped`].
+    pub(crate) fn proved(&self, app: &str, digest: &str, bytes: &Path) -> Result<(), StateError> {
+        self.keep(digest, bytes, |record| record.proved(app, digest))
     }
 
     /// Changes what is remembered, and gives up bytes that nobody will start again.
@@ -202,11 +212,27 @@ fn read(folder: &Path) -> io::Result<(Record, Option<SetAside>)> {
     }
 }
 
+/// Removes what hosts have left that were killed while they wrote.
+fn remove_unfinished(folder: &Path) {
+    let folders = [folder.to_path_buf(), folder.join("store")];
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            // What cannot be removed takes its room, and nothing else.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// How names begin of files that are not whole yet.
+const UNFINISHED: &str = ".unfinished-";
+
 /// Writes a file beside, and has the system put it in place once it is on the disk.
 fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-    beside.write_all(bytes)?;
+    let mut beside = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    // Not by its own `write`, whose errors have no number.
+    beside.as_file_mut().write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     sync_folder(folder)
@@ -268,6 +294,37 @@ mod tests {
         }
         let stored = (0..30).filter(|version| state.stored(&version.to_string()).exists());
         assert_eq!(stored.collect::<Vec<_>>(), (10..30).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_left_unfinished_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, _) = State::open(folder.path()).unwrap();
+        kept(&state, "one");
+        drop(state);
+        let left = ["", "store"].map(|place| folder.path().join(place).join(".unfinished-x"));
+        left.iter().for_each(|file| fs::write(file, "half").unwrap());
+        let (state, _) = State::open(folder.path()).unwrap();
+        assert!(left.iter().all(|file| !file.exists()));
+        assert_eq!(fs::read(state.stored("one")).unwrap(), b"one");
+    }
+
+    /// The bytes that a record names are there, also when there was no room for them at first.
+    #[test]
+    fn a_version_that_was_not_kept_is_kept_once_it_has_proved_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, _) = State::open(folder.path()).unwrap();
+        kept(&state, "one");
+        let bytes = folder.path().join("bytes");
+        assert!(state.swapped("shop", "two", &bytes).is_err(), "there are no bytes yet");
+        fs::write(&bytes, "two").unwrap();
+        state.proved("shop", "two", &bytes).unwrap();
+        let record = &state.record().apps["shop"];
+        assert_eq!(
+            (record.desired.as_deref(), record.last_good.as_deref()),
+            (Some("two"), Some("two"))
+        );
+        assert_eq!(fs::read(state.stored("two")).unwrap(), b"two");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::handover::Hung;
+use super::remember::Remembered;
 use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
 use crate::failure::Failure;
@@ -276,7 +277,9 @@ impl Slot {
             tracing::warn!(app = self.name, "{text}: `host ps` says why; a new process frees them");
             steps.note(text);
         }
-        self.remember_swap(host, &new, &bytes);
+        if let Remembered::No(text) = self.remember_swap(host, &new, &bytes) {
+            steps.note(format!("it is live, and a start of the host would not know it: {text}"));
+        }
         self.open_window(host, &new, panics);
         let (app, steps) = (self.name.clone(), std::mem::take(&mut steps.done));
         Deployed { app, old, new, steps, in_flight_on_old, descriptor_name: None }

@@ -10,16 +10,27 @@ use crate::operator::Build;
 use crate::plugin::load;
 use crate::state::{State, StateError};
 
+/// Whether the state has taken something, where one is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Remembered {
+    Yes,
+    No(String),
+}
+
 impl Host {
     /// Has the state remember something. A disk that does not take it is told, and stops nothing.
     pub(crate) fn remember(
         &self,
         app: &str,
         change: impl FnOnce(&State) -> Result<(), StateError>,
-    ) {
-        if let Some(Err(error)) = self.state.as_ref().map(change) {
-            let text = Failure::from(error).one_line();
-            tracing::error!(app, "what happened is not remembered: {text}");
+    ) -> Remembered {
+        match self.state.as_ref().map(change) {
+            Some(Err(error)) => {
+                let text = Failure::from(error).one_line();
+                tracing::error!(app, "what happened is not remembered: {text}");
+                Remembered::No(text)
+            }
+            None | Some(Ok(())) => Remembered::Yes,
         }
     }
 }
@@ -78,14 +89,18 @@ impl Slot {
         self.open_window(host, build, panics);
     }
 
-    pub(super) fn remember_swap(&self, host: &Host, build: &Build, bytes: &Path) {
-        host.remember(&self.name, |state| state.swapped(&self.name, &build.digest, bytes));
+    pub(super) fn remember_swap(&self, host: &Host, build: &Build, bytes: &Path) -> Remembered {
+        host.remember(&self.name, |state| state.swapped(&self.name, &build.digest, bytes))
     }
 
+    /// A version that was replaced meanwhile proves nothing any more.
     pub(super) fn remember_good(&self, host: &Host, build: &Build) {
-        host.remember(&self.name, |state| {
-            state.change(|record| record.proved(&self.name, &build.digest))
-        });
+        let held = self.lock();
+        let serves = held.current.as_ref().filter(|it| it.build.generation == build.generation);
+        let Some(artifact) = serves.map(|version| Arc::clone(&version.artifact)) else { return };
+        drop(held);
+        let bytes = &artifact.file;
+        host.remember(&self.name, |state| state.proved(&self.name, &build.digest, bytes));
     }
 
     pub(super) fn remember_bad(&self, host: &Host, build: &Build, why: &str) {

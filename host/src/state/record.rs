@@ -77,6 +77,8 @@ pub(crate) enum Why {
     DesiredIsFile,
     #[error("it is the last good one: {0}")]
     LastGood(String),
+    #[error("it is the newest that served before, and no good one is remembered: {0}")]
+    ServedBefore(String),
     #[error("{0}, and no good version is remembered")]
     NoGood(String),
     #[error("there is no file at its path and no version in the store")]
@@ -135,6 +137,11 @@ impl Record {
         self.app(app).seen.insert(path.to_owned(), digest.to_owned());
     }
 
+    /// Whether this is the version that is to serve.
+    pub(crate) fn wants(&self, app: &str, digest: &str) -> bool {
+        self.apps.get(app).and_then(|app| app.desired.as_deref()) == Some(digest)
+    }
+
     /// A version is to serve: it was deployed, rolled back to, or is started. Its window begins,
     /// and one that is open ends without making its version good.
     pub(crate) fn swapped(&mut self, app: &str, digest: &str) {
@@ -170,8 +177,11 @@ impl Record {
         apps.find(|(_, record)| record.seen.contains_key(path)).map(|(name, _)| name.as_str())
     }
 
-    /// A version outlived its window.
+    /// A version that serves outlived its window.
     pub(crate) fn proved(&mut self, app: &str, digest: &str) {
+        if !self.wants(app, digest) {
+            self.swapped(app, digest);
+        }
         if self.on_trial.as_ref().is_some_and(|it| it.app == app && it.digest == digest) {
             self.on_trial = None;
         }
@@ -218,20 +228,24 @@ impl Record {
             (None, Some(desired), Some(found)) if desired == found => (desired, Why::DesiredIsFile),
             (None, Some(desired), _) => (desired, Why::Desired),
             (None, None, Some(found)) => (found, Why::New),
-            (None, None, None) => return record.instead("there is no file at its path"),
+            (None, None, None) => {
+                return record.instead(None, "there is no file at its path");
+            }
         };
         match record.quarantine.get(digest) {
-            Some(reason) => record.instead(&format!("`{digest}` is in quarantine: {reason}")),
+            Some(reason) => {
+                record.instead(Some(digest), &format!("`{digest}` is in quarantine: {reason}"))
+            }
             None if found == Some(digest) => Start::File(why),
             None => Start::Stored { digest: digest.to_owned(), why },
         }
     }
 
-    /// What starts in place of a version that was refused.
-    pub(crate) fn instead(&self, app: &str, refused: &str) -> Start {
+    /// What starts in place of a version that was refused, where its digest is known.
+    pub(crate) fn instead(&self, app: &str, refused: Option<&str>, why: &str) -> Start {
         match self.apps.get(app) {
-            Some(record) => record.instead(refused),
-            None => Start::Nothing(Why::NoGood(refused.to_owned())),
+            Some(record) => record.instead(refused, why),
+            None => Start::Nothing(Why::NoGood(why.to_owned())),
         }
     }
 
@@ -247,13 +261,20 @@ impl AppRecord {
         history.find(|before| *before != digest && !self.quarantine.contains_key(*before))
     }
 
-    fn instead(&self, reason: &str) -> Start {
-        let fine = |digest: &&String| !self.quarantine.contains_key(*digest);
-        match self.last_good.as_ref().filter(fine) {
+    fn instead(&self, refused: Option<&str>, reason: &str) -> Start {
+        let fine = |digest: &&String| {
+            !self.quarantine.contains_key(*digest) && refused != Some(digest.as_str())
+        };
+        let reason = reason.to_owned();
+        if let Some(digest) = self.last_good.as_ref().filter(fine) {
+            return Start::Stored { digest: digest.clone(), why: Why::LastGood(reason) };
+        }
+        // What served is better than nothing, also when its window was never over.
+        match self.before(refused.unwrap_or_default()) {
             Some(digest) => {
-                Start::Stored { digest: digest.clone(), why: Why::LastGood(reason.to_owned()) }
+                Start::Stored { digest: digest.to_owned(), why: Why::ServedBefore(reason) }
             }
-            None => Start::Nothing(Why::NoGood(reason.to_owned())),
+            None => Start::Nothing(Why::NoGood(reason)),
         }
     }
 }

@@ -102,14 +102,34 @@ fn an_end_in_order_and_a_window_that_is_over_are_no_deaths() {
 #[test]
 fn what_is_refused_is_replaced_by_the_last_good_one() {
     let mut record = settled();
-    let Start::Stored { digest, why } = record.instead("shop", "`two` is no library") else {
+    let Start::Stored { digest, why } = record.instead("shop", Some("two"), "`two` is no library")
+    else {
         panic!("{record:?}");
     };
     assert_eq!(digest, "one");
     assert_eq!(why.to_string(), "it is the last good one: `two` is no library");
     record.quarantine("shop", "one", "it panicked");
-    assert!(matches!(record.instead("shop", "x"), Start::Nothing(Why::NoGood(_))));
-    assert!(matches!(record.instead("blog", "x"), Start::Nothing(Why::NoGood(_))));
+    assert!(matches!(record.instead("shop", None, "x"), Start::Nothing(Why::NoGood(_))));
+    assert!(matches!(record.instead("blog", None, "x"), Start::Nothing(Why::NoGood(_))));
+}
+
+/// A version whose window was never over is better than none, unless it is the one that failed.
+#[test]
+fn what_is_refused_before_anything_was_good_is_replaced_by_what_served() {
+    let mut record = Record::default();
+    record.saw("shop", PATH, "one");
+    record.swapped("shop", "one");
+    record.swapped("shop", "two");
+    for (refused, served) in [("three", "two"), ("two", "one")] {
+        let Start::Stored { digest, why: Why::ServedBefore(_) } =
+            record.instead("shop", Some(refused), "it is no library")
+        else {
+            panic!("{record:?}");
+        };
+        assert_eq!(digest, served);
+    }
+    record.quarantine("shop", "two", "it panicked");
+    assert!(matches!(record.instead("shop", Some("one"), "x"), Start::Nothing(Why::NoGood(_))));
 }
 
 #[test]
