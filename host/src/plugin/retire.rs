@@ -129,6 +129,8 @@ global! {
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one look at one library may take while others wait.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long one look at all of them may take.
+const ROUND: Duration = Duration::from_millis(500);
 /// Between two looks at what did not go at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -272,8 +274,10 @@ fn work(arriving: &Receiver<Message>, tell: &dyn Fn(&Retired)) {
                 Message::Tell(asked) => asking.push(asked),
             }
         }
+        // Many that wait are looked at more briefly, so that one that can go waits for few others.
+        let look = LOOK.min(ROUND / u32::try_from(cases.len().max(1)).unwrap_or(u32::MAX));
         for case in &mut cases {
-            case.go_on(tell);
+            case.go_on(look, tell);
         }
         cases.retain(|case| !matches!(case.step, Step::Over));
         if showing == 0 && !cases.iter().any(|case| matches!(case.step, Step::Ending(..))) {
@@ -325,15 +329,15 @@ impl Case {
         Self { retired, past: Past::Started, step }
     }
 
-    fn go_on(&mut self, tell: &dyn Fn(&Retired)) {
+    fn go_on(&mut self, look: Duration, tell: &dyn Fn(&Retired)) {
         self.step = match std::mem::replace(&mut self.step, Step::Over) {
-            Step::Ending(ended, doing, until) => match ended.recv_timeout(LOOK) {
+            Step::Ending(ended, doing, until) => match ended.recv_timeout(look) {
                 Ok(Ended::HandOver) => {
                     self.step = Step::Ending(ended, Doing::ShuttingDown, Instant::now() + PATIENCE);
-                    return self.go_on(tell);
+                    return self.go_on(look, tell);
                 }
                 Ok(Ended::Application(Some(Code { library, artifact, .. }))) => {
-                    return self.close(library, artifact, tell);
+                    return self.close(library, artifact, look, tell);
                 }
                 Ok(Ended::Application(None)) => return self.now(Fate::Gone, tell),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -346,18 +350,26 @@ impl Case {
                     Step::Ending(ended, doing, until)
                 }
             },
-            Step::Closing(library, artifact) => return self.close(library, artifact, tell),
+            Step::Closing(library, artifact) => {
+                return self.close(library, artifact, look, tell);
+            }
             Step::Over => Step::Over,
         };
     }
 
     /// Looks whether the code can go.
-    fn close(&mut self, library: Library, artifact: Arc<Artifact>, tell: &dyn Fn(&Retired)) {
+    fn close(
+        &mut self,
+        library: Library,
+        artifact: Arc<Artifact>,
+        look: Duration,
+        tell: &dyn Fn(&Retired),
+    ) {
         if OVER.load(Ordering::Relaxed) {
             Box::leak(Box::new(artifact));
             return;
         }
-        match library.close(Instant::now() + LOOK) {
+        match library.close(Instant::now() + look) {
             Unloaded::Gone(left) => {
                 tracing::debug!(app = self.retired.app, ?left, "unmapped");
                 self.now(Fate::Gone, tell);
