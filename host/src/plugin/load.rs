@@ -60,6 +60,14 @@ pub(crate) enum LoadError {
         /// Why.
         source: OpenError,
     },
+    /// The system has no thread for it.
+    #[error("`{file}` did not start: there is no thread for its init")]
+    Thread {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// It did not start here.
     #[error("`{file}` did not start: {source}")]
     Start {
@@ -89,7 +97,9 @@ impl LoadError {
             Self::Layer(_) => Some(String::from("give the file of the application itself")),
             Self::Open { source, .. } => source.help(),
             Self::TooDeep(too_deep) => Some(too_deep.help()),
-            Self::Keys(_) => Some(String::from("start the host anew")),
+            Self::Keys(_) => Some(String::from(
+                "`host drain` one of them, or start the host anew for fewer applications",
+            )),
             Self::Start { source, .. } => source.help(),
             Self::Probe {
                 source: ProbeError::Refused(Refusal { help: Some(help), .. }), ..
@@ -235,10 +245,7 @@ pub(crate) fn start(
         }
     };
     let thread = thread::Builder::new().name(String::from("init")).spawn(init);
-    if let Err(error) = thread {
-        let source = StartError::Init(error.to_string());
-        return Err(LoadError::Start { file, source });
-    }
+    thread.map_err(|source| LoadError::Thread { file: file.clone(), source })?;
     match started.recv_timeout(after) {
         Ok(Ok(generation)) => Ok(generation),
         Ok(Err((source, discarded))) => {
