@@ -8,6 +8,7 @@
 pub(crate) mod client;
 pub(crate) mod crates;
 pub(crate) mod frames;
+pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod http2;
 pub(crate) mod libraries;

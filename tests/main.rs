@@ -31,6 +31,8 @@ mod deploys;
 mod handover;
 // Children, clients and libraries that the tests share.
 mod harness;
+// What keeps a version in memory that was replaced, and what does not.
+mod held;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
 mod http;
 // Every limit, reached.

@@ -130,6 +130,12 @@ impl Connection {
         Ok(Response { status, headers: self.fields()?, body: Vec::new(), trailers: Vec::new() })
     }
 
+    /// The first chunk of an answer whose head is still to be read.
+    pub(crate) fn chunk_after_head(&mut self) -> Result<Option<Vec<u8>>> {
+        self.head()?;
+        self.chunk()
+    }
+
     /// The next chunk of a chunked body, None after the last one; its trailers are still to be
     /// read, by `fields`.
     pub(crate) fn chunk(&mut self) -> Result<Option<Vec<u8>>> {

@@ -3,7 +3,8 @@
 
 use super::DEADLINE;
 use super::output::{Captured, Missed};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
+use rustix::process::{getrlimit, kill_process, prlimit, waitid};
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -208,6 +209,13 @@ impl Host {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.running.pid(), signal).expect("the host is there to be signalled");
+    }
+
+    /// Limits what its process may have; without a number as far as this process may.
+    pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) {
+        let maximum = getrlimit(resource).maximum;
+        let limits = Rlimit { current: most.or(maximum), maximum };
+        prlimit(Some(self.running.pid()), resource, limits).expect("a process of our own");
     }
 
     /// Waits until the host has ended and all of its output is read.

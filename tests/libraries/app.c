@@ -28,6 +28,13 @@
 #ifndef CALL
 #define CALL RETURN
 #endif
+/* What becomes of the request itself. */
+#ifndef TAKE
+#define TAKE exchange->table->release(exchange);
+#endif
+#ifndef FLAVOUR
+#define FLAVOUR DSGI_FLAVOUR_NON_BLOCKING
+#endif
 #ifndef STATUS
 #define STATUS 200
 #endif
@@ -39,6 +46,9 @@
 #endif
 #ifndef KIND
 #define KIND DSGI_KIND_APPLICATION
+#endif
+#ifndef PANIC
+#define PANIC DSGI_PANIC_MODE_UNWIND
 #endif
 #ifndef FLAGS
 #define FLAGS 0
@@ -60,9 +70,9 @@
 DSGI_NOTE(note, {
     .size = sizeof(dsgi_descriptor),
     .abi = NOTE_ABI,
-    .flavour = DSGI_FLAVOUR_NON_BLOCKING,
+    .flavour = FLAVOUR,
     .kind = KIND,
-    .panic = DSGI_PANIC_MODE_UNWIND,
+    .panic = PANIC,
     .flags = FLAGS,
     .probe = PROBE,
     .name = NAME,
@@ -172,7 +182,7 @@ static uint32_t call(void *app, dsgi_exchange *exchange, dsgi_reply *reply)
 {
     static const dsgi_bytes text = DSGI_BYTES(TEXT);
     (void)app;
-    exchange->table->release(exchange);
+    TAKE
     CALL
     reply->status = STATUS;
     reply->body_kind = DSGI_BODY_KIND_WHOLE;

@@ -1,0 +1,3 @@
+module in-go
+
+go 1.19
