@@ -1,7 +1,7 @@
 //! A library on its way into service: tried in a child, copied, opened, started.
 
 // What the child of a probe is and has, and what becomes of whatever a library leaves in it.
-mod child;
+pub(crate) mod child;
 // The private copy that is served instead of the file.
 mod copy;
 // Constructors and `init` that do not come back as they should.

@@ -1,5 +1,10 @@
 //! `--state`: which version serves after a restart, whatever happened before.
 
+// A disk that takes no more.
+mod full;
+// A host that is killed in the middle of a deploy.
+mod killed;
+
 use crate::harness::client::get;
 use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};

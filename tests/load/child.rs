@@ -77,7 +77,7 @@ fn a_process_that_leaves_its_group_delays_nothing() {
 }
 
 /// Whoever inherits the process may be late to reap it.
-pub(super) fn wait_for_end(process: i32) {
+pub(crate) fn wait_for_end(process: i32) {
     eventually(&format!("the end of process {process}"), || (!is_running(process)).then_some(()));
 }
 
@@ -85,7 +85,8 @@ fn is_running(process: i32) -> bool {
     stat(&Path::new("/proc").join(process.to_string())).is_some_and(|(state, _)| state != "Z")
 }
 
-fn children(parent: u32) -> BTreeSet<u32> {
+/// The processes that a process has started.
+pub(crate) fn children(parent: u32) -> BTreeSet<u32> {
     let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
     let of_parent = processes.filter_map(|entry| {
         let process = entry.file_name().to_str()?.parse().ok()?;
