@@ -2,19 +2,23 @@
 
 // Versions that are no good.
 mod broken;
+// Versions that are no good only once they are asked.
+mod asked;
 // Versions that panic once they serve.
 mod crash;
+// A host that has no descriptors left.
+mod descriptors;
 
 use crate::harness::client::{Connection, get};
+use crate::harness::gate::Gate;
 use crate::harness::host::Launch;
 use crate::harness::libraries::{TemporaryLibrary, c_app};
 use crate::harness::misbehaving::Flavour;
 use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tempfile::TempDir;
 
 /// A version of an application in C that says so.
 fn says(text: &str) -> TemporaryLibrary {
@@ -38,30 +42,6 @@ fn path(library: &Path) -> &str {
 #[track_caller]
 fn assert_says(host: &Operated, text: &str) {
     assert_eq!(get(host.address(), "/").text(), format!("{text}\n"));
-}
-
-/// What a library waits for in its `init`.
-struct Gate {
-    file: PathBuf,
-    _folder: TempDir,
-}
-
-impl Gate {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { file: folder.path().join("open"), _folder: folder }
-    }
-
-    /// A version that waits for it where this holds.
-    fn library(&self, place: &str, text: &str) -> TemporaryLibrary {
-        let file = self.file.display();
-        let init = format!("INIT while (({place}) && access(\"{file}\", F_OK)) usleep(1000);");
-        c_app(&["NAME \"shop\"", &init, &format!("TEXT \"{text}\\n\"")])
-    }
-
-    fn open(&self) {
-        std::fs::write(&self.file, "").expect("a file in a folder of our own");
-    }
 }
 
 /// Reads what is said of a deploy up to a line that holds this.

@@ -1,19 +1,23 @@
 //! Versions that cannot serve, deployed while clients ask without a pause: each is refused with
 //! the right exit code and one line that says why, and what served before serves on.
 
-use super::{Gate, assert_says, path, says, shop, shop_with};
+use super::{assert_says, path, says, shop, shop_with};
+use crate::harness::client::get;
 use crate::harness::crates::{Crates, Target};
+use crate::harness::gate::Gate;
 use crate::harness::libraries::{
     TemporaryLibrary, c_app, c_library, fault_app, own_copy, versions,
 };
 use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
 use crate::swap::loader::{Loader, Shape, Wrong};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use tempfile::TempDir;
 
-/// A file that is refused: what is wrong with it, its path, the exit code, and what is said.
-type Case<'a> = (&'a str, PathBuf, i32, &'a [&'a str]);
+/// What is refused: what is wrong with it, where it is, the exit code, and what is said.
+type Case = (&'static str, Box<dyn AsRef<Path>>, i32, &'static [&'static str]);
 
 const CLIENTS: &[Shape] = &[Shape::KeepAlive, Shape::New, Shape::Download, Shape::Streams];
 
@@ -22,55 +26,101 @@ fn a_broken_version_fails_no_request() {
     let [good, _] = versions(&fault_app("two"), b"this is:a", b"this is:b");
     let crates = Crates::new();
     crates.library("broken", "", "pub fn nothing( {");
+    let doomed = c_app(&[]);
     let launch = crates
         .host(Target::Own)
         .args(["--probe-timeout", "2s", "--debug"])
         .args(["--mount".into(), format!("/two=two={}", good.display())])
-        .args(["--mount".into(), format!("/late=late={}", good.display())]);
+        .args(["--mount".into(), format!("/late=late={}", good.display())])
+        // One whose config asks for it.
+        .args(["--mount".into(), format!("/init=init={}", doomed.display())])
+        .args(["--set", "init.fault=panic", "--set", "init.text=the index is locked"]);
     let host = Operated::start(launch);
     let before = host.app("two")["current"].clone();
     let loader = Loader::start(host.address(), [("/two", CLIENTS)]);
 
-    let truncated = own_copy(&good);
-    std::fs::write(&truncated, &std::fs::read(&good).unwrap()[..100_000]).unwrap();
-    let elsewhere = changed(&good, 18, &[if cfg!(target_arch = "x86_64") { 183 } else { 62 }]);
-    let [_, layout] = versions(&fault_app("two"), b"reserved", b"Reserved");
-    let faults = [
-        c_app(&["NOTE_ABI 7"]),
-        c_app(&["UNDEFINED", "-Wl,-z,lazy"]),
-        c_app(&["CONSTRUCTOR ABORT"]),
-        c_app(&["INIT HANG"]),
-        c_app(&["FAULT \"the index is locked\""]),
-        c_app(&["INIT EXIT"]),
-    ];
-    let [abi, undefined, constructor, hangs, errors, exits] =
-        faults.each_ref().map(|library| library.to_path_buf());
-    let cases: [Case<'_>; 10] = [
-        ("truncated", truncated.to_path_buf(), 65, &["is cut short", "100000 bytes"]),
-        ("other architecture", elsewhere.to_path_buf(), 65, &["is built for"]),
-        ("ABI", abi, 65, &["built for ABI 7", "this host needs ABI 0"]),
-        ("layout", layout.to_path_buf(), 65, &["its layout differs from this host's"]),
-        ("undefined symbol", undefined, 65, &["undefined symbol: nobody_defines_this"]),
-        ("constructor aborts", constructor, 65, &["its constructors ran", "by SIGABRT"]),
-        ("init hangs", hangs, 4, &["in init it did not come back within 2s"]),
-        ("init errors", errors, 65, &["init failed: the index is locked"]),
-        ("init exits", exits, 65, &["in init it ended the process with exit code 3"]),
-        ("does not compile", crates.path("broken"), 65, &["broken"]),
-    ];
-    for (what, file, code, says) in &cases {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cases = no_files(&folder);
+    cases.extend(no_libraries(&good));
+    cases.extend(faults());
+    cases.push(("does not compile", Box::new(crates.path("broken")), 65, &["broken"]));
+    for (what, file, code, says) in cases {
         println!("{what}");
-        refused(&host.verb(&["deploy", "two", path(file)]), *code).says(says.iter().copied());
+        let file = (*file).as_ref();
+        refused(&host.verb(&["deploy", "two", path(file)]), code).says(says.iter().copied());
         let app = host.app("two");
         assert_eq!((&app["current"], &app["state"]), (&before, &Value::from("serving")), "{what}");
         assert_eq!(app["retained"], Value::from([(); 0]), "{what}: it was never opened here");
         let answered = loader.answered();
         loader.wait_for("the old version at work", |seen| seen.answered() > answered + 4);
     }
+    let init = fault_app("init");
+    let refusal = refused(&host.verb(&["deploy", "init", path(&init)]), 65);
+    refusal.says(["init failed: panicked: the index is locked"]).helps(["its last words"]);
+    assert_eq!(get(host.address(), "/init").text(), "in C\n");
     assert_eq!(loader.stop().wrong, []);
     panics_are_taken_back(&host);
 }
 
-/// The last two of the twelve: the first calls, and those after two seconds, panic.
+/// Paths at which there is no library.
+fn no_files(folder: &TempDir) -> Vec<Case> {
+    let at = |name: &str| Box::new(folder.path().join(name));
+    let (fifo, text) = (at("fifo"), at("notes.txt"));
+    mkfifoat(CWD, &*fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    std::fs::write(&*text, "Dear diary\n").unwrap();
+    vec![
+        ("nothing", at("none.so"), 65, &["no such file"]),
+        ("folder", at(""), 65, &["is not a crate", "holds no `Cargo.toml`"]),
+        ("FIFO", fifo, 65, &["is a FIFO"]),
+        ("device", Box::new("/dev/zero"), 65, &["is a device"]),
+        ("text", text, 65, &["not a shared library", "a text file"]),
+    ]
+}
+
+/// Files that are refused before anything of them runs.
+fn no_libraries(good: &Path) -> Vec<Case> {
+    let truncated = own_copy(good);
+    std::fs::write(&truncated, &std::fs::read(good).unwrap()[..100_000]).unwrap();
+    let elsewhere = changed(good, 18, &[if cfg!(target_arch = "x86_64") { 183 } else { 62 }]);
+    let [_, layout] = versions(&fault_app("two"), b"reserved", b"Reserved");
+    let plain = c_library("seven", "int seven(void) { return 7; }", &[]);
+    vec![
+        ("truncated", Box::new(truncated), 65, &["is cut short", "100000 bytes"]),
+        ("other architecture", Box::new(elsewhere), 65, &["is built for"]),
+        ("layout", Box::new(layout), 65, &["its layout differs from this host's"]),
+        ("no plugin", Box::new(plain), 65, &["not a DSGI library", "exports no `dsgi_app_v1`"]),
+    ]
+}
+
+fn faults() -> Vec<Case> {
+    fn case(what: &'static str, fault: &[&str], code: i32, says: &'static [&'static str]) -> Case {
+        (what, Box::new(c_app(fault)), code, says)
+    }
+    let request = "PROBE DSGI_PROBE_REQUEST";
+    let panics: Case =
+        ("constructor panics", Box::new(fault_app("constructor")), 65, &["ran it was ended by"]);
+    vec![
+        panics,
+        case("ABI", &["NOTE_ABI 7"], 65, &["built for ABI 7", "this host needs ABI 0"]),
+        case("ABI of the table", &["TABLE_ABI 7"], 65, &["built for ABI 7", "speaks ABI 0"]),
+        case("layer", &["KIND DSGI_KIND_LAYER"], 65, &["is a layer, not an application"]),
+        case("panic=abort", &["PANIC DSGI_PANIC_MODE_ABORT"], 65, &["built with panic=abort"]),
+        case("undefined symbol", &["UNDEFINED", "-Wl,-z,lazy"], 65, &["nobody_defines_this"]),
+        case("constructor aborts", &["CONSTRUCTOR ABORT"], 65, &["constructors ran", "SIGABRT"]),
+        case("constructor crashes", &["CONSTRUCTOR CRASH"], 65, &["constructors ran", "SIGSEGV"]),
+        case("constructor exits", &["CONSTRUCTOR EXIT"], 65, &["constructors ran", "exit code 3"]),
+        case("constructor hangs", &["CONSTRUCTOR HANG"], 4, &["constructors ran", "within 2s"]),
+        case("init aborts", &["INIT ABORT"], 65, &["in init it was ended by SIGABRT"]),
+        case("init crashes", &["INIT CRASH"], 65, &["in init it was ended by SIGSEGV"]),
+        case("init exits", &["INIT EXIT"], 65, &["in init it ended the process with exit code 3"]),
+        case("init hangs", &["INIT HANG"], 4, &["in init it did not come back within 2s"]),
+        case("init errors", &["FAULT \"no index\""], 65, &["init failed: no index"]),
+        case("answer crashes", &["CALL CRASH", request], 65, &["the request of the probe"]),
+        case("answer fails", &["STATUS 503", request], 65, &["it answered 503"]),
+    ]
+}
+
+/// What no check finds: the first calls, and those after two seconds, panic.
 fn panics_are_taken_back(host: &Operated) {
     let panics = versions(&fault_app("panics"), b"until it panics:0", b"until it panics:2");
     let [at_once, late] = &panics;
