@@ -111,6 +111,11 @@ fn before_and_after_a_version_serves() {
         let probes = children(host.pid());
         let expected = usize::from(step == "probe");
         assert_eq!(probes.len(), expected, "no control: {probes:?}");
+        for probe in &probes {
+            // It is in its `init` by then, or will be.
+            let maps = || fs::read_to_string(format!("/proc/{probe}/maps")).unwrap_or_default();
+            eventually("the library in its probe", || maps().contains("libone.so").then_some(()));
+        }
         kill(&mut host);
         // Nobody would end a library that hangs in it.
         probes.iter().for_each(|probe| wait_for_end(i32::try_from(*probe).unwrap()));
