@@ -1,4 +1,5 @@
-//! Applications that meddle with signals: the host is still told to read its files again and to end.
+//! Applications that meddle with signals: the host is still told to read its files again and to
+//! end.
 
 use super::{SERVES, wait_for_reason};
 use crate::harness::client::{Connection, get};

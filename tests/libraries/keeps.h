@@ -1,6 +1,6 @@
 /* What an application of app.c keeps of the host beyond a request, or makes the host keep of it, on
- * purpose and until GATE, a file, is there. Given to gcc with -include; each is a function for one of
- * the macros of app.c. */
+ * purpose and until GATE, a file, is there. Given to gcc with -include; each is a function for one
+ * of the macros of app.c. */
 #define _GNU_SOURCE
 #include "dsgi.h"
 #include <pthread.h>

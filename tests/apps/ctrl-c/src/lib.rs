@@ -1,5 +1,5 @@
-//! An application that waits for ctrl-c as a program does, with a runtime on a thread of its own. It
-//! ends that when it is shut down; tokio's handlers stay.
+//! An application that waits for ctrl-c as a program does, with a runtime on a thread of its own.
+//! It ends that when it is shut down; tokio's handlers stay.
 
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
