@@ -102,9 +102,14 @@ impl Row {
         self.with_verdict(goal, verdict)
     }
 
-    /// The same for a difference, whose A/A is 1 and what the two controls differ by.
+    /// The same for a difference, whose A/A is 1 and what the two controls differ by. Controls
+    /// that differ by more than the goal cannot say anything about it.
     pub(crate) fn judged_as_difference(self, goal: Goal) -> Self {
-        let verdict = Verdict::by_margin(self.ratio, goal, self.aa - 1.0);
+        let off = self.aa - 1.0;
+        let verdict = match Verdict::by_margin(self.ratio, goal, off) {
+            _ if off.abs() > goal.limit() => Verdict::Undecided,
+            verdict => verdict,
+        };
         self.with_verdict(goal, verdict)
     }
 
@@ -222,6 +227,19 @@ mod tests {
     fn a_row_without_goal_has_no_verdict() {
         let json = serde_json::to_value(Row::new("idle", "a".into(), 0.9, 1.0)).unwrap();
         assert!(json["verdict"].is_null() && json["goal"].is_null());
+    }
+
+    #[test]
+    fn a_difference_is_not_judged_by_controls_that_differ_by_more() {
+        let verdict = |added: f64, aa: f64| {
+            let row = Row::new("swap", "a".into(), added, aa);
+            serde_json::to_value(row.judged_as_difference(Goal::AtMost(1.0))).unwrap()["verdict"]
+                .clone()
+        };
+        assert_eq!(verdict(-5.0, 1.5), "held");
+        assert_eq!(verdict(-5.0, 2.5), "undecided");
+        assert_eq!(verdict(5.0, 1.5), "missed");
+        assert_eq!(verdict(0.8, 0.5), "undecided");
     }
 
     #[test]

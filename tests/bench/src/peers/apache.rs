@@ -24,7 +24,7 @@ pub(super) const MODULE: Kind = Kind {
 
 pub(super) const WSGI_EMBEDDED: Kind = Kind {
     name: "mod_wsgi, embedded, graceful",
-    every: Duration::from_secs(2),
+    every: Duration::from_secs(5),
     faults: python::FAULTS,
     start: |core, folder| start(core, folder, Code::Embedded),
 };
@@ -143,12 +143,12 @@ const DAEMON: &str = "WSGIDaemonProcess bench processes=2 threads=16\n\
                       WSGIProcessGroup bench\nWSGIApplicationGroup %{GLOBAL}\n";
 // A graceful restart needs room for new processes while the old ones end, or it waits for them.
 const PROCESSES: &str = "
-ServerLimit 8
+ServerLimit 16
 StartServers 2
 ThreadLimit 32
 ThreadsPerChild 32
 MinSpareThreads 32
 MaxSpareThreads 128
-MaxRequestWorkers 256
+MaxRequestWorkers 512
 MaxConnectionsPerChild 0
 ";

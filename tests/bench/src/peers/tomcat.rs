@@ -16,7 +16,8 @@ use crate::tools::{JAR, JAVA, JAVAC};
 
 pub(super) const OVER: Kind = Kind {
     name: "Tomcat, WAR copied over",
-    every: Duration::from_secs(5),
+    // Undone, read and started again, it is away for seconds.
+    every: Duration::from_secs(10),
     faults: FAULTS,
     start: |core, folder| start(core, folder, Place::Over),
 };
