@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpStream;
 
 use super::Answers;
 use super::socket::{Protocol, Socket};
@@ -17,10 +17,12 @@ use crate::limits::Limits;
 use crate::message::Origin;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<S>(stream: S, origin: Origin, duties: Arc<Duties>, limits: Arc<Limits>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(crate) async fn serve(
+    stream: TcpStream,
+    origin: Origin,
+    duties: Arc<Duties>,
+    limits: Arc<Limits>,
+) {
     let duty = Arc::new(Duty::default());
     poll_fn(|context| {
         duties.watch(&duty, context.waker().clone());
@@ -38,7 +40,6 @@ where
         limits: Arc::clone(&limits),
         known_host: KnownHost::default(),
     };
-    let io = TokioIo::new(socket);
     // Errors of a connection are its client's; what an application did was logged where it was
     // seen.
     match protocol {
@@ -46,7 +47,7 @@ where
             let connection = http1::Builder::new()
                 .max_headers(limits.header_count)
                 .max_buf_size(limits.header_bytes.max(8192))
-                .serve_connection(io, answers);
+                .serve_connection(socket, answers);
             drive(&duty, pin!(connection), http1::Connection::graceful_shutdown).await;
         }
         Protocol::Http2 => {
@@ -55,7 +56,7 @@ where
             let connection = http2::Builder::new(TokioExecutor::new())
                 .max_header_list_size(header_bytes)
                 .max_concurrent_streams(limits.streams)
-                .serve_connection(io, answers);
+                .serve_connection(socket, answers);
             // Boxed, because every connection would have room for it otherwise.
             let mut connection = Box::pin(connection);
             drive(&duty, connection.as_mut(), http2::Connection::graceful_shutdown).await;
