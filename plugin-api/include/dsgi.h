@@ -516,6 +516,11 @@ typedef struct dsgi_reply {
     uint8_t *scratch;
     /* Bytes of room at `scratch`. */
     uint64_t scratch_length;
+    /* Counts who uses `scratch`, atomically; the caller is one. Who goes on using it after the
+     * call adds one within the call, and takes it away when done. Null: nobody may. */
+    uint32_t *scratch_users;
+    /* Called by whoever takes the last one away. */
+    dsgi_keep scratch_keep;
 } dsgi_reply;
 
 /* One piece of a body: read on READY; `fault` on ERROR. */
@@ -895,7 +900,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_instance, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, app) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, fault) == 16, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_reply) == 200, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_reply) == 224, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, status) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, header_count) == 8, "layout");
@@ -915,6 +920,8 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_reply, future) == 136, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, fault) == 144, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch) == 184, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_length) == 192, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_users) == 200, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_keep) == 208, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_frame) == 112, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_frame, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_frame, kind) == 4, "layout");

@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod exchange;
 pub mod future;
 pub mod reply;
+pub mod room;
 pub mod started;
 pub mod state;
 pub mod waker;

@@ -20,6 +20,7 @@ pub use self::options::Options;
 pub use self::thunk::table;
 use crate::abi::app::{AppTable, Descriptor, panic_mode};
 use crate::bridge::exchange::Handle;
+use crate::bridge::room::Asked;
 
 /// Exports the application of this library.
 ///
@@ -69,8 +70,9 @@ macro_rules! app {
                 fn call(
                     _: &::std::sync::Arc<()>,
                     handle: $crate::bridge::exchange::Handle,
+                    asked: $crate::bridge::room::Asked<'_>,
                 ) -> $crate::export::Called {
-                    (FUNCTION.call)(handle)
+                    (FUNCTION.call)(handle, asked)
                 }
             }
 
@@ -176,7 +178,7 @@ pub struct Plain {
     /// One of [`flavour`](crate::abi::app::flavour).
     pub flavour: u32,
     /// Answers one request.
-    pub call: fn(Handle) -> Called,
+    pub call: fn(Handle, Asked<'_>) -> Called,
 }
 
 /// Takes a function, not a closure that has captured something.
@@ -188,10 +190,10 @@ pub const fn plain<F: Function<M>, M>(_: &'static F) -> Plain {
     Plain { flavour: F::FLAVOUR, call: call_plain::<F, M> }
 }
 
-fn call_plain<F: Function<M>, M>(handle: Handle) -> Called {
+fn call_plain<F: Function<M>, M>(handle: Handle, asked: Asked<'_>) -> Called {
     // SAFETY: of size zero and shared for ever, as `plain` has seen; such a value lies everywhere.
     let function = unsafe { NonNull::<F>::dangling().as_ref() };
-    function.call(handle)
+    function.call(handle, asked)
 }
 
 /// What the export macro needs of an entry, all at once as well.

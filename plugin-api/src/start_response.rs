@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use crate::Result;
-use crate::bridge::started::{Callable, HeaderList, Started};
+use crate::bridge::started::{Callable, HeaderList, Shared};
 
 /// Takes the status and the header fields of the response.
 ///
@@ -27,7 +26,7 @@ pub struct StartResponse(Callable);
 
 impl StartResponse {
     #[inline]
-    pub(crate) fn new(started: Arc<Started>) -> Self {
+    pub(crate) fn new(started: Shared) -> Self {
         Self(Callable::new(started))
     }
 

@@ -1,6 +1,7 @@
 //! Calls an application and takes what it answers.
 #![allow(unsafe_code, reason = "passes exchanges and out-structs to applications")]
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -11,6 +12,7 @@ use dsgi::abi::pointer::Out;
 use dsgi::bridge::bytes::read_fault;
 use dsgi::bridge::future::Pending;
 use dsgi::bridge::reply::{Scratch, answer_text};
+use dsgi::bridge::room::Room;
 
 use super::answer::{self, Answered, Failed, Wanted};
 use super::exchange::Exchange;
@@ -18,6 +20,11 @@ use super::place;
 use crate::lease::Lease;
 use crate::message::Response;
 use crate::plugin::generation::Generation;
+
+thread_local! {
+    /// Lent with the next call.
+    static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
+}
 
 /// What a call came to.
 #[derive(Debug)]
@@ -41,13 +48,15 @@ pub(crate) fn outermost(
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
-    let mut scratch = Scratch::new();
-    let mut reply = scratch.reply();
+    let mut room = ROOM.take().unwrap_or_default();
+    let mut reply = room.reply();
     let handle = exchange.into_handle();
     // SAFETY: the handle is owned and passes; the reply is lent.
     let answer = unsafe { member(outermost, handle, Out::lend(&mut reply)) };
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
-    unsafe { conclude(answer, &reply, lease, wanted, response) }
+    let called = unsafe { conclude(answer, &reply, lease, wanted, response) };
+    ROOM.set(room.again());
+    called
 }
 
 /// Calls one member of a stack.

@@ -207,8 +207,13 @@ pub struct Reply {
     /// to 8 bytes. Null lends none.
     pub scratch: *mut u8,
     /// Bytes of room at `scratch`.
-    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub scratch_length: u64,
+    /// Counts who uses `scratch`, atomically; the caller is one. Who goes on using it after the
+    /// call adds one within the call, and takes it away when done. Null: nobody may.
+    pub scratch_users: *mut u32,
+    /// Called by whoever takes the last one away.
+    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
+    pub scratch_keep: Keep,
 }
 
 /// How a body is given.

@@ -162,6 +162,23 @@ impl<T: Growable> Out<T> {
         }
     }
 
+    /// Looks at the lender's struct, if its release knows every field of this one.
+    ///
+    /// # Safety
+    /// As for [`In::read`], and nobody writes to it as long as the result lives.
+    #[inline]
+    #[must_use]
+    pub unsafe fn borrow<'a>(self) -> Option<&'a T> {
+        if self.pointer.is_null() {
+            return None;
+        }
+        // SAFETY: `size` is the first field in every release, and large enough for a whole `T`.
+        unsafe {
+            let size = self.pointer.cast::<u32>().read() as usize;
+            (size >= size_of::<T>()).then(|| &*self.pointer)
+        }
+    }
+
     /// Copies what is there, as [`In::read`] does.
     ///
     /// # Safety

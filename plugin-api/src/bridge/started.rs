@@ -1,16 +1,18 @@
 //! What an application has said of its response so far: PEP 3333's state machine, and the head.
 //!
-//! One allocation a response, made in place: it is the cost of `start_response` that a small
-//! request feels. Rows point into the text beside them, so a head is filled where it stays, behind
-//! an `Arc`, and is handed to the other side as it is.
+//! It is the cost of `start_response` that a small request feels, so a head lies in the room that
+//! the caller lends, where it lends any. Rows point into the text beside them: a head is filled
+//! where it stays, and is handed to the other side as it is.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::fmt;
-use std::mem::MaybeUninit;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 
+use super::room::{Asked, Part};
 use crate::abi::grown;
 use crate::abi::leaf::{Header, Keep, Str};
 use crate::{Error, Result};
@@ -18,16 +20,22 @@ use crate::{Error, Result};
 /// Header fields as names and values, in the order they are sent.
 pub type HeaderList<'a> = &'a [(&'a str, &'a str)];
 
-/// The head of a response, shared by `start_response` and whoever pulls the body.
+/// The head of a response.
 pub struct Started {
+    users: AtomicUsize,
     /// Whose turn it is: only who has moved it to `FILLING` may write the rest.
     phase: AtomicU8,
+    /// The room it lies in; none for a box.
+    room: Option<Part>,
     head: UnsafeCell<Filled>,
 }
 
+/// A head, shared by `start_response` and whoever answers.
+pub struct Shared(NonNull<Started>);
+
 /// A head that was sent: it never changes again.
 #[derive(Debug)]
-pub struct Sent(Arc<Started>);
+pub struct Sent(Shared);
 
 /// The phases of a head.
 mod phase {
@@ -61,7 +69,7 @@ struct Large {
     _text: Vec<u8>,
 }
 
-// SAFETY: the pointers lead into the very same allocation, which `Arc` keeps where it is.
+// SAFETY: the pointers lead into the very same allocation, which `Shared` keeps where it is.
 unsafe impl Send for Started {}
 // SAFETY: `phase` lets one writer in at a time, and readers only when nobody writes any more.
 unsafe impl Sync for Started {}
@@ -70,16 +78,41 @@ impl Started {
     /// Nothing was said yet.
     #[inline]
     #[must_use]
-    pub fn new() -> Arc<Self> {
-        let mut place = Arc::<Self>::new_uninit();
-        if let Some(place) = Arc::get_mut(&mut place) {
-            place.write(Self {
-                phase: AtomicU8::new(phase::WAITING),
-                head: UnsafeCell::new(Filled::nothing()),
-            });
+    #[allow(clippy::new_ret_no_self, reason = "a head is always shared")]
+    pub fn new() -> Shared {
+        Self::put(Box::leak(Box::new_uninit()).into(), None, 1)
+    }
+
+    /// Nothing was said yet: for whoever answers and for `start_response`, in the room that the
+    /// caller lends.
+    #[inline]
+    #[must_use]
+    pub fn asked(asked: Asked<'_>) -> (Shared, Shared) {
+        let shared = match asked.take() {
+            Some((place, part)) => Self::put(place, Some(part), 2),
+            None => Self::put(Box::leak(Box::new_uninit()).into(), None, 2),
+        };
+        let other = Shared(shared.0);
+        (shared, other)
+    }
+
+    /// Puts a head that has so many users at its place, which is nobody else's.
+    #[inline]
+    fn put(place: NonNull<MaybeUninit<Self>>, room: Option<Part>, users: usize) -> Shared {
+        let place: NonNull<Self> = place.cast();
+        // SAFETY: fits, and every field is written that is read before a head is filled in.
+        unsafe {
+            let place = place.as_ptr();
+            (&raw mut (*place).users).write(AtomicUsize::new(users));
+            (&raw mut (*place).phase).write(AtomicU8::new(phase::WAITING));
+            (&raw mut (*place).room).write(room);
+            let head: *mut Filled = (&raw mut (*place).head).cast();
+            (&raw mut (*head).status).write(0);
+            (&raw mut (*head).count).write(0);
+            (&raw mut (*head).reason).write(Str::EMPTY);
+            (&raw mut (*head).large).write(None);
         }
-        // SAFETY: nobody else has it yet, so it was written just now.
-        unsafe { place.assume_init() }
+        Shared(place)
     }
 
     /// `start_response`: the first call holds the head, a second one fails.
@@ -116,19 +149,6 @@ impl Started {
         }
     }
 
-    /// The head, to be sent now.
-    ///
-    /// # Errors
-    /// When there is none yet, or it was sent before.
-    #[inline]
-    pub fn send(self: Arc<Self>) -> Result<Sent> {
-        let order = (Ordering::Acquire, Ordering::Relaxed);
-        match self.phase.compare_exchange(phase::HELD, phase::SENT, order.0, order.1) {
-            Ok(_) => Ok(Sent(self)),
-            Err(phase) => Err(not_to_be_sent(phase)),
-        }
-    }
-
     /// Takes the turn to write in this phase, or says which other it is in.
     #[inline]
     fn begin(&self, phase: u8) -> Result<(), u8> {
@@ -150,6 +170,73 @@ impl Started {
     }
 }
 
+impl Shared {
+    /// The head, to be sent now.
+    ///
+    /// # Errors
+    /// When there is none yet, or it was sent before.
+    #[inline]
+    pub fn send(self) -> Result<Sent> {
+        let order = (Ordering::Acquire, Ordering::Relaxed);
+        match self.phase.compare_exchange(phase::HELD, phase::SENT, order.0, order.1) {
+            Ok(_) => Ok(Sent(self)),
+            Err(phase) => Err(not_to_be_sent(phase)),
+        }
+    }
+}
+
+// SAFETY: as a shared `Started` with a count of its users, which is `Send + Sync`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Deref for Shared {
+    type Target = Started;
+
+    #[inline]
+    fn deref(&self) -> &Started {
+        // SAFETY: alive, because this is one of its users.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for Shared {
+    fn clone(&self) -> Self {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl Drop for Shared {
+    #[inline]
+    fn drop(&mut self) {
+        // A user that is alone stays alone: only users make more of them.
+        let alone = self.users.load(Ordering::Acquire) == 1;
+        if alone || self.users.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: this was the last user.
+            unsafe { end(self.0) };
+        }
+    }
+}
+
+/// Ends a head that nobody uses any more.
+///
+/// # Safety
+/// As it says; it is gone afterwards.
+#[inline]
+unsafe fn end(started: NonNull<Started>) {
+    // SAFETY: the caller's promise; a head without a room was made as a box.
+    unsafe {
+        let Some(part) = (*started.as_ptr()).room.take() else {
+            drop(Box::from_raw(started.as_ptr()));
+            return;
+        };
+        drop((*started.as_ref().head.get()).large.take());
+        part.give_back();
+    }
+}
+
 #[cold]
 fn not_to_be_sent(phase: u8) -> Error {
     Error::new(match phase {
@@ -161,15 +248,15 @@ fn not_to_be_sent(phase: u8) -> Error {
 /// [`Started::start`] as a closure that lies inline, so that whoever derefs to it needs no box
 /// (measured: a box is 72 instructions of the 10,600 of a small request).
 pub struct Callable {
-    started: Arc<Started>,
-    closure: Room,
+    started: Shared,
+    closure: Place,
 }
 
 /// What `start_response` is called as.
 pub type Call = dyn Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync;
 
-/// Room for the closure of [`closure`], whose type has no name.
-type Room = MaybeUninit<Lent>;
+/// Where the closure of [`closure`] lies, whose type has no name.
+type Place = MaybeUninit<Lent>;
 
 /// A head that its holder keeps alive.
 #[derive(Clone, Copy)]
@@ -190,29 +277,29 @@ unsafe fn closure(head: Lent) -> impl Fn(&str, HeaderList<'_>) -> Result<()> + S
     }
 }
 
-/// Where a closure made by `_make` lies in its room; inferring is the only way to its type.
-const fn lies<F>(_make: unsafe fn(Lent) -> F) -> fn(*const Room) -> *const Call
+/// Where a closure made by `_make` lies; inferring is the only way to its type.
+const fn lies<F>(_make: unsafe fn(Lent) -> F) -> fn(*const Place) -> *const Call
 where
     F: Fn(&str, HeaderList<'_>) -> Result<()> + Send + Sync + 'static,
 {
     const {
-        assert!(size_of::<F>() == size_of::<Room>() && align_of::<F>() <= align_of::<Room>());
-        assert!(!std::mem::needs_drop::<F>(), "rooms drop nothing");
+        assert!(size_of::<F>() == size_of::<Place>() && align_of::<F>() <= align_of::<Place>());
+        assert!(!std::mem::needs_drop::<F>(), "places drop nothing");
     }
-    |room| room.cast::<F>()
+    |place| place.cast::<F>()
 }
 
 impl Callable {
-    const LIES: fn(*const Room) -> *const Call = lies(closure);
+    const LIES: fn(*const Place) -> *const Call = lies(closure);
 
     /// Refers to a head that it keeps alive.
     #[inline]
     #[must_use]
-    pub fn new(started: Arc<Started>) -> Self {
-        let mut room = Room::uninit();
+    pub fn new(started: Shared) -> Self {
+        let mut place = Place::uninit();
         // SAFETY: the closure fits, as `lies` proves, and is dropped with `started`.
-        unsafe { write(&mut room, closure(Lent(Arc::as_ptr(&started)))) };
-        Self { started, closure: room }
+        unsafe { write(&mut place, closure(Lent(started.0.as_ptr()))) };
+        Self { started, closure: place }
     }
 
     /// The head.
@@ -232,9 +319,9 @@ impl Callable {
 /// # Safety
 /// The closure fits.
 #[inline]
-const unsafe fn write<F>(room: &mut Room, closure: F) {
+const unsafe fn write<F>(place: &mut Place, closure: F) {
     // SAFETY: the caller's promise.
-    unsafe { room.as_mut_ptr().cast::<F>().write(closure) }
+    unsafe { place.as_mut_ptr().cast::<F>().write(closure) }
 }
 
 impl fmt::Debug for Callable {
@@ -276,29 +363,20 @@ impl Sent {
             Some(large) => large.rows.as_ptr(),
             None => head.rows.as_ptr().cast(),
         };
-        let owner = Arc::into_raw(self.0).cast_mut().cast();
-        reply.keep = Keep { owner, release: Some(release) };
+        // In the caller's room it needs nobody to keep it.
+        if self.0.room.is_none() || head.large.is_some() {
+            let owner = ManuallyDrop::new(self).0.0.as_ptr().cast();
+            reply.keep = Keep { owner, release: Some(release) };
+        }
     }
 }
 
 unsafe extern "C" fn release(owner: *mut c_void) {
     // SAFETY: made by `hand_over`, released once.
-    drop(unsafe { Arc::from_raw(owner.cast_const().cast::<Started>()) });
+    drop(unsafe { Shared(NonNull::new_unchecked(owner.cast::<Started>())) });
 }
 
 impl Filled {
-    #[inline]
-    const fn nothing() -> Self {
-        Self {
-            status: 0,
-            count: 0,
-            reason: Str::EMPTY,
-            rows: [const { MaybeUninit::uninit() }; ROWS],
-            text: [const { MaybeUninit::uninit() }; TEXT],
-            large: None,
-        }
-    }
-
     /// Fills a head in. Rows point into the text beside them, so neither is borrowed as a whole.
     ///
     /// # Safety
@@ -384,6 +462,12 @@ fn bad_status(status: &str) -> Error {
     ))
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.phase.load(Ordering::Relaxed) {
@@ -441,8 +525,8 @@ mod tests {
         started.start("200 OK", &[("A", "1")]).unwrap();
         assert!(started.start("200 OK", &[]).is_err(), "a second call was taken");
         started.replace(&"late", "503 Closed", &[]).unwrap();
-        assert_eq!(Arc::clone(&started).send().unwrap().status(), 503);
-        assert!(Arc::clone(&started).send().is_err(), "the head was sent twice");
+        assert_eq!(started.clone().send().unwrap().status(), 503);
+        assert!(started.clone().send().is_err(), "the head was sent twice");
         assert!(started.start("200 OK", &[]).is_err(), "taken after the head was sent");
         let late = started.replace(&"too late", "500 X", &[]).unwrap_err();
         assert!(late.message().contains("too late"));

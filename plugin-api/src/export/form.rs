@@ -13,7 +13,8 @@ use crate::body::IntoBody;
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
 use crate::bridge::reply::Reply;
-use crate::bridge::started::Started;
+use crate::bridge::room::Asked;
+use crate::bridge::started::{Shared, Started};
 use crate::{
     Application, AsyncApplication, Body, Environ, Error, Flavour, Handover, Purpose, Result,
     StartResponse, State,
@@ -44,7 +45,7 @@ pub trait Entry: 'static {
     fn init(config: &str, purpose: Purpose) -> Result<Self::App>;
 
     /// Answers one request.
-    fn call(app: &Arc<Self::App>, handle: Handle) -> Called;
+    fn call(app: &Arc<Self::App>, handle: Handle, asked: Asked<'_>) -> Called;
 
     /// No new requests will come.
     fn drain(_: &Self::App, _: Duration) {}
@@ -88,7 +89,7 @@ pub trait Function<M>: Send + std::marker::Sync + 'static {
     const FLAVOUR: u32;
 
     /// Answers one request.
-    fn call(&self, handle: Handle) -> Called;
+    fn call(&self, handle: Handle, asked: Asked<'_>) -> Called;
 }
 
 impl<F, M> Function<M> for F
@@ -99,8 +100,8 @@ where
     const FLAVOUR: u32 = M::FLAVOUR;
 
     #[inline]
-    fn call(&self, handle: Handle) -> Called {
-        M::answer(handle, |environ, start_response| self.given(environ, start_response))
+    fn call(&self, handle: Handle, asked: Asked<'_>) -> Called {
+        M::answer(handle, asked, |environ, start_response| self.given(environ, start_response))
     }
 }
 
@@ -153,8 +154,11 @@ pub trait Form {
     const FLAVOUR: u32;
 
     /// Answers one request.
-    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> Self::Returned)
-    -> Called;
+    fn answer(
+        handle: Handle,
+        asked: Asked<'_>,
+        app: impl FnOnce(Environ, StartResponse) -> Self::Returned,
+    ) -> Called;
 }
 
 impl<I: IntoBody<Blocks: Send + 'static>> Form for Sync<I> {
@@ -163,8 +167,12 @@ impl<I: IntoBody<Blocks: Send + 'static>> Form for Sync<I> {
     const FLAVOUR: u32 = flavour::BLOCKING;
 
     #[inline]
-    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> Result<I>) -> Called {
-        Called::Answered(answer(handle, app))
+    fn answer(
+        handle: Handle,
+        asked: Asked<'_>,
+        app: impl FnOnce(Environ, StartResponse) -> Result<I>,
+    ) -> Called {
+        Called::Answered(answer(handle, asked, app))
     }
 }
 
@@ -177,9 +185,13 @@ where
 
     const FLAVOUR: u32 = flavour::ASYNC;
 
-    fn answer(handle: Handle, app: impl FnOnce(Environ, StartResponse) -> P) -> Called {
+    fn answer(
+        handle: Handle,
+        _: Asked<'_>,
+        app: impl FnOnce(Environ, StartResponse) -> P,
+    ) -> Called {
         let started = Started::new();
-        let pending = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)));
+        let pending = app(Environ::new(handle), StartResponse::new(started.clone()));
         Called::Later(future::make(async move { reply(started, pending.await?.begin()?) }))
     }
 }
@@ -200,8 +212,8 @@ impl<A: Application> Entry for SyncType<A> {
         A::init(read_config(config)?, purpose)
     }
 
-    fn call(app: &Arc<A>, handle: Handle) -> Called {
-        Called::Answered(answer(handle, |environ, start_response| {
+    fn call(app: &Arc<A>, handle: Handle, asked: Asked<'_>) -> Called {
+        Called::Answered(answer(handle, asked, |environ, start_response| {
             app.call(environ, start_response)
         }))
     }
@@ -240,10 +252,10 @@ impl<A: AsyncApplication> Entry for AsyncType<A> {
         A::init(read_config(config)?, purpose)
     }
 
-    fn call(app: &Arc<A>, handle: Handle) -> Called {
+    fn call(app: &Arc<A>, handle: Handle, _: Asked<'_>) -> Called {
         let app = Arc::clone(app);
         let started = Started::new();
-        let start_response = StartResponse::new(Arc::clone(&started));
+        let start_response = StartResponse::new(started.clone());
         Called::Later(future::make(async move {
             let body = app.call(Environ::new(handle), start_response).await?;
             reply(started, body.begin()?)
@@ -283,8 +295,8 @@ impl<F: Function<M>, M: 'static> Entry for Linkable<F, M> {
         Err(Error::new("a linked-in application is made by its program"))
     }
 
-    fn call(app: &Arc<F>, handle: Handle) -> Called {
-        Function::call(&**app, handle)
+    fn call(app: &Arc<F>, handle: Handle, asked: Asked<'_>) -> Called {
+        Function::call(&**app, handle, asked)
     }
 }
 
@@ -309,15 +321,16 @@ fn refused(error: &serde_json::Error) -> Error {
 #[inline]
 fn answer<I: IntoBody<Blocks: Send + 'static>>(
     handle: Handle,
+    asked: Asked<'_>,
     app: impl FnOnce(Environ, StartResponse) -> Result<I>,
 ) -> Result<Reply> {
-    let started = Started::new();
-    let iterable = app(Environ::new(handle), StartResponse::new(Arc::clone(&started)))?;
+    let (started, given) = Started::asked(asked);
+    let iterable = app(Environ::new(handle), StartResponse::new(given))?;
     reply(started, iterable.begin()?)
 }
 
 #[inline]
-fn reply(started: Arc<Started>, body: Body) -> Result<Reply> {
+fn reply(started: Shared, body: Body) -> Result<Reply> {
     Ok(Reply { head: started.send()?, body: body.into_reply() })
 }
 

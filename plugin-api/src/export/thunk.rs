@@ -16,6 +16,7 @@ use crate::bridge::bytes::fault;
 use crate::bridge::caught;
 use crate::bridge::exchange::Handle;
 use crate::bridge::reply::{answer_later, answer_of};
+use crate::bridge::room::Asked;
 use crate::{Error, Handover, Purpose, State};
 
 /// The table of an entry.
@@ -79,7 +80,9 @@ unsafe extern "C" fn call<E: Entry>(
         let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
             return answer::UNSUPPORTED;
         };
-        match E::call(&app, handle) {
+        // SAFETY: lent for this call, with its size set.
+        let asked = unsafe { Asked::new(reply) };
+        match E::call(&app, handle, asked) {
             // SAFETY: lent for this call, with its size set.
             Called::Answered(answered) => unsafe { answer_of(answered, reply) },
             // SAFETY: as above.

@@ -105,7 +105,7 @@ types! {
     grown::Reply {
         size, status, header_count, header_stride, headers, reason, keep, body_kind, reserved,
         whole, stream, file, file_offset, file_length, upgrade, future, fault, scratch,
-        scratch_length,
+        scratch_length, scratch_users, scratch_keep,
     }
     grown::Frame { size, kind, data, headers, header_count, header_stride, keep, fault }
     grown::Value { size, reserved, name, layout, pointer, keep }

@@ -17,6 +17,7 @@ use dsgi::abi::grown;
 use dsgi::abi::pointer::Out;
 use dsgi::bridge::future::Pending;
 use dsgi::bridge::reply::Scratch;
+use dsgi::bridge::room::Room;
 use dsgi::export::Linked;
 
 pub(crate) use self::exchange::{Input, Part, Texts};
@@ -116,8 +117,8 @@ impl Host {
 
     /// Calls the stack, and waits for nothing.
     pub(crate) fn start(&self) -> Started {
-        let mut scratch = Scratch::new();
-        let mut reply = scratch.reply();
+        let mut room = Room::new();
+        let mut reply = room.reply();
         match self.call_into(Out::lend(&mut reply)) {
             answer::PENDING => {
                 assert!(!reply.future.is_null(), "PENDING without a future");

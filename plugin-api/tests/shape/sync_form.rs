@@ -3,8 +3,9 @@
 
 use std::io::{Read, Write};
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::thread;
 
 use dsgi::bridge::body::Frame;
 use dsgi::bridge::reply::ReplyBody;
@@ -325,4 +326,25 @@ fn a_large_head_crosses_in_a_box_of_its_own() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(received.headers, [pair("X-Long", &value), pair(TYPE.0, TYPE.1)]);
     received.finish();
+}
+
+/// It lies in room that the caller lent for the call, and outlives it.
+#[test]
+fn a_kept_start_response_is_still_one_after_the_call() {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&kept);
+    let host = Host::new(link(move |_: Environ, start_response: StartResponse| {
+        start_response("200 OK", &[TYPE])?;
+        keep.lock().map_err(|_| Error::new("poisoned"))?.push(start_response);
+        Ok(["kept"])
+    }));
+    for _ in 0..2 {
+        assert_eq!(host.call().reply().finish(), done(&["kept"]));
+    }
+    let kept = std::mem::take(&mut *kept.lock().unwrap());
+    assert_eq!(kept.len(), 2);
+    for start_response in kept {
+        let second = thread::spawn(move || start_response("200 OK", &[])).join().unwrap();
+        assert!(second.unwrap_err().message().contains("after the head was sent"));
+    }
 }

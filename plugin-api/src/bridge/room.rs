@@ -1,0 +1,193 @@
+//! Room for the head of an answer, lent by whoever asks for it.
+//!
+//! Whoever answers puts the head there instead of asking an allocator. An author may keep
+//! `start_response` for longer than the call, so the room counts its users: the caller uses it
+//! again when it is the only one, and else leaves it to the others.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::abi::grown::Reply;
+use crate::abi::leaf::Keep;
+use crate::abi::pointer::{Growable, Out};
+
+/// Bytes of room that a caller lends.
+const BYTES: usize = 832;
+
+/// Room of the caller's, beside its out-struct.
+#[derive(Debug)]
+pub struct Room(NonNull<Block>);
+
+#[repr(C)]
+#[derive(Debug)]
+struct Block {
+    users: AtomicU32,
+    bytes: Aligned,
+}
+
+#[repr(C, align(8))]
+#[derive(Debug)]
+struct Aligned([MaybeUninit<u8>; BYTES]);
+
+// SAFETY: the caller's part is owned, and what others do with the bytes is theirs.
+unsafe impl Send for Room {}
+
+impl Room {
+    /// Room that nothing was written to yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut block = Box::<Block>::new_uninit();
+        // SAFETY: the count is written; the bytes may stay as they are.
+        let block = unsafe {
+            (&raw mut (*block.as_mut_ptr()).users).write(AtomicU32::new(1));
+            Box::into_raw(block.assume_init())
+        };
+        // SAFETY: a box is never null.
+        Self(unsafe { NonNull::new_unchecked(block) })
+    }
+
+    /// An empty out-struct that lends this room.
+    #[inline]
+    #[must_use]
+    pub fn reply(&mut self) -> Reply {
+        let block = self.0.as_ptr();
+        // SAFETY: alive; only addresses are taken.
+        let (users, bytes) = unsafe { (&raw mut (*block).users, &raw mut (*block).bytes) };
+        Reply {
+            scratch: bytes.cast(),
+            scratch_length: BYTES as u64,
+            scratch_users: users.cast(),
+            scratch_keep: Keep { owner: block.cast(), release: Some(release) },
+            ..Growable::absent()
+        }
+    }
+
+    /// The room, unless somebody goes on using it: to be asked after what it was lent for.
+    #[inline]
+    #[must_use]
+    pub fn again(self) -> Option<Self> {
+        // SAFETY: alive, because this is one of its users.
+        let users = unsafe { &(*self.0.as_ptr()).users };
+        (users.load(Ordering::Acquire) == 1).then_some(self)
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // SAFETY: alive, because this is one of its users.
+        let users = unsafe { &(*self.0.as_ptr()).users };
+        if users.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: made by `new`, and nobody uses it any more.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
+}
+
+unsafe extern "C" fn release(owner: *mut std::ffi::c_void) {
+    // SAFETY: made by `new`; called by whoever took the last user away.
+    drop(unsafe { Box::from_raw(owner.cast::<Block>()) });
+}
+
+/// What the caller lends for an answer, during the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    reply: Out<Reply>,
+    _call: PhantomData<&'a Reply>,
+}
+
+/// A part of a room, used until it is given back.
+#[derive(Debug)]
+pub(super) struct Part {
+    users: NonNull<AtomicU32>,
+    keep: Keep,
+}
+
+impl Asked<'_> {
+    /// # Safety
+    /// `reply` is lent for as long as the result lives, with its size set, and its scratch is for
+    /// this call alone.
+    #[inline]
+    #[must_use]
+    pub const unsafe fn new(reply: Out<Reply>) -> Self {
+        Self { reply, _call: PhantomData }
+    }
+
+    /// Takes the room for a `T`, where it is lent, has enough and may be kept.
+    #[inline]
+    pub(super) fn take<T>(self) -> Option<(NonNull<MaybeUninit<T>>, Part)> {
+        // SAFETY: lent with its size set.
+        let lent = unsafe { self.reply.borrow() }?;
+        let place = NonNull::new(lent.scratch.cast::<MaybeUninit<T>>())?;
+        let users = NonNull::new(lent.scratch_users.cast::<AtomicU32>())?;
+        let fits = lent.scratch_length >= size_of::<T>() as u64 && place.is_aligned();
+        if !fits || lent.scratch_keep.release.is_none() {
+            return None;
+        }
+        // SAFETY: lent, and an atomic for everybody.
+        unsafe { users.as_ref() }.fetch_add(1, Ordering::Relaxed);
+        Some((place, Part { users, keep: lent.scratch_keep }))
+    }
+}
+
+impl Part {
+    /// Gives the room back; nothing in it may be used any more.
+    ///
+    /// # Safety
+    /// Whatever was in it is gone.
+    #[inline]
+    pub(super) unsafe fn give_back(self) {
+        // SAFETY: alive, because this is one of its users.
+        if unsafe { self.users.as_ref() }.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: nobody uses it any more.
+            unsafe { self.keep.free() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_used_again_only_by_its_last_user() {
+        let mut room = Room::new();
+        let mut reply = room.reply();
+        // SAFETY: lent for this test.
+        let asked = unsafe { Asked::new(Out::lend(&mut reply)) };
+        let (first, part) = asked.take::<u64>().expect("room for eight bytes");
+        assert!(asked.take::<[u64; BYTES]>().is_none(), "more room than there is");
+        // SAFETY: nothing is in it.
+        unsafe { part.give_back() };
+        let mut room = room.again().expect("nobody else uses it");
+        let mut reply = room.reply();
+        // SAFETY: lent for this test.
+        let (second, part) = unsafe { Asked::new(Out::lend(&mut reply)) }.take::<u64>().unwrap();
+        assert_eq!(first, second);
+        assert!(room.again().is_none(), "it was taken from somebody who uses it");
+        // SAFETY: still there, and used by this test alone.
+        unsafe { second.as_ptr().write(MaybeUninit::new(7)) };
+        // SAFETY: nothing needs to be dropped.
+        unsafe { part.give_back() };
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_taken() {
+        let mut room = Room::new();
+        let mut lent = room.reply();
+        lent.scratch_users = std::ptr::null_mut();
+        // SAFETY: lent for this test.
+        assert!(unsafe { Asked::new(Out::lend(&mut lent)) }.take::<u64>().is_none());
+        let mut lent = Reply { scratch_keep: Keep::NOTHING, ..room.reply() };
+        // SAFETY: lent for this test.
+        assert!(unsafe { Asked::new(Out::lend(&mut lent)) }.take::<u64>().is_none());
+        assert!(room.again().is_some());
+    }
+}
