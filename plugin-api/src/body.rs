@@ -60,6 +60,42 @@ pub trait IntoBody {
     fn begin(self) -> Result<Body>
     where
         Self::Blocks: Send + 'static;
+
+    /// Begins the body as an answer gives it: a single block needs no [`Body`].
+    #[doc(hidden)]
+    #[inline]
+    fn reply(self) -> Result<ReplyBody>
+    where
+        Self: Sized,
+        Self::Blocks: Send + 'static,
+    {
+        self.begin().map(Body::into_reply)
+    }
+}
+
+/// How an iterable begins.
+enum Begun<I> {
+    Empty,
+    Whole(SharedBytes),
+    More(SharedBytes, I),
+}
+
+/// Pulls up to the first block that is not empty.
+#[inline]
+fn first<I: Iterator<Item: Into<Chunk>>>(mut blocks: I) -> Result<Begun<I>> {
+    loop {
+        let Some(block) = blocks.next() else {
+            return Ok(Begun::Empty);
+        };
+        let bytes = block.into().into_result()?;
+        let last = blocks.size_hint().1 == Some(0);
+        if last {
+            return Ok(Begun::Whole(bytes));
+        }
+        if !bytes.is_empty() {
+            return Ok(Begun::More(bytes, blocks));
+        }
+    }
 }
 
 // Otherwise the compiler explains why, for example, `i32` is no iterator.
@@ -71,21 +107,23 @@ impl<I: IntoIterator<Item: Into<Chunk> + 'static>> IntoBody for I {
     where
         I::IntoIter: Send + 'static,
     {
-        let mut blocks = self.into_iter();
-        loop {
-            let Some(block) = blocks.next() else {
-                return Ok(Body::empty());
-            };
-            let bytes = block.into().into_result()?;
-            let last = blocks.size_hint().1 == Some(0);
-            if last {
-                return Ok(Source::Whole(bytes).into());
-            }
-            if !bytes.is_empty() {
-                let rest = Box::new(blocks.map(Into::into));
-                return Ok(Source::Blocks { first: Some(bytes.into()), rest }.into());
-            }
-        }
+        Ok(match first(self.into_iter())? {
+            Begun::Empty => Body::empty(),
+            Begun::Whole(bytes) => Source::Whole(bytes).into(),
+            Begun::More(bytes, blocks) => Body::more(bytes, blocks),
+        })
+    }
+
+    #[inline]
+    fn reply(self) -> Result<ReplyBody>
+    where
+        I::IntoIter: Send + 'static,
+    {
+        Ok(match first(self.into_iter())? {
+            Begun::Empty => ReplyBody::Empty,
+            Begun::Whole(bytes) => ReplyBody::Whole(bytes),
+            Begun::More(bytes, blocks) => Body::more(bytes, blocks).into_reply(),
+        })
     }
 }
 
@@ -169,6 +207,15 @@ impl Body {
         self
     }
 
+    /// A first block, and whatever follows it.
+    fn more<I>(first: SharedBytes, rest: I) -> Self
+    where
+        I: Iterator<Item: Into<Chunk> + 'static> + Send + 'static,
+    {
+        let rest = Box::new(rest.map(Into::into));
+        Source::Blocks { first: Some(first.into()), rest }.into()
+    }
+
     /// The next block; waits where the source has to.
     fn next(&mut self, waker: Option<&Waker>) -> Poll<Option<Result<Frame>>> {
         let block = match &mut self.source {
@@ -192,7 +239,6 @@ impl Body {
         Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
     }
 
-    #[inline]
     pub(crate) fn into_reply(mut self) -> ReplyBody {
         if !self.closers.is_empty() {
             return ReplyBody::Stream(Stream::of(self));

@@ -326,7 +326,8 @@ fn answer<I: IntoBody<Blocks: Send + 'static>>(
 ) -> Result<Reply> {
     let (started, given) = Started::asked(asked);
     let iterable = app(Environ::new(handle), StartResponse::new(given))?;
-    reply(started, iterable.begin()?)
+    let body = iterable.reply()?;
+    Ok(Reply { head: started.send()?, body })
 }
 
 #[inline]
