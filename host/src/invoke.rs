@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod data;
 pub(crate) mod exchange;
 pub(crate) mod fields;
+mod heads;
 pub(crate) mod later;
 pub(crate) mod pipe;
 pub(crate) mod place;

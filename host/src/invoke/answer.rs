@@ -5,15 +5,17 @@
 //! must not have a body gets none.
 #![allow(unsafe_code, reason = "reads what an application filled in")]
 
-use dsgi::abi::grown::Reply;
+use dsgi::abi::grown::{Reply, body_kind};
 use dsgi::abi::leaf::rows;
+use dsgi::bridge::bytes::SharedBytes;
 use dsgi::bridge::reply::take_body;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::body;
 use super::exchange::spare;
-use super::fields::{self, Class};
+use super::fields::{self, Class, Seen};
+use super::heads::{Head, Lengths};
 use crate::lease::Lease;
 use crate::message::Response;
 
@@ -84,6 +86,15 @@ pub(super) unsafe fn fill(
     let (length, body) = unsafe {
         let length = head(reply, response);
         reply.keep.free();
+        if reply.body_kind == body_kind::WHOLE
+            && wanted == Wanted::All
+            && has_body(response.status())
+        {
+            // The usual way, without a step in between.
+            let bytes = SharedBytes::from_raw(reply.whole);
+            response.body_mut().give_whole(bytes, length?, lease);
+            return Ok(());
+        }
         (length, take_body(reply))
     };
     // A refused head must still close the body, so the body was taken first.
@@ -93,9 +104,7 @@ pub(super) unsafe fn fill(
             "its body is of a kind that this host does not take yet",
         )));
     };
-    if wanted == Wanted::Head
-        || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-    {
+    if wanted == Wanted::Head || !has_body(response.status()) {
         body::unwanted(body, response.headers_mut(), wanted);
         if response.status() == StatusCode::NO_CONTENT {
             // RFC 9110 8.6: not even a length of zero.
@@ -105,6 +114,11 @@ pub(super) unsafe fn fill(
         response.body_mut().give(body, length, lease);
     }
     Ok(())
+}
+
+#[inline]
+fn has_body(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Fills in status and fields, and reads the length that the application declares.
@@ -118,14 +132,19 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
         .filter(|status| (200..=999).contains(status))
         .and_then(|status| StatusCode::from_u16(status).ok())
         .ok_or_else(|| wrong_status(reply.status))?;
-    let mut class = Class::Plain;
     spare::headers(response.headers_mut());
     // SAFETY: the caller's promise.
+    let whole = unsafe { laid_out(reply, response.status()) };
+    if whole.as_ref().is_some_and(|head| head.recall(response.headers_mut())) {
+        return Ok(None);
+    }
+    let (mut class, mut seen) = (Class::Plain, Seen::Before);
+    // SAFETY: as above.
     for row in unsafe { rows(reply.headers, reply.header_count, reply.header_stride) } {
         // SAFETY: as above.
         let (name, value) = unsafe { (row.name.bytes(), row.value.bytes()) };
-        let field = fields::append(response.headers_mut(), name, value);
-        class = class.max(field.map_err(Failed::refused)?);
+        let field = fields::append(response.headers_mut(), name, value).map_err(Failed::refused)?;
+        (class, seen) = (class.max(field.class), seen.max(field.seen));
     }
     // SAFETY: lives as long as the rows.
     let reason = unsafe { reply.reason.bytes() };
@@ -133,8 +152,43 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
     let usual = reason == b"OK" && response.status() == StatusCode::OK;
     if !reason.is_empty() && !usual {
         set_reason(response, reason)?;
+    } else if let Some(head) = whole
+        && class == Class::Plain
+        && seen == Seen::Before
+    {
+        head.remember(response.headers());
     }
     if class == Class::Plain { Ok(None) } else { settle(response.headers_mut()) }
+}
+
+/// The head as one text, where its parts lie one behind the other.
+///
+/// # Safety
+/// As for [`head`].
+#[inline(always)]
+unsafe fn laid_out(
+    reply: &Reply,
+    status: StatusCode,
+) -> Option<Head<'_, impl ExactSizeIterator<Item = Lengths> + Clone>> {
+    // SAFETY: the caller's promise.
+    let rows = unsafe { rows(reply.headers, reply.header_count, reply.header_stride) };
+    let first = reply.reason.ptr;
+    let mut length = reply.reason.len;
+    for row in rows.clone() {
+        for part in [row.name, row.value] {
+            if part.ptr != first.wrapping_add(length) {
+                return None;
+            }
+            length += part.len;
+        }
+    }
+    if first.is_null() {
+        return None;
+    }
+    // SAFETY: every part is valid by the caller's promise, and each begins where the last one
+    // ended.
+    let text = unsafe { std::slice::from_raw_parts(first, length) };
+    Some(Head { status, text, lengths: rows.map(|row| (row.name.len, row.value.len)) })
 }
 
 #[cold]

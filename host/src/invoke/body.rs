@@ -4,6 +4,7 @@
 //! aborts the response, and the application's `close` is called once with how it ended, whether the
 //! body was sent, failed, or was dropped because the client left.
 
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use bytes::{Buf, Bytes};
 use dsgi::Outcome;
 use dsgi::bridge::PANICKED;
 use dsgi::bridge::body::{Frame as Piece, Stream};
+use dsgi::bridge::bytes::SharedBytes;
 use dsgi::bridge::reply::ReplyBody as Given;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -90,22 +92,36 @@ impl ReplyBody {
                     short(lease, left);
                 }
             }
-            Given::Whole(bytes) => {
-                let length = declared.unwrap_or(bytes.len() as u64);
-                let limit = usize::try_from(length).unwrap_or(usize::MAX);
-                if limit < bytes.len() {
-                    excess(lease);
-                } else if limit > bytes.len() {
-                    short(lease, length - bytes.len() as u64);
-                }
-                self.left = Some(length);
-                self.source = Source::Whole(Data::library(bytes, limit, lease.clone()));
-            }
+            Given::Whole(bytes) => self.give_whole(bytes, declared, lease),
             Given::Stream(stream) => {
                 let exact = stream.size_hint().filter(|(least, most)| least == most);
                 self.left = declared.or(exact.map(|(least, _)| least));
                 self.source = Source::Stream(stream, lease.clone());
             }
+        }
+    }
+
+    /// The same for all bytes at once.
+    #[inline(always)]
+    pub(super) fn give_whole(&mut self, bytes: SharedBytes, declared: Option<u64>, lease: &Lease) {
+        let most = bytes.len();
+        let limit = declared.map_or(most, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        if limit < most {
+            excess(lease);
+        } else if limit > most {
+            short(lease, (limit - most) as u64);
+        }
+        self.left = Some(limit as u64);
+        self.begin(Source::Whole(Data::library(bytes, limit, lease.clone())));
+    }
+
+    /// Puts a source where none is.
+    #[inline]
+    fn begin(&mut self, source: Source) {
+        let before = ManuallyDrop::new(std::mem::replace(&mut self.source, source));
+        // Nearly never, and told without a call.
+        if !matches!(*before, Source::Over) {
+            drop(ManuallyDrop::into_inner(before));
         }
     }
 

@@ -22,6 +22,20 @@ pub(super) enum Class {
     Special,
 }
 
+/// What was found out about a field that was appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) class: Class,
+    pub(super) seen: Seen,
+}
+
+/// Whether a field was remembered already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Seen {
+    Before,
+    First,
+}
+
 struct Parsed {
     raw_name: Box<[u8]>,
     name: HeaderName,
@@ -44,13 +58,13 @@ thread_local! {
 /// # Errors
 /// One line that names the field, when name or value may not go on the wire.
 #[inline]
-pub(super) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Result<Class, String> {
+pub(super) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Result<Field, String> {
     FIELDS.with_borrow_mut(|fields| {
         let place = &mut fields[place(name, value)];
         match place {
             Some(known) if *known.raw_name == *name && known.value.as_bytes() == value => {
                 put(headers, known.name.clone(), known.value.clone())?;
-                Ok(known.class)
+                Ok(Field { class: known.class, seen: Seen::Before })
             }
             place => {
                 let parsed = parse(name, value)?;
@@ -59,7 +73,7 @@ pub(super) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Resu
                 if value.len() <= VALUE_BYTES_MAX {
                     *place = Some(parsed);
                 }
-                Ok(class)
+                Ok(Field { class, seen: Seen::First })
             }
         }
     })

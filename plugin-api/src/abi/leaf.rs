@@ -160,7 +160,7 @@ pub unsafe fn rows<'a>(
     first: *const Header,
     count: u32,
     stride: u32,
-) -> impl Iterator<Item = &'a Header> + Clone {
+) -> impl ExactSizeIterator<Item = &'a Header> + Clone {
     let stride = stride as usize;
     let fits = stride >= size_of::<Header>() && stride % align_of::<Header>() == 0;
     let count = if first.is_null() || !fits { 0 } else { count as usize };
