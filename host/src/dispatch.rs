@@ -2,14 +2,16 @@
 
 mod held;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use dsgi::bridge::PANICKED;
+use dsgi::bridge::room::Room;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
@@ -36,11 +38,24 @@ use crate::site::{Found, Mount, Site};
 /// (measured: 5 % of a small request).
 #[derive(Debug)]
 pub(crate) struct Dispatched {
-    /// Filled in where it stays: moving a response about costs more than calling an application.
+    /// Always there, until its memory is kept for the next request.
+    underway: Option<Box<Underway>>,
+}
+
+/// Filled in where it stays: moving a response about costs more than calling an application.
+#[derive(Debug)]
+struct Underway {
     /// None once it was sent, so that nothing of it is left to drop.
     response: Option<Response>,
     work: Work,
     wanted: Wanted,
+    /// Lent with each call.
+    room: Room,
+}
+
+thread_local! {
+    /// For the next request of this thread.
+    static SPARE: Cell<Option<Box<Underway>>> = const { Cell::new(None) };
 }
 
 /// Who works on the response.
@@ -60,14 +75,16 @@ impl Dispatched {
     /// The response to a request in hand, still empty.
     #[inline(always)]
     pub(crate) fn new(in_hand: InHand, wanted: Wanted) -> Self {
-        let response = http::Response::new(ReplyBody::none(Some(in_hand)));
-        Self { response: Some(response), work: Work::Done, wanted }
+        let mut underway = SPARE.take().unwrap_or_else(Underway::new);
+        underway.response = Some(http::Response::new(ReplyBody::none(Some(in_hand))));
+        underway.wanted = wanted;
+        Self { underway: Some(underway) }
     }
 
     /// Counts the request, until its response has ended.
     #[inline(always)]
     fn count(&mut self, lease: &Lease) {
-        if let Some(response) = &mut self.response {
+        if let Some(Underway { response: Some(response), .. }) = self.underway.as_deref_mut() {
             response.body_mut().count_for(lease);
         }
     }
@@ -75,9 +92,17 @@ impl Dispatched {
     /// A response that was made elsewhere.
     #[cold]
     pub(crate) fn answer(&mut self, response: Response) {
-        if let Some(place) = &mut self.response {
+        if let Some(Underway { response: Some(place), .. }) = self.underway.as_deref_mut() {
             take_over(place, response);
         }
+    }
+}
+
+impl Underway {
+    #[cold]
+    fn new() -> Box<Self> {
+        let (response, work, wanted) = (None, Work::Done, Wanted::All);
+        Box::new(Self { response, work, wanted, room: Room::new() })
     }
 }
 
@@ -131,23 +156,24 @@ fn find<'a>(site: &'a Site, method: &Method, path: &str) -> Result<Mount<'a>, In
 
 #[inline(always)]
 fn invoke(exchange: Arc<Exchange>, lease: &Lease, dispatched: &mut Dispatched) {
-    let wanted = dispatched.wanted;
+    let Some(underway) = dispatched.underway.as_deref_mut() else { return };
+    let wanted = underway.wanted;
     if lease.flavour() == Flavour::Blocking {
         match blocking::begin(exchange, wanted) {
-            Ok(waiting) => dispatched.work = Work::Pool(waiting),
+            Ok(waiting) => underway.work = Work::Pool(waiting),
             Err(blocking::Full) => {
                 dispatched.answer(unavailable("too many requests wait for this application"));
             }
         }
         return;
     }
-    let Some(response) = &mut dispatched.response else { return };
-    match call::outermost(exchange, lease, wanted, response) {
+    let Some(response) = &mut underway.response else { return };
+    match call::outermost(exchange, lease, wanted, response, &mut underway.room) {
         Called::Answered(Ok(())) => {}
         Called::Answered(Err(failed)) => failure(response, &failed, lease),
         Called::Later(pending) => {
             let later = Later::new(pending, lease.clone(), wanted);
-            dispatched.work = Work::Later(Box::new(later));
+            underway.work = Work::Later(Box::new(later));
         }
     }
 }
@@ -218,29 +244,52 @@ impl Future for Dispatched {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Self { response: place, work, wanted } = &mut *this;
-        // Whoever polls again after the response waits for nothing.
-        let Some(response) = place else { return Poll::Pending };
-        let polled = match work {
-            Work::Done => Poll::Ready(()),
-            Work::Later(later) => later.poll(context, response).map(|answered| {
-                answered.unwrap_or_else(|failed| failure(response, &failed, later.lease()));
-            }),
-            Work::Pool(waiting) => waiting.poll(context, response).map(|answered| {
-                answered.unwrap_or_else(|failed| failure(response, &failed, waiting.lease()));
-            }),
+        let Some(underway) = &mut this.underway else { return Poll::Pending };
+        match underway.work {
+            Work::Done => {}
             Work::Held(_) => return this.poll_held(context),
-        };
-        if polled.is_pending() {
-            return Poll::Pending;
+            Work::Later(_) | Work::Pool(_) => ready!(underway.work_on(context)),
         }
-        *work = Work::Done;
-        if *wanted == Wanted::Head {
+        // Whoever polls again after the response waits for nothing.
+        underway.finished().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+    }
+}
+
+impl Drop for Dispatched {
+    #[inline]
+    fn drop(&mut self) {
+        // Memory with something left in it is not kept: it ends here, with what is in it.
+        if let Some(Underway { response: None, work: Work::Done, .. }) = self.underway.as_deref() {
+            let _ = SPARE.try_with(|spare| spare.set(self.underway.take()));
+        }
+    }
+}
+
+impl Underway {
+    fn work_on(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(response) = &mut self.response else { return Poll::Pending };
+        let (polled, lease) = match &mut self.work {
+            Work::Done | Work::Held(_) => return Poll::Ready(()),
+            Work::Later(later) => (later.poll(context, response), later.lease()),
+            Work::Pool(waiting) => (waiting.poll(context, response), waiting.lease()),
+        };
+        if let Err(failed) = ready!(polled) {
+            failure(response, &failed, lease);
+        }
+        self.work = Work::Done;
+        Poll::Ready(())
+    }
+
+    /// What is sent; none when it was taken before.
+    #[inline(always)]
+    fn finished(&mut self) -> Option<Response> {
+        let response = self.response.as_mut()?;
+        if self.wanted == Wanted::Head {
             leave_out(response);
         }
         if let Some(generation) = response.body().shown_generation() {
             show(response, generation);
         }
-        place.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+        self.response.take()
     }
 }

@@ -41,7 +41,9 @@ impl Dispatched {
         };
         let (request, origin) = (request.map(|request| request.map(input)), Arc::clone(origin));
         let deadline = Deadline::new(ticket.hold());
-        self.work = Work::Held(Box::new(Held { request, origin, ticket, deadline }));
+        if let Some(underway) = self.underway.as_deref_mut() {
+            underway.work = Work::Held(Box::new(Held { request, origin, ticket, deadline }));
+        }
     }
 
     /// Dispatches it as soon as something else stands at its path.
@@ -50,15 +52,16 @@ impl Dispatched {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Response, Infallible>> {
-        let Work::Held(held) = &mut self.work else { return Poll::Pending };
+        let Some(underway) = self.underway.as_deref_mut() else { return Poll::Pending };
+        let Work::Held(held) = &mut underway.work else { return Poll::Pending };
         if held.still_waits() {
             held.ticket.wait(context.waker());
             if held.deadline.poll(context).is_pending() {
                 return Poll::Pending;
             }
-            self.work = Work::Done;
+            underway.work = Work::Done;
             self.answer(unavailable("the next version of the application takes too long"));
-        } else if let Work::Held(held) = std::mem::replace(&mut self.work, Work::Done) {
+        } else if let Work::Held(held) = std::mem::replace(&mut underway.work, Work::Done) {
             let Held { mut request, origin, ticket, .. } = *held;
             drop(ticket);
             site::current(|site| dispatch(site, &mut request, |input| input, &origin, self));

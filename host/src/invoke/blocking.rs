@@ -4,6 +4,7 @@
 //! far it is. The thread only works on it; with the answer it goes back to the core, to be freed
 //! where it was made.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,13 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use dsgi::bridge::future::Pending;
+use dsgi::bridge::room::Room;
 use http::HeaderMap;
 
 use super::answer::{Answered, Failed, Wanted};
 use super::body::ReplyBody;
 use super::call::{self, Called};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Share, spare};
 use super::place::Unpark;
 use crate::lease::Lease;
 use crate::message::Response;
@@ -34,7 +36,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Full;
 
 struct Call {
-    exchange: Arc<Exchange>,
+    exchange: Share,
     wanted: Wanted,
     post: &'static Post,
     seat: usize,
@@ -58,6 +60,11 @@ enum Stage {
     Over,
 }
 
+thread_local! {
+    /// Lent with each call of this thread.
+    static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
+}
+
 /// Fields that a response usually has room for, made on the core as everything else of it.
 const FIELDS: usize = 4;
 
@@ -67,9 +74,13 @@ pub(crate) fn begin(exchange: Arc<Exchange>, wanted: Wanted) -> Result<Waiting, 
     let desk = desk::here().ok_or(Full)?;
     let seat = desk.sit(exchange.mounted.lease.limits.request_timeout);
     let mut response = http::Response::new(ReplyBody::none(None));
-    *response.headers_mut() = HeaderMap::with_capacity(FIELDS);
+    spare::headers(response.headers_mut());
+    if response.headers().capacity() == 0 {
+        *response.headers_mut() = HeaderMap::with_capacity(FIELDS);
+    }
     let reply = Mutex::new(Reply { response, answered: Ok(()) });
     let stage = AtomicU8::new(Stage::Waiting as u8);
+    let exchange = Share::of(exchange);
     let call = Arc::new(Call { exchange, wanted, post: desk.post(), seat, stage, reply });
     let waiting = Waiting { call };
     let pool = waiting.lease().pool().ok_or(Full)?;
@@ -90,7 +101,10 @@ fn fill(
     wanted: Wanted,
     response: &mut Response,
 ) -> Answered {
-    match call::outermost(exchange, lease, wanted, response) {
+    let mut room = ROOM.take().unwrap_or_default();
+    let called = call::outermost(exchange, lease, wanted, response, &mut room);
+    ROOM.set(Some(room));
+    match called {
         Called::Answered(answered) => answered,
         Called::Later(pending) => wait(pending, lease, wanted, response),
     }
@@ -113,7 +127,7 @@ impl Job for Call {
         }
         let mut reply = self.lock();
         let Reply { response, answered } = &mut *reply;
-        let exchange = Arc::clone(&self.exchange);
+        let exchange = Arc::clone(&*self.exchange);
         *answered = fill(exchange, &self.exchange.mounted.lease, self.wanted, response);
         let given_up = Arc::downgrade(&self.exchange);
         let body = answered.is_ok().then(|| response.body_mut());
@@ -229,6 +243,6 @@ impl Drop for Waiting {
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Waiting({:?}, {:?})", self.call.stage(), self.call.exchange)
+        write!(f, "Waiting({:?}, {:?})", self.call.stage(), **self.call.exchange)
     }
 }

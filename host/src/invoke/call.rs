@@ -1,7 +1,6 @@
 //! Calls an application and takes what it answers.
 #![allow(unsafe_code, reason = "passes exchanges and out-structs to applications")]
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -21,11 +20,6 @@ use crate::lease::Lease;
 use crate::message::Response;
 use crate::plugin::generation::Generation;
 
-thread_local! {
-    /// Lent with the next call.
-    static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
-}
-
 /// What a call came to.
 #[derive(Debug)]
 pub(crate) enum Called {
@@ -37,25 +31,26 @@ pub(crate) enum Called {
 
 /// Calls the outermost member of the exchange's stack, and fills its answer in where it stays.
 ///
-/// The lease is on that stack: the exchange passes to the application, which may end it first.
+/// The lease is on that stack: the exchange passes to the application, which may end it first. The
+/// room is nobody's before and after.
 #[inline(always)]
 pub(crate) fn outermost(
     exchange: Arc<Exchange>,
     lease: &Lease,
     wanted: Wanted,
     response: &mut Response,
+    room: &mut Room,
 ) -> Called {
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
-    let mut room = ROOM.take().unwrap_or_default();
     let mut reply = room.reply();
     let handle = exchange.into_handle();
     // SAFETY: the handle is owned and passes; the reply is lent.
     let answer = unsafe { member(outermost, handle, Out::lend(&mut reply)) };
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
     let called = unsafe { conclude(answer, &reply, lease, wanted, response) };
-    ROOM.set(room.again());
+    room.renew();
     called
 }
 

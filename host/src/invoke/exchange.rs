@@ -14,6 +14,8 @@ mod tables;
 mod view;
 
 use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -55,6 +57,9 @@ pub(crate) struct Exchange {
     variables: Vec<(String, Vec<u8>)>,
     view: OnceLock<Box<View>>,
 }
+
+/// The host's own share of an exchange; who gives the last one up keeps its memory.
+pub(super) struct Share(ManuallyDrop<Arc<Exchange>>);
 
 /// The exchange is over, whatever its application still does.
 const CANCELLED: u32 = 1;
@@ -119,6 +124,27 @@ impl Exchange {
             Some(parent) if self.input.is_inherited() => parent.input(),
             _ => &self.input,
         }
+    }
+}
+
+impl Share {
+    pub(super) const fn of(exchange: Arc<Exchange>) -> Self {
+        Self(ManuallyDrop::new(exchange))
+    }
+}
+
+impl Deref for Share {
+    type Target = Arc<Exchange>;
+
+    fn deref(&self) -> &Arc<Exchange> {
+        &self.0
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // SAFETY: never used again.
+        spare::release(unsafe { ManuallyDrop::take(&mut self.0) });
     }
 }
 

@@ -64,13 +64,21 @@ impl Room {
         }
     }
 
-    /// The room, unless somebody goes on using it: to be asked after what it was lent for.
+    /// Whether nobody else uses it: to be asked before it is lent again.
     #[inline]
     #[must_use]
-    pub fn again(self) -> Option<Self> {
+    pub fn is_free(&self) -> bool {
         // SAFETY: alive, because this is one of its users.
         let users = unsafe { &(*self.0.as_ptr()).users };
-        (users.load(Ordering::Acquire) == 1).then_some(self)
+        users.load(Ordering::Acquire) == 1
+    }
+
+    /// Makes sure that it may be lent again: leaves it to whoever goes on using it.
+    #[inline]
+    pub fn renew(&mut self) {
+        if !self.is_free() {
+            *self = Self::new();
+        }
     }
 }
 
@@ -166,12 +174,15 @@ mod tests {
         assert!(asked.take::<[u64; BYTES]>().is_none(), "more room than there is");
         // SAFETY: nothing is in it.
         unsafe { part.give_back() };
-        let mut room = room.again().expect("nobody else uses it");
+        assert!(room.is_free());
+        room.renew();
         let mut reply = room.reply();
         // SAFETY: lent for this test.
         let (second, part) = unsafe { Asked::new(Out::lend(&mut reply)) }.take::<u64>().unwrap();
         assert_eq!(first, second);
-        assert!(room.again().is_none(), "it was taken from somebody who uses it");
+        assert!(!room.is_free(), "somebody uses it");
+        room.renew();
+        assert_ne!(room.reply().scratch.cast(), second.as_ptr(), "taken from who uses it");
         // SAFETY: still there, and used by this test alone.
         unsafe { second.as_ptr().write(MaybeUninit::new(7)) };
         // SAFETY: nothing needs to be dropped.
@@ -188,6 +199,6 @@ mod tests {
         let mut lent = Reply { scratch_keep: Keep::NOTHING, ..room.reply() };
         // SAFETY: lent for this test.
         assert!(unsafe { Asked::new(Out::lend(&mut lent)) }.take::<u64>().is_none());
-        assert!(room.again().is_some());
+        assert!(room.is_free());
     }
 }

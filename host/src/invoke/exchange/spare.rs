@@ -40,13 +40,15 @@ pub(super) fn release(mut exchange: Arc<Exchange>) {
     let _ = PLACE.try_with(|spare| spare.set(Some(place)));
 }
 
-/// Gives an empty map the room of one that is over.
+/// Gives an empty map that has no room yet the room of one that is over.
 #[inline]
 pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
-    if let Some(mut spare) = HEADERS.take() {
-        mem::swap(headers, &mut spare);
+    if headers.capacity() > 0 {
+        return;
+    }
+    if let Some(spare) = HEADERS.take() {
         // Empty and without memory of its own: even finding that out costs something.
-        let _ = ManuallyDrop::new(spare);
+        let _ = ManuallyDrop::new(mem::replace(headers, spare));
     }
 }
 
