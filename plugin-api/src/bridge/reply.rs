@@ -33,7 +33,7 @@ pub enum ReplyBody {
 ///
 /// # Safety
 /// `reply` is lent for this call, zeroed, with its size set.
-#[inline]
+#[inline(always)]
 pub unsafe fn answer_of(answered: Result<Reply, Error>, reply: Out<grown::Reply>) -> u32 {
     match answered {
         Ok(answered) => {
@@ -64,7 +64,7 @@ pub(crate) unsafe fn answer_later(future: *mut Future, reply: Out<grown::Reply>)
     answer::PENDING
 }
 
-#[inline]
+#[inline(always)]
 fn fill_body(filled: &mut grown::Reply, body: ReplyBody) {
     match body {
         ReplyBody::Empty => filled.body_kind = body_kind::EMPTY,

