@@ -287,6 +287,8 @@ impl From<io::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod notices;
 pub(crate) mod process;
 pub(crate) mod rights;
 pub(crate) mod signals;
+pub(crate) mod sockets;
 
 pub(crate) use self::process::{close_inherited, end, ignore_file_limits};
 

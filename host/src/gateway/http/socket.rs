@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 use crate::duty::Duty;
+use crate::platform::sockets;
 
 /// First bytes of every HTTP/2 connection with prior knowledge (RFC 9113 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -123,7 +124,7 @@ impl Socket {
         let room = unsafe { into.as_mut() };
         let most = room.len();
         let tried = stream.try_io(Interest::READABLE, || {
-            received = rustix::io::read(stream, room)?.0.len();
+            received = sockets::receive(stream, room)?;
             // As tokio's own reads do: the kernel reports whatever comes from now on.
             let drained = (1..most).contains(&received);
             if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
@@ -152,8 +153,7 @@ impl Socket {
                 self.writes -= 1;
             }
             let stream = &self.stream;
-            let send = || Ok(rustix::io::writev(stream, bytes)?);
-            match stream.try_io(Interest::WRITABLE, send) {
+            match stream.try_io(Interest::WRITABLE, || sockets::send(stream, bytes)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writes = 0,
                 sent => return Poll::Ready(sent),
             }
