@@ -39,7 +39,7 @@ fn they_disturb_nobody_and_go_again() {
     for file in [&*Flavour::Pool.library(), &*good] {
         host.deploy("bad", file);
     }
-    host.wait_for_app("bad", "the end of the first", none);
+    host.wait_for_logs("is gone app=\"bad\"", 2);
     let (before, serving) = (host.possessions(), shop(&host));
     let loader = Loader::start(host.address(), [("/shop", CLIENTS)]);
     for flavour in Flavour::ALL {
