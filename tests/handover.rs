@@ -307,18 +307,14 @@ fn nothing_is_exported_at_the_end_of_the_host() {
 /// The sample and the header: in Rust and in C.
 #[test]
 fn counters_go_on_counting() {
-    let source = include_str!("libraries/counter.c");
-    let in_c = ["1", "2"].map(|version| {
-        c_library("counter", source, &["-std=c11", "-Werror", &format!("-DVERSION={version}")])
-    });
-    let counter = |text: &str| text.split_whitespace().last().and_then(|word| word.parse().ok());
+    let in_c = [1, 2].map(|version| c_counter(version, &[]));
     let in_rust = [sample("counter"), sample("counter")];
     let in_rust = [own_copy(&in_rust[0]), own_copy(&in_rust[1])];
     for [first, second] in [in_c, in_rust] {
         let set = ["--set", "ledger.greeting=Hello", "--set", "ledger.start=3"];
         let in_c = first.display().to_string().contains("libcounter.so");
         let host = host(&first, if in_c { &[] } else { &set });
-        let count = || counter(get(host.address(), "/").text());
+        let count = || counted(&host);
         let start = count();
         let next = |more: u64| start.map(|start: u64| start + more);
         assert_eq!(count(), next(1));
@@ -329,4 +325,38 @@ fn counters_go_on_counting() {
         wait_for_the_end_of_all_others(&host);
         assert_eq!(count(), next(4));
     }
+}
+
+/// One that must be alone ends before the next one starts: its last word waits for that one, and
+/// for itself if that one does not start.
+#[test]
+fn a_version_that_is_alone_hands_over_at_its_end() {
+    const ALONE: &str = "-DFLAGS=DSGI_TRAIT_FLAG_EXCLUSIVE";
+    let fails = "-DINIT=static const dsgi_bytes why = DSGI_BYTES(\"the index is locked\"); \
+                 if (given->purpose == DSGI_PURPOSE_SERVE) { instance->fault.message = why; \
+                 return DSGI_ANSWER_ERROR; }";
+    let [first, second] = [1, 2].map(|version| c_counter(version, &[ALONE]));
+    let host = host(&first, &[]);
+    assert_eq!((counted(&host), counted(&host)), (Some(1), Some(2)));
+    let said = host.deploy("ledger", &second);
+    assert_eq!(steps(&said), ["read", "probe", "stop", "start", "import", "swap"]);
+    assert_eq!(counted(&host), Some(3));
+    let refused = host.try_deploy("ledger", &c_counter(3, &[ALONE, fails]));
+    let why = refused.json["detail"].as_str().unwrap_or_default();
+    assert!(why.contains("the index is locked") && why.contains("serves again"), "{why}");
+    assert_eq!(counted(&host), Some(4));
+    host.said(&["rollback", "ledger"]);
+    assert_eq!(counted(&host), Some(5));
+}
+
+fn c_counter(version: u32, options: &[&str]) -> TemporaryLibrary {
+    let version = format!("-DVERSION={version}");
+    let options = [&["-std=c11", "-Werror", &version], options].concat();
+    c_library("counter", include_str!("libraries/counter.c"), &options)
+}
+
+/// How many requests it has counted.
+fn counted(host: &Operated) -> Option<u64> {
+    let response = get(host.address(), "/");
+    response.text().split_whitespace().last().and_then(|word| word.parse().ok())
 }

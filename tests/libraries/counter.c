@@ -11,6 +11,14 @@ struct count {
     uint64_t requests;
 };
 
+#ifndef FLAGS
+#define FLAGS 0
+#endif
+/* What is wrong with its start. */
+#ifndef INIT
+#define INIT
+#endif
+
 #define MOST 64
 #define FORMAT 1
 
@@ -25,6 +33,7 @@ DSGI_NOTE(note, {
     .flavour = DSGI_FLAVOUR_NON_BLOCKING,
     .kind = DSGI_KIND_APPLICATION,
     .panic = DSGI_PANIC_MODE_UNWIND,
+    .flags = FLAGS,
     .probe = DSGI_PROBE_INIT,
     .name = "counter",
     .version = "1.2.3",
@@ -50,6 +59,7 @@ static uint32_t init(const dsgi_init *given, dsgi_instance *instance)
 {
     generation = given->generation;
     instance->app = NULL;
+    INIT
     return DSGI_ANSWER_READY;
 }
 
