@@ -5,6 +5,7 @@ mod held;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -76,7 +77,10 @@ impl Dispatched {
     #[inline(always)]
     pub(crate) fn new(in_hand: InHand, wanted: Wanted) -> Self {
         let mut underway = SPARE.take().unwrap_or_else(Underway::new);
-        underway.response = Some(http::Response::new(ReplyBody::none(Some(in_hand))));
+        let response = http::Response::new(ReplyBody::none(Some(in_hand)));
+        // What was there was sent: even finding that out costs a call.
+        let before = ManuallyDrop::new(underway.response.replace(response));
+        debug_assert!(before.is_none(), "memory was kept with something left in it");
         underway.wanted = wanted;
         Self { underway: Some(underway) }
     }
@@ -142,8 +146,10 @@ enum Instead {
 
 #[inline(always)]
 fn find<'a>(site: &'a Site, method: &Method, path: &str) -> Result<Mount<'a>, Instead> {
-    let asterisk = path == "*" && method == Method::OPTIONS;
-    if !asterisk && let Err(fault) = path::check(path) {
+    let asterisk = || path == "*" && method == Method::OPTIONS;
+    if let Err(fault) = path::check(path)
+        && !asterisk()
+    {
         return Err(page(StatusCode::BAD_REQUEST, &fault.to_string()).into());
     }
     match site.find(path) {

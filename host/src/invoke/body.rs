@@ -167,16 +167,14 @@ impl ReplyBody {
     /// A whole body is one piece, which was cut already where it was too long.
     #[inline]
     fn whole(&mut self) -> Option<Data> {
-        if !matches!(self.source, Source::Whole(_)) {
-            return None;
-        }
-        let Source::Whole(data) = std::mem::replace(&mut self.source, Source::Over) else {
-            return None;
-        };
+        let Source::Whole(data) = &self.source else { return None };
         let length = data.remaining() as u64;
         self.left = self.left.map(|left| left.saturating_sub(length));
         self.sent = length;
-        (length > 0).then_some(data)
+        match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Whole(data) if length > 0 => Some(data),
+            _ => None,
+        }
     }
 
     #[inline]

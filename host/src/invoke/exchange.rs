@@ -88,8 +88,8 @@ impl Exchange {
         // SAFETY: nobody else has the memory yet, and every field is written once. Field by field,
         // because the whole would be put together on the stack first.
         unsafe {
-            let body = Head::place(&raw mut (*exchange).head, request)?;
-            (&raw mut (*exchange).input).write(input(body));
+            let at = &raw mut (*exchange).input;
+            Head::place(&raw mut (*exchange).head, request, |body| at.write(input(body)))?;
             (&raw mut (*exchange).mounted).write(mounted);
             (&raw mut (*exchange).table).write(&tables::FIRST);
             (&raw mut (*exchange).depth).write(AtomicU32::new(0));

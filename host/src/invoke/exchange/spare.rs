@@ -52,11 +52,18 @@ pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
     }
 }
 
-/// Keeps the memory of a map that is over.
+/// Empties a map that is to be kept.
 #[inline]
-pub(super) fn keep(mut headers: HeaderMap) {
+pub(super) fn empty(headers: &mut HeaderMap) {
     if headers.capacity() <= FIELDS_MAX {
         headers.clear();
+    }
+}
+
+/// Keeps the memory of an empty map that is over; any other is dropped.
+#[inline]
+pub(super) fn keep(headers: HeaderMap) {
+    if headers.is_empty() && headers.capacity() <= FIELDS_MAX {
         let _ = HEADERS.try_with(|spare| spare.set(Some(headers)));
     }
 }
