@@ -8,6 +8,7 @@
 
 pub mod body;
 pub mod bytes;
+pub mod callable;
 pub mod exchange;
 pub mod future;
 pub mod reply;

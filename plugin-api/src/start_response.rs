@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::Result;
-use crate::bridge::started::{Callable, HeaderList, Shared};
+use crate::bridge::callable::Callable;
+use crate::bridge::started::{HeaderList, Shared};
 
 /// Takes the status and the header fields of the response.
 ///
