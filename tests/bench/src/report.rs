@@ -103,11 +103,11 @@ impl Row {
     }
 
     /// The same for a difference, whose A/A is 1 and what the two controls differ by. Controls
-    /// that differ by more than the goal cannot say anything about it.
+    /// that differ by more than the goal cannot say that it was held.
     pub(crate) fn judged_as_difference(self, goal: Goal) -> Self {
         let off = self.aa - 1.0;
         let verdict = match Verdict::by_margin(self.ratio, goal, off) {
-            _ if off.abs() > goal.limit() => Verdict::Undecided,
+            Verdict::Held if off.abs() > goal.limit() => Verdict::Undecided,
             verdict => verdict,
         };
         self.with_verdict(goal, verdict)
@@ -239,6 +239,7 @@ mod tests {
         assert_eq!(verdict(-5.0, 1.5), "held");
         assert_eq!(verdict(-5.0, 2.5), "undecided");
         assert_eq!(verdict(5.0, 1.5), "missed");
+        assert_eq!(verdict(5.0, 2.5), "missed");
         assert_eq!(verdict(0.8, 0.5), "undecided");
     }
 
