@@ -110,7 +110,8 @@ pub(crate) struct ControlLimits {
     pub(crate) body_timeout: Duration,
     /// For taking nothing of an answer that is ready.
     pub(crate) write_timeout: Duration,
-    /// For the last answers when the host ends.
+    /// For the last answers when the host ends: a deploy that is at work is answered, if it comes
+    /// to its end by then.
     pub(crate) goodbye_timeout: Duration,
 }
 
@@ -125,7 +126,7 @@ impl Default for ControlLimits {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
-            goodbye_timeout: Duration::from_secs(1),
+            goodbye_timeout: Duration::from_secs(5),
         }
     }
 }
