@@ -110,6 +110,52 @@ fn leave_bodies<'scope>(
     })
 }
 
+/// A file under watch changes again and again while its application is deployed from elsewhere.
+#[test]
+fn a_watched_file_changes_during_deploys() {
+    let rounds = if long_tests_run() { 200 } else { 20 };
+    let versions = two("two");
+    let folder = tempfile::tempdir().unwrap();
+    let watched = folder.path().join("two.so");
+    std::fs::copy(&versions[0], &watched).unwrap();
+    let mount = format!("/two=two={}", watched.display());
+    let host = Operated::start(Launch::new().args(["--watch", "--mount", &mount]));
+    // Bytes behind the end of a library make it another file that does the same.
+    let change = |round: usize| {
+        let mut bytes = std::fs::read(&versions[round % 2]).unwrap();
+        bytes.extend(round.to_le_bytes());
+        std::fs::write(folder.path().join("new"), bytes).unwrap();
+        std::fs::rename(folder.path().join("new"), &watched).unwrap();
+    };
+    let loader = Loader::start(host.address(), [("/two", SHAPES)]);
+    let stopped = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let deploying = scope.spawn(|| {
+            for version in versions.iter().cycle() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                check_answered(&host.try_deploy("two", version));
+            }
+        });
+        for round in 0..rounds {
+            change(round);
+            let answered = loader.answered();
+            loader.wait_for("some time to pass", |seen| seen.answered() > answered + 200);
+        }
+        stopped.store(true, Ordering::Relaxed);
+        assert!(deploying.join().is_ok(), "a deploy was not answered");
+    });
+    let seen = loader.stop();
+    assert_eq!(seen.wrong, [], "after {:?}", seen.whole);
+    // What is found there in the end serves, which nobody else deploys.
+    change(rounds);
+    let sum = std::process::Command::new("sha256sum").arg(&watched).output().unwrap().stdout;
+    let digest = String::from_utf8(sum).unwrap()[..64].to_owned();
+    host.wait_for_app("two", "the last file", |app| app["current"]["digest"] == *digest);
+    eventually("the end of all others", || is_at_rest(&host, "two").then_some(()));
+}
+
 /// The end of a host in the middle of swaps: what is in hand is finished, and every wish is
 /// answered or finds nobody.
 #[test]
