@@ -396,7 +396,7 @@ pub(super) fn note_later(changed: Changed, steps: &Steps<'_>) {
 
 /// Tells an application that no new requests will come, on a thread of its own: it may take its
 /// time.
-pub(super) fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
+fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
     let (stack, told) = (Arc::clone(stack), Arc::new(()));
     let telling = Arc::downgrade(&told);
     let tell = move || {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::alone::{LOOK, not_quiet, until};
-use super::deploy::{SWAP, Why, leave, note_later, tell_drain};
+use super::deploy::{SWAP, Why, leave, note_later};
 use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Slot, Standing};
 use crate::failure::Failure;
@@ -153,8 +153,7 @@ impl<'a> Gap<'a> {
         match steps.run("swap", || self.open(&place)) {
             Ok(changed) => note_later(changed, steps),
             Err(Ended) => {
-                // It serves what waits, and ends with the host.
-                tell_drain(&version.stack, host.limits.drain_timeout);
+                drain_with_host(&version.stack, host.limits.drain_timeout);
                 return Err(Refused::ShuttingDown);
             }
         }
@@ -257,7 +256,7 @@ impl<'a> Gap<'a> {
         }
         let text = format!("version {} {how}", version.build.version);
         if self.open(&Place::Serving(Arc::clone(&version.stack))).is_err() {
-            tell_drain(&version.stack, host.limits.drain_timeout);
+            drain_with_host(&version.stack, host.limits.drain_timeout);
             return Err(format!("{text} until the host has ended"));
         }
         held.leaving.retain(|leaving| leaving.build.generation != version.build.generation);
@@ -297,6 +296,15 @@ impl Held {
     const fn is_holding(&self) -> bool {
         matches!(self.standing, Standing::Holding(_))
     }
+}
+
+/// Tells an application that serves what waited, and ends with the host. The gate counts as closed
+/// meanwhile, so that the host does not end before the application could.
+fn drain_with_host(stack: &Arc<Stack>, deadline: Duration) {
+    let stack = Arc::clone(stack);
+    within(Instant::now() + deadline, move || {
+        stack.members().iter().for_each(|member| member.drain(deadline));
+    });
 }
 
 /// Tells an application that requests come again, after its drain has returned. One that takes its
