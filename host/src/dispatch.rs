@@ -100,6 +100,15 @@ impl Dispatched {
             take_over(place, response);
         }
     }
+
+    /// Goes on until nobody works on the response any more.
+    fn work_on(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(underway) = &mut self.underway else { return Poll::Pending };
+        if matches!(underway.work, Work::Held(_)) {
+            ready!(self.poll_held(context))
+        }
+        self.underway.as_mut().map_or(Poll::Pending, |underway| underway.work_on(context))
+    }
 }
 
 impl Underway {
@@ -250,12 +259,11 @@ impl Future for Dispatched {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Some(underway) = &mut this.underway else { return Poll::Pending };
-        match underway.work {
-            Work::Done => {}
-            Work::Held(_) => return this.poll_held(context),
-            Work::Later(_) | Work::Pool(_) => ready!(underway.work_on(context)),
+        if !matches!(this.underway.as_deref(), Some(Underway { work: Work::Done, .. })) {
+            ready!(this.work_on(context));
         }
+        // One way out: a second one costs two moves of the response.
+        let Some(underway) = &mut this.underway else { return Poll::Pending };
         // Whoever polls again after the response waits for nothing.
         underway.finished().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
     }

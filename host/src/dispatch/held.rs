@@ -2,9 +2,7 @@
 //!
 //! Nothing of it was given to an application, and nothing of its body is read.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,7 +12,7 @@ use super::{Dispatched, Instead, Work, dispatch, find, unavailable};
 use crate::clock::Deadline;
 use crate::gate::{Gate, Ticket};
 use crate::invoke::exchange::input::Input;
-use crate::message::{Origin, Response};
+use crate::message::Origin;
 use crate::site;
 
 /// A request that waits.
@@ -48,10 +46,7 @@ impl Dispatched {
 
     /// Dispatches it as soon as something else stands at its path.
     #[cold]
-    pub(super) fn poll_held(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Response, Infallible>> {
+    pub(super) fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(underway) = self.underway.as_deref_mut() else { return Poll::Pending };
         let Work::Held(held) = &mut underway.work else { return Poll::Pending };
         if held.still_waits() {
@@ -66,7 +61,8 @@ impl Dispatched {
             drop(ticket);
             site::current(|site| dispatch(site, &mut request, |input| input, &origin, self));
         }
-        Pin::new(self).poll(context)
+        // It may be held again, or be worked on.
+        self.work_on(context)
     }
 }
 
