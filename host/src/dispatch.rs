@@ -107,7 +107,7 @@ impl Dispatched {
         if matches!(underway.work, Work::Held(_)) {
             ready!(self.poll_held(context))
         }
-        self.underway.as_mut().map_or(Poll::Pending, |underway| underway.work_on(context))
+        self.underway.as_mut().map_or(Poll::Pending, |underway| underway.poll_work(context))
     }
 }
 
@@ -280,7 +280,7 @@ impl Drop for Dispatched {
 }
 
 impl Underway {
-    fn work_on(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(response) = &mut self.response else { return Poll::Pending };
         let (polled, lease) = match &mut self.work {
             Work::Done | Work::Held(_) => return Poll::Ready(()),

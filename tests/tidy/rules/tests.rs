@@ -39,7 +39,9 @@ fn module_docs() {
 
 #[test]
 fn marks_of_things_to_do() {
-    assert_eq!(left_to_be_done(&at("a.rs", "// nothing to do; tmp.XXXXXX; todo!()\n")), NONE);
+    // The macro is clippy's to find. In two pieces, so that this line is no mark itself.
+    let fine = ["// nothing to do; tmp.XXXXXX; to", "do!()\n"].concat();
+    assert_eq!(left_to_be_done(&at("a.rs", &fine)), NONE);
     for mark in LEFT {
         let text = format!("// fine\n# {mark}: later\n");
         assert_eq!(left_to_be_done(&at("run", &text)).len(), 1, "{text}");
