@@ -84,6 +84,25 @@ fn a_deploy_says_what_it_did() {
     assert_eq!(get(host.address(), "/").text(), "in C\n");
 }
 
+/// One line, written over and over, and wiped before the answer.
+#[test]
+fn a_terminal_shows_how_far_a_deploy_is() {
+    let (first, second) = (says("first"), says("second"));
+    let host = shop(&first);
+    let output = host.on_a_terminal(&format!("deploy shop {}", path(&second)));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    // What is written where the line was wiped; the answer is the first that goes on to another.
+    let mut pieces = shown.split("\r\u{1b}[K");
+    for step in ["read", "probe", "start", "swap"] {
+        let found = pieces.by_ref().take_while(|piece| !piece.contains('\n'));
+        let begun = format!("shop: {step} ...");
+        assert!({ found }.any(|piece| piece == begun), "no `{begun}` in its place: {shown:?}");
+    }
+    let answer = pieces.find(|piece| piece.contains('\n'));
+    assert!(answer.is_some_and(|answer| answer.starts_with("shop: 1.2.3 (")), "{shown:?}");
+}
+
 #[test]
 fn a_deploy_of_nothing_known_is_refused() {
     let first = says("first");

@@ -65,6 +65,13 @@ impl Operated {
         launch.current_dir(folder).args(words).run()
     }
 
+    /// A verb on a terminal, which shows what it says on standard output and error alike.
+    pub(crate) fn on_a_terminal(&self, words: &str) -> Output {
+        let command = format!("{} {words}", env!("CARGO_BIN_EXE_host"));
+        let launch = Launch::program("script").env("DSGI_CONTROL_DIR", self.folder());
+        launch.args(["-qec", &command, "/dev/null"]).run()
+    }
+
     /// What a verb prints that succeeds.
     #[track_caller]
     pub(crate) fn said(&self, words: &[&str]) -> String {
