@@ -29,6 +29,12 @@ fn host(first: &Path, arguments: &[&str]) -> Operated {
     Operated::start(launch.args(arguments))
 }
 
+/// The same, where a last word is not merged before this file exists.
+fn host_that_merges_once(release: &Path, first: &Path) -> Operated {
+    let set = format!("ledger.release={}", release.display());
+    host(first, &["--set", "ledger.merge=hang", "--set", &set])
+}
+
 fn path(library: &Path) -> &str {
     library.to_str().expect("a path in ASCII")
 }
@@ -145,8 +151,7 @@ fn a_version_that_takes_over_is_held_until_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
     let [a, b] = ledger("ledger");
-    let set = format!("ledger.release={}", release.display());
-    let host = host(&a, &["--set", "ledger.merge=hang", "--set", &set]);
+    let host = host_that_merges_once(&release, &a);
     let in_hand = InHand::begin(&host, 1);
     host.deploy("ledger", &b);
     in_hand.end();
@@ -205,8 +210,7 @@ fn what_comes_during_a_deploy_is_not_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
     let [a, b] = ledger("ledger");
-    let set = format!("ledger.release={}", release.display());
-    let host = host(&a, &["--set", "ledger.merge=hang", "--set", &set]);
+    let host = host_that_merges_once(&release, &a);
     let in_hand = InHand::begin(&host, 1);
     host.said(&["drain", "ledger"]);
     host.said(&["rollback", "ledger"]);
