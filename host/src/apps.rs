@@ -99,37 +99,38 @@ pub(crate) fn library_of(file: &Path, profile: crate_dir::Profile) -> Result<Pat
 
 /// Reads and copies every library; mounts of one name and one file become one application.
 fn gather(config: &Config, host: &Host) -> Result<Vec<App>, Failure> {
+    config.is_plain()?;
     let mut apps: Vec<App> = Vec::new();
     for mount in &config.mounts {
         let known = apps.iter_mut().find(|app| {
-            app.file == mount.file && mount.name.as_ref().is_none_or(|name| *name == app.name)
+            app.file == mount.file() && mount.name.as_ref().is_none_or(|name| *name == app.name)
         });
         if let Some(app) = known {
             app.mounts.push(mount.clone());
             continue;
         }
         let since = SystemTime::now();
-        let artifact = library_of(&mount.file, config.profile)
+        let artifact = library_of(mount.file(), config.profile)
             .and_then(|file| load::take(&file, &host.staging).map_err(Failure::from));
         let name = mount.name.clone().unwrap_or_else(|| match &artifact {
             Ok(artifact) => artifact.facts.descriptor.name.clone(),
             Err(_) => host
                 .state
                 .as_ref()
-                .and_then(|state| state.record().app_at(&path_of(&mount.file)).map(str::to_owned))
-                .unwrap_or_else(|| mount.file.display().to_string()),
+                .and_then(|state| state.record().app_at(&path_of(mount.file())).map(str::to_owned))
+                .unwrap_or_else(|| mount.file().display().to_string()),
         });
         if let Some(first) = apps.iter().find(|app| app.name == name) {
             return Err(clash(first, mount, &name).into());
         }
-        let file = mount.file.clone();
+        let file = mount.file().to_path_buf();
         apps.push(App { name, file, mounts: vec![mount.clone()], since, artifact });
     }
     Ok(apps)
 }
 
 fn clash(first: &App, second: &Mount, name: &str) -> ConfigError {
-    let file = second.file.display();
+    let file = second.file().display();
     let path = if second.path.is_empty() { String::new() } else { format!("{}=", second.path) };
     ConfigError::Name {
         name: name.to_owned(),

@@ -3,6 +3,7 @@
 mod file;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,13 +13,16 @@ use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::lease::DebugHeaders;
 use crate::limits::Limits;
+use crate::pattern::HostPattern;
 use crate::slot::Policy;
 
 /// Everything that the command line and the config file say, in the host's own words.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) listen: Vec<String>,
     pub(crate) mounts: Vec<Mount>,
+    /// Every layer that stands in a stack, once; those around every mount outermost first.
+    pub(crate) layers: Vec<Layer>,
     pub(crate) settings: Settings,
     /// How versions of an application are replaced, where it is not as usual.
     pub(crate) policies: BTreeMap<String, Policy>,
@@ -38,13 +42,49 @@ pub(crate) struct Config {
 /// One application at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
+    /// Hosts it is for; any, if none is said.
+    pub(crate) host: Option<HostPattern>,
     /// Path without a trailing slash; empty for the root.
     pub(crate) path: String,
     /// Name the user gave; otherwise it is the descriptor's.
     pub(crate) name: Option<String>,
-    pub(crate) file: PathBuf,
+    pub(crate) origin: Origin,
+    /// Names of the layers around it and no other mount, outermost first. They stand inside those
+    /// that are around every mount.
+    pub(crate) layers: Vec<String>,
     /// The flag it came from, for messages.
     pub(crate) flag: &'static str,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// Name the user gave, or the kind; otherwise it is the descriptor's.
+    pub(crate) name: Option<String>,
+    pub(crate) origin: Origin,
+    pub(crate) around: Around,
+    /// The flag it came from, for messages.
+    pub(crate) flag: &'static str,
+}
+
+/// Where the code of an application or a layer comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "the config file says it with its next change")]
+pub(crate) enum Origin {
+    /// A library, or the folder of a crate.
+    File(PathBuf),
+    /// It is linked into the host under this name.
+    Linked(String),
+}
+
+/// What a layer stands around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "the config file says it with its next change")]
+pub(crate) enum Around {
+    /// Every mount: `--enable`.
+    Every,
+    /// The mounts that name it.
+    Named,
 }
 
 /// What to do about an application that cannot be taken into service.
@@ -91,6 +131,8 @@ pub(crate) enum ConfigError {
     Twice { path: String, first: String, second: String },
     #[error("`--set {app}...`: no application is named `{app}`")]
     NoApp { app: String, apps: Vec<String> },
+    #[error("`{0}`: no layer and no host in a mount is served yet")]
+    Unserved(String),
     #[error("two applications are named `{name}`: `{first}` and `{second}`")]
     Name { name: String, first: String, second: String, flag: String },
 }
@@ -110,7 +152,7 @@ impl ConfigError {
             }
             Self::NoApp { apps, .. } => Some(format!("the applications are: {}", apps.join(", "))),
             Self::Name { flag, .. } => Some(format!("give one another name: {flag}")),
-            Self::Key { .. } => None,
+            Self::Key { .. } | Self::Unserved(_) => None,
         }
     }
 }
@@ -167,9 +209,11 @@ impl Config {
         let (name, control) = (typed.name, typed.control.or(written.control));
         let state = typed.state.or(written.state);
         let (limits, policies) = (Arc::new(limits), written.policies);
+        let layers = Vec::new();
         Ok(Self {
             listen,
             mounts,
+            layers,
             settings,
             policies,
             limits,
@@ -181,6 +225,22 @@ impl Config {
             control,
             state,
         })
+    }
+
+    /// Refuses what a plan cannot hold yet: layers, what is linked in, and mounts by host.
+    pub(crate) fn is_plain(&self) -> Result<(), ConfigError> {
+        let unserved = |what: String| Err(ConfigError::Unserved(what));
+        if let Some(Layer { name, origin, around, flag }) = self.layers.first() {
+            let name = name.as_deref().unwrap_or_default();
+            return unserved(format!("{flag} {name}={origin} around {around:?}"));
+        }
+        for Mount { host, path, origin, layers, .. } in &self.mounts {
+            let host = host.as_ref().map(HostPattern::to_string).unwrap_or_default();
+            if !host.is_empty() || !layers.is_empty() || matches!(origin, Origin::Linked(_)) {
+                return unserved(format!("{host}{path}={origin}"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -280,8 +340,9 @@ fn mounts_of(file: &ConfigFile) -> Result<Vec<Mount>, ConfigError> {
             let what = format!("a second application is mounted at `{path}/`");
             return Err(file.wrong(mount.path.span(), what, None).into());
         }
-        let (name, library) = (Some(name.clone()), file.beside(&app.path));
-        mounts.push(Mount { path, name, file: library, flag: "--mount" });
+        let (name, origin) = (Some(name.clone()), Origin::File(file.beside(&app.path)));
+        let (host, layers) = (None, Vec::new());
+        mounts.push(Mount { host, path, name, origin, layers, flag: "--mount" });
     }
     Ok(mounts)
 }
@@ -316,7 +377,25 @@ impl Mount {
             Some((name, file)) if is_name(name) => (Some(name.to_owned()), file),
             _ => (None, text),
         };
-        Self { path, name, file: file.into(), flag }
+        let (host, origin, layers) = (None, Origin::File(file.into()), Vec::new());
+        Self { host, path, name, origin, layers, flag }
+    }
+
+    /// The library, or the folder of its crate.
+    pub(crate) fn file(&self) -> &Path {
+        match &self.origin {
+            Origin::File(file) => file,
+            Origin::Linked(kind) => Path::new(kind),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.display().fmt(f),
+            Self::Linked(kind) => kind.fmt(f),
+        }
     }
 }
 
@@ -384,8 +463,8 @@ fn one_at_each_path(mounts: &[Mount]) -> Result<(), ConfigError> {
         if let Some(first) = mounts[..at].iter().find(|first| first.path == mount.path) {
             return Err(ConfigError::Twice {
                 path: format!("{}/", mount.path),
-                first: format!("`{}`", first.file.display()),
-                second: format!("`{}`", mount.file.display()),
+                first: format!("`{}`", first.origin),
+                second: format!("`{}`", mount.origin),
             });
         }
     }
@@ -400,7 +479,7 @@ mod tests {
     fn names_are_split_from_files() {
         let at = |text| Mount::at(String::new(), text, "--load");
         assert_eq!(at("shop=./a.so").name.as_deref(), Some("shop"));
-        assert_eq!(at("./a=b.so").file, PathBuf::from("./a=b.so"));
+        assert_eq!(at("./a=b.so").origin, Origin::File("./a=b.so".into()));
         assert_eq!(at("a.so").name, None);
         let mount = Mount::parse("/shop/=x=./a.so").unwrap();
         assert_eq!((&*mount.path, mount.name.as_deref()), ("/shop", Some("x")));

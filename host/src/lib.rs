@@ -6,6 +6,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `state`, `moment`, `operator` |
+//! | 0 | `pattern`: hosts that a mount is for |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
@@ -38,6 +39,8 @@ mod message;
 mod moment;
 mod operator;
 mod path;
+#[allow(dead_code, reason = "the config file says it with its next change")]
+mod pattern;
 mod platform;
 mod plugin;
 mod pool;

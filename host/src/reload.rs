@@ -232,23 +232,24 @@ impl Reload {
 
 /// The applications of a config, each with what it is now.
 fn wanted(config: &Config, before: &[Arc<Source>]) -> Result<Vec<Wanted>, ConfigError> {
+    config.is_plain()?;
     let mut apps: Vec<Wanted> = Vec::new();
     for mount in &config.mounts {
         let is_it = |source: &&Arc<Source>| match &mount.name {
             Some(name) => source.slot.name == *name,
             // The name is the descriptor's, which was read at start.
-            None => source.file == mount.file,
+            None => source.file == mount.file(),
         };
         let source = before.iter().find(is_it).map(Arc::clone);
         let name = match (&mount.name, &source) {
             (Some(name), _) => name.clone(),
             (None, Some(source)) => source.slot.name.clone(),
-            (None, None) => mount.file.display().to_string(),
+            (None, None) => mount.file().display().to_string(),
         };
         match apps.iter_mut().find(|app| app.name == name) {
-            Some(app) if app.file == mount.file => app.mounts.push(mount.clone()),
+            Some(app) if app.file == mount.file() => app.mounts.push(mount.clone()),
             Some(app) => {
-                let (first, second) = (app.file.display(), mount.file.display());
+                let (first, second) = (app.file.display(), mount.file().display());
                 return Err(ConfigError::Name {
                     first: first.to_string(),
                     second: second.to_string(),
@@ -257,7 +258,7 @@ fn wanted(config: &Config, before: &[Arc<Source>]) -> Result<Vec<Wanted>, Config
                 });
             }
             None => {
-                let (file, mounts) = (mount.file.clone(), vec![mount.clone()]);
+                let (file, mounts) = (mount.file().to_path_buf(), vec![mount.clone()]);
                 apps.push(Wanted { name, file, mounts, source });
             }
         }

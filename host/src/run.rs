@@ -222,7 +222,7 @@ fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
         if tried.contains(&name) {
             continue;
         }
-        let file = library_of(&mount.file, profile(typed))?;
+        let file = library_of(mount.file(), profile(typed))?;
         let artifact = load::take(&file, staging)?;
         let (json, policy) = (config.settings.json(name), config.policies.get(name));
         let wish = policy.and_then(|policy| policy.probe.as_ref());
