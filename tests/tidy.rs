@@ -17,6 +17,7 @@ use tree::{File, files};
 /// below, so that a request can be followed downwards and a codec be tested without a host.
 const FLOORS: &[(&str, u8)] = &[
     // Numbers, words and time.
+    ("authority", 0),
     ("clock", 0),
     ("duty", 0),
     ("limits", 0),
@@ -33,6 +34,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("plugin", 1),
     // The right to use one, and threads for those that wait.
     ("lease", 2),
+    ("panics", 2),
+    ("tenure", 2),
     ("pool", 2),
     // One call of an application.
     ("message", 3),
@@ -40,6 +43,7 @@ const FLOORS: &[(&str, u8)] = &[
     // From a request to its application.
     ("dispatch", 4),
     ("gate", 4),
+    ("plan", 4),
     ("site", 4),
     // Protocols, sockets, threads.
     ("gateway", 5),

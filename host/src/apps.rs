@@ -1,5 +1,6 @@
 //! From the mounts of a config to applications in service, one bad one among good ones included.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,9 +9,9 @@ use crate::config::{BadApps, Config, ConfigError, Mount};
 use crate::crate_dir;
 use crate::failure::Failure;
 use crate::operator::Build;
+use crate::plan::{Mount as Planned, Place, Plan};
 use crate::plugin::artifact::Artifact;
 use crate::plugin::load::{self, Previous};
-use crate::site::{Place, Plan};
 use crate::slot::version::{self, Steps, Version};
 use crate::slot::{Host, Slot, Spec, short};
 use crate::source::{Seen, Source, path_of};
@@ -39,7 +40,7 @@ pub(crate) fn take_into_service(
         config.settings.check_names(&names)?;
     }
     let alone = apps.len() == 1 || config.bad_apps == BadApps::Refuse;
-    let (mut plan, mut sources) = (Plan::default(), Vec::new());
+    let (mut planned, mut places, mut sources) = (Vec::new(), BTreeMap::new(), Vec::new());
     for app in apps {
         let App { name, file, mounts, since, artifact } = app;
         let spec = spec_of(config, &name, &mounts);
@@ -63,15 +64,16 @@ pub(crate) fn take_into_service(
             }
         };
         let place = match &started {
-            Ok(version) => Place::Serving(Arc::clone(&version.stack)),
+            Ok(version) => Place::Serving(Arc::clone(&version.tenure)),
             Err(_) => Place::Out(Arc::from("the application is not in service")),
         };
-        for mount in &mounts {
-            plan.mount(&mount.path, &name, place.clone())?;
-        }
+        planned.extend(mounts.iter().map(|mount| planned_at(mount, &name)));
+        places.insert(name.clone(), place);
         let slot = Arc::new(Slot::new(name, spec, started));
         sources.push(Arc::new(Source::new(slot, file, since, seen)));
     }
+    let mut plan = Plan::default();
+    plan.rearrange(planned, places)?;
     Ok((plan, sources))
 }
 
@@ -82,6 +84,12 @@ pub(crate) fn spec_of(config: &Config, name: &str, mounts: &[Mount]) -> Spec {
         config: config.settings.json(name),
         policy: config.policies.get(name).cloned().unwrap_or_default(),
     }
+}
+
+/// A mount of an application as the plan has it.
+pub(crate) fn planned_at(mount: &Mount, app: &str) -> Planned {
+    let (path, app) = (mount.path.clone(), app.to_owned());
+    Planned { host: None, path, layers: Vec::new(), app }
 }
 
 /// A mount's path as people write it.

@@ -11,10 +11,10 @@ use self::file::{ConfigFile, FileError};
 use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
-use crate::lease::DebugHeaders;
 use crate::limits::Limits;
 use crate::pattern::HostPattern;
 use crate::slot::Policy;
+use crate::tenure::DebugHeaders;
 
 /// Everything that the command line and the config file say, in the host's own words.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,9 +19,10 @@ pub(crate) use self::install::Held;
 use crate::duty::{Duties, Verdict};
 use crate::invoke::place::{self, Pulse};
 use crate::limits::Limits;
+use crate::plan::Plan;
 use crate::plugin::unload::purge;
 use crate::pool::desk::Desk;
-use crate::site::{self, Plan};
+use crate::site::{self, Site};
 
 /// One core: a thread with a runtime and its own copy of the site.
 pub(crate) struct Core {
@@ -137,7 +138,7 @@ impl Core {
             // An error says that the core was dropped, which is what it waits for.
             let _ = runtime.block_on(stopped);
             drop(runtime);
-            site::install(Plan::default().for_core(number));
+            site::install(Site::nothing());
             drop(mailbox);
             drop(alive);
         })?;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use dsgi::bridge::PANICKED;
 use dsgi::bridge::room::Room;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
 use self::held::Held;
@@ -132,7 +132,7 @@ pub(crate) fn dispatch<B>(
     dispatched: &mut Dispatched,
 ) {
     let Some(head) = request else { return };
-    match find(site, head.method(), head.uri().path()) {
+    match find(site, head) {
         Ok(mount) => {
             let origin = Arc::clone(origin);
             let Some(exchange) = Exchange::new(request, input, mount.share(), origin) else {
@@ -154,14 +154,17 @@ enum Instead {
 }
 
 #[inline(always)]
-fn find<'a>(site: &'a Site, method: &Method, path: &str) -> Result<Mount<'a>, Instead> {
-    let asterisk = || path == "*" && method == Method::OPTIONS;
+fn find<'a, B>(site: &'a Site, head: &Request<B>) -> Result<Mount<'a>, Instead> {
+    let path = head.uri().path();
+    let asterisk = || path == "*" && head.method() == Method::OPTIONS;
     if let Err(fault) = path::check(path)
         && !asterisk()
     {
         return Err(page(StatusCode::BAD_REQUEST, &fault.to_string()).into());
     }
-    match site.find(path) {
+    // A gateway has put it there, wherever a client has named it.
+    let host = || head.headers().get(HOST).and_then(|host| host.to_str().ok());
+    match site.find(host, path) {
         Found::Mount(mount) => Ok(mount),
         Found::Unavailable(why) => Err(unavailable(why).into()),
         Found::Held(gate) => Err(Instead::Wait(Arc::clone(gate))),
@@ -199,7 +202,7 @@ fn failure(response: &mut Response, failed: &Failed, lease: &Lease) {
     let app = lease.name();
     let status = failed.status.as_u16();
     if failed.message.starts_with(PANICKED) {
-        lease.panics().add();
+        lease.panicked(0);
     }
     if failed.status.is_server_error() {
         tracing::error!(app, status, "{}", failed.message);

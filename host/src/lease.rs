@@ -3,27 +3,24 @@
 //! Whoever holds a pointer into a library holds a lease on its stack. A lease is a clone of one
 //! core's share, so cores never write to the same counter; a clone of a lease stays in its parent's
 //! share, on whatever thread it is made. When a stack was taken out of every core's site and the
-//! last lease is dropped, the stack itself is dropped: exactly one side sees that, because it is
-//! the drop of the last `Arc`. It then gives those members that no other stack has to the janitor,
-//! for nothing of a library may run where the last lease happens to be dropped. What the
-//! application has to hand over goes to the heir that the stack was given when it left service.
+//! last lease is dropped, the stack itself is dropped, and with it its hold on the tenures of its
+//! members; those that nothing else holds end there.
 
 use std::fmt;
 use std::ops::Deref;
-use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::plugin::generation::{Flavour, Generation};
-use crate::plugin::retire::{self, Heir};
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::tenure::{DebugHeaders, Tenure};
 
 /// Layers around an application, outermost first, and where their calls run.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    members: Vec<Arc<Generation>>,
-    pool: Option<Pool>,
+    members: Vec<Member>,
+    pool: Option<Arc<Pool>>,
     flavour: Flavour,
     debug_headers: DebugHeaders,
     pub(crate) limits: Arc<Limits>,
@@ -31,161 +28,69 @@ pub(crate) struct Stack {
     shares: Mutex<Vec<Weak<Share>>>,
     /// Requests that were counted by shares that are gone.
     past: AtomicU64,
-    panics: Arc<Panics>,
-    /// Who is told when nothing is at work here any more.
-    heir: OnceLock<Arc<dyn Heir>>,
-    /// Outlives the drop of the stack itself, which gives the members away.
-    present: Arc<()>,
 }
 
-/// Whether responses say which generation made them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DebugHeaders {
-    Hidden,
-    Shown,
-}
-
-/// The panics of a stack; held by whoever watches it, which keeps nothing in service.
-#[derive(Debug, Default)]
-pub(crate) struct Panics {
-    watched: Mutex<Watched>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Watched {
-    count: u64,
-    watch: Watch,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Watch {
-    #[default]
-    On,
-    Over,
-}
-
-/// What a watch for panics came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Watching {
-    /// There were as many as were allowed.
-    Spent,
-    /// The time was over first.
-    Passed,
-    /// The stack was taken out of service.
-    GivenUp,
-}
-
-/// How much a stack has done, and has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Work {
-    /// Requests that it was given.
-    pub(crate) requests: u64,
-    /// Those whose response has not ended.
-    pub(crate) in_flight: u64,
-    pub(crate) panics: u64,
+/// A member. Drop order: the generation first, which its last tenure gives away.
+#[derive(Debug)]
+struct Member {
+    generation: Arc<Generation>,
+    tenure: Arc<Tenure>,
 }
 
 impl Stack {
-    /// A stack; a blocking one gets its pool of threads here.
-    pub(crate) fn new(
-        members: Vec<Arc<Generation>>,
-        debug_headers: DebugHeaders,
-        limits: &Arc<Limits>,
-    ) -> std::io::Result<Arc<Self>> {
-        let mut stack = Self::without_pool(members, debug_headers, limits);
-        if stack.flavour == Flavour::Blocking {
-            stack.pool = Some(Pool::start(stack.name(), limits.pool_threads, limits.pool_queue)?);
-        }
-        Ok(Arc::new(stack))
-    }
-
-    fn without_pool(
-        members: Vec<Arc<Generation>>,
-        debug_headers: DebugHeaders,
-        limits: &Arc<Limits>,
-    ) -> Self {
-        let flavour =
-            members.iter().map(|member| member.flavour()).max().unwrap_or(Flavour::Blocking);
+    /// These around each other, outermost first; the last one is the application.
+    pub(crate) fn new(application: &Arc<Tenure>, layers: &[Arc<Tenure>]) -> Arc<Self> {
+        let members: Vec<Member> = layers.iter().chain([application]).map(Member::of).collect();
+        let flavour = flavour(&members);
+        let pool = if flavour == Flavour::Blocking { pool(&members) } else { None };
+        let (debug_headers, limits) = (application.debug_headers(), application.limits());
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
-        let (panics, heir, present) = (Arc::default(), OnceLock::new(), Arc::default());
-        Self {
-            members,
-            pool: None,
-            flavour,
-            debug_headers,
-            limits,
-            shares,
-            past,
-            panics,
-            heir,
-            present,
-        }
+        let stack = Self { members, pool, flavour, debug_headers, limits, shares, past };
+        let stack = Arc::new(stack);
+        stack.members.iter().for_each(|member| member.tenure.joins(&stack));
+        stack
     }
 
-    /// The same members, out of service: they are kept, and the stack that serves can end.
-    pub(crate) fn at_rest(&self) -> Arc<Self> {
-        let members = self.members.clone();
-        Arc::new(Self::without_pool(members, self.debug_headers, &self.limits))
-    }
-
-    /// The same members, to be put into service.
-    pub(crate) fn again(&self) -> std::io::Result<Arc<Self>> {
-        Self::new(self.members.clone(), self.debug_headers, &self.limits)
-    }
-
-    /// Alive until the members of a stack that has ended are with the janitor.
-    pub(crate) fn present(&self) -> Weak<()> {
-        Arc::downgrade(&self.present)
-    }
-
-    /// It is taken out of service: what its application has to hand over goes there, once.
-    pub(crate) fn bequeath(&self, heir: Arc<dyn Heir>) {
-        // A stack is taken out of service once.
-        let _ = self.heir.set(heir);
-    }
-
-    /// What it has done so far.
-    pub(crate) fn work(&self) -> Work {
+    /// Requests that it was given, and those whose response has not ended.
+    pub(crate) fn requests(&self) -> (u64, u64) {
         let shares = lock(&self.shares);
-        let mut work = Work { requests: self.past(), in_flight: 0, panics: self.panics.count() };
+        let (mut requests, mut in_flight) = (self.past.load(Ordering::Relaxed), 0);
         for share in shares.iter().filter_map(Weak::upgrade) {
             // What ended is read first: a request may begin meanwhile, but none end unbegun.
             let ended = share.ended.load(Ordering::Acquire);
             let begun = share.begun.load(Ordering::Relaxed);
-            work.requests += begun;
-            work.in_flight += begun.saturating_sub(ended);
+            requests += begun;
+            in_flight += begun.saturating_sub(ended);
         }
-        work
-    }
-
-    fn past(&self) -> u64 {
-        self.past.load(Ordering::Relaxed)
-    }
-
-    pub(crate) const fn panics(&self) -> &Arc<Panics> {
-        &self.panics
+        (requests, in_flight)
     }
 
     /// The member at a depth, 0 for the outermost.
+    #[inline]
     pub(crate) fn member(&self, depth: usize) -> Option<&Generation> {
-        self.members.get(depth).map(|member| &**member)
+        self.members.get(depth).map(|member| &*member.generation)
     }
 
     /// The application under the layers.
     pub(crate) fn application(&self) -> Option<&Generation> {
-        self.members.last().map(|member| &**member)
-    }
-
-    pub(crate) fn members(&self) -> &[Arc<Generation>] {
-        &self.members
+        self.members.last().map(|member| &*member.generation)
     }
 
     pub(crate) fn name(&self) -> &str {
         self.application().map_or("", Generation::name)
     }
 
+    /// A member has panicked: the one of this generation, the application if there is none.
+    #[cold]
+    pub(crate) fn panicked(&self, generation: u64) {
+        let it = self.members.iter().find(|member| member.generation.number() == generation);
+        if let Some(member) = it.or(self.members.last()) {
+            member.tenure.panics().add();
+        }
+    }
+
+    #[inline]
     pub(crate) const fn flavour(&self) -> Flavour {
         self.flavour
     }
@@ -200,59 +105,50 @@ impl Stack {
     }
 
     /// Where blocking calls run.
-    pub(crate) const fn pool(&self) -> Option<&Pool> {
+    pub(crate) const fn pool(&self) -> Option<&Arc<Pool>> {
         self.pool.as_ref()
     }
 }
 
-impl Panics {
-    /// A member has panicked.
-    #[cold]
-    pub(crate) fn add(&self) {
-        lock(&self.watched).count += 1;
-        self.changed.notify_all();
-    }
+/// The most blocking one of its members; and a layer that calls on inwards as a function returns
+/// cannot answer later, so what it has around itself must be able to wait.
+fn flavour(members: &[Member]) -> Flavour {
+    let of = |member: &Member| member.generation.flavour();
+    let most = members.iter().map(of).max().unwrap_or(Flavour::Blocking);
+    let waits = || {
+        let mut inwards = members.iter().map(of).skip_while(|it| *it == Flavour::Async);
+        inwards.next().is_some() && inwards.any(|it| it == Flavour::Async)
+    };
+    if most == Flavour::Async && waits() { Flavour::Blocking } else { most }
+}
 
-    fn count(&self) -> u64 {
-        lock(&self.watched).count
-    }
+/// That of the innermost member whose calls wait; its threads may start here.
+fn pool(members: &[Member]) -> Option<Arc<Pool>> {
+    let (application, layers) = members.split_last()?;
+    let of = |member: &Member| member.generation.flavour();
+    let application = Some(application).filter(|it| of(it) == Flavour::Blocking);
+    let layers = layers.iter().rev().filter(|it| of(it) != Flavour::Async);
+    let waits = application.into_iter().chain(layers).next()?;
+    let started = waits.tenure.staff();
+    let tell = |error: &std::io::Error| {
+        tracing::error!(app = waits.tenure.name(), "no threads for its calls: {error}");
+    };
+    started.inspect_err(tell).ok()
+}
 
-    /// Waits until there are so many, the time is over, or nobody wants to know any more.
-    pub(crate) fn watch(&self, budget: u64, until: Instant) -> Watching {
-        let mut watched = lock(&self.watched);
-        loop {
-            if watched.watch == Watch::Over {
-                return Watching::GivenUp;
-            }
-            if watched.count >= budget {
-                return Watching::Spent;
-            }
-            let Some(left) = until.checked_duration_since(Instant::now()) else {
-                return Watching::Passed;
-            };
-            let waited = self.changed.wait_timeout(watched, left);
-            watched = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Ends every watch.
-    pub(crate) fn give_up(&self) {
-        lock(&self.watched).watch = Watch::Over;
-        self.changed.notify_all();
+impl Member {
+    fn of(tenure: &Arc<Tenure>) -> Self {
+        Self { generation: Arc::clone(tenure.generation()), tenure: Arc::clone(tenure) }
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // The pool's threads end by themselves; the janitor waits for them.
+        let past = self.past.load(Ordering::Relaxed);
+        self.members.iter().for_each(|member| member.tenure.left(past));
         self.pool = None;
         // Outermost first: the application goes last, and it is what has state.
-        let mut members = std::mem::take(&mut self.members);
-        let application = members.pop();
-        members.into_iter().for_each(|layer| retire::let_go(layer, None));
-        if let Some(application) = application {
-            retire::let_go(application, self.heir.take());
-        }
+        self.members.drain(..).for_each(drop);
     }
 }
 
@@ -337,5 +233,94 @@ impl fmt::Debug for Lease {
 impl fmt::Debug for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Counted({:?})", self.0)
+    }
+}
+
+#[cfg(all(test, not(dsgi_loom)))]
+mod tests {
+    use dsgi::abi::app::flavour;
+    use dsgi::export::link;
+    use dsgi::{Environ, StartResponse};
+
+    use super::*;
+
+    fn answer(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 0]> {
+        start_response("200 OK", &[])?;
+        Ok([])
+    }
+
+    /// A member of each flavour; `Tenure::open` starts threads for the blocking ones.
+    fn members(flavours: &[u32]) -> Vec<Arc<Tenure>> {
+        let limits = Arc::new(Limits { pool_threads: 1, ..Limits::default() });
+        let tenure = |flavour: &u32| {
+            let mut linked = link(answer);
+            linked.descriptor.flavour = *flavour;
+            let generation = Generation::linked(&linked).expect("it has its functions");
+            Tenure::open(Arc::new(generation), DebugHeaders::Hidden, &limits).expect("threads")
+        };
+        flavours.iter().map(tenure).collect()
+    }
+
+    #[test]
+    fn a_stack_waits_where_a_member_must() {
+        const SYNC: u32 = flavour::BLOCKING;
+        const QUICK: u32 = flavour::NON_BLOCKING;
+        const LATER: u32 = flavour::ASYNC;
+        for (flavours, expected, whose_pool) in [
+            (&[QUICK][..], Flavour::NonBlocking, None),
+            (&[LATER], Flavour::Async, None),
+            (&[QUICK, QUICK], Flavour::NonBlocking, None),
+            (&[LATER, QUICK], Flavour::Async, None),
+            (&[LATER, LATER], Flavour::Async, None),
+            (&[SYNC], Flavour::Blocking, Some(0)),
+            // Its calls return, and what is inside answers later.
+            (&[QUICK, LATER], Flavour::Blocking, Some(0)),
+            (&[LATER, QUICK, LATER], Flavour::Blocking, Some(1)),
+            (&[QUICK, LATER, QUICK], Flavour::Blocking, Some(0)),
+            (&[SYNC, LATER], Flavour::Blocking, Some(0)),
+            (&[SYNC, QUICK, LATER], Flavour::Blocking, Some(1)),
+            (&[SYNC, SYNC], Flavour::Blocking, Some(1)),
+            (&[SYNC, QUICK], Flavour::Blocking, Some(0)),
+            (&[LATER, SYNC], Flavour::Blocking, Some(1)),
+        ] {
+            let members = members(flavours);
+            let (application, layers) = members.split_last().unwrap();
+            let stack = Stack::new(application, layers);
+            assert_eq!(stack.flavour(), expected, "{flavours:?}");
+            let is_it = |tenure: &Arc<Tenure>| {
+                let own = stack.pool().map(Arc::as_ptr);
+                own.is_some() && tenure.staff().ok().as_ref().map(Arc::as_ptr) == own
+            };
+            assert_eq!(members.iter().position(is_it), whose_pool, "{flavours:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenure_counts_what_its_stacks_were_given() {
+        let members = members(&[flavour::NON_BLOCKING; 3]);
+        let [layer, shop, blog] = &members[..] else { return };
+        let stacks = [shop, blog].map(|app| Stack::new(app, &[Arc::clone(layer)]));
+        let leases = stacks.each_ref().map(|stack| Lease::share(stack, 0));
+        let work = |tenure: &Tenure| (tenure.work().requests, tenure.work().in_flight);
+        let in_hand = leases.each_ref().map(Lease::count);
+        drop(leases[1].count());
+        assert_eq!([layer, shop, blog].map(|it| work(it)), [(3, 2), (1, 1), (2, 1)]);
+        drop((stacks, leases));
+        let [of_shop, of_blog] = in_hand;
+        drop(of_shop);
+        assert_eq!([layer, shop, blog].map(|it| work(it)), [(3, 1), (1, 0), (2, 1)]);
+        drop(of_blog);
+        assert_eq!([layer, shop, blog].map(|it| work(it)), [(3, 0), (1, 0), (2, 0)]);
+    }
+
+    #[test]
+    fn a_panic_is_counted_for_the_member_that_it_was() {
+        let members = members(&[flavour::NON_BLOCKING; 2]);
+        let [layer, shop] = &members[..] else { return };
+        let stack = Stack::new(shop, &[Arc::clone(layer)]);
+        stack.panicked(layer.generation().number());
+        stack.panicked(0);
+        stack.panicked(u64::MAX);
+        assert_eq!([layer, shop].map(|it| it.panics().count()), [1, 2]);
     }
 }

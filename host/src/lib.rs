@@ -6,18 +6,20 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `state`, `moment`, `operator` |
-//! | 0 | `pattern`: hosts that a mount is for |
+//! | 0 | `authority`, `pattern`: the host of a request, and those that a mount is for |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
-//! | 2 | `lease`, `pool`: the right to use a library, and threads for those that wait |
+//! | 2 | `tenure`, `panics`, `lease`: a library in service, and the right to use it |
+//! | 2 | `pool`: threads for calls that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
-//! | 4 | `gate`, `site`, `dispatch`: from a request to its application |
+//! | 4 | `gate`, `plan`, `site`, `dispatch`: from a request to its application |
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 
 mod apps;
+mod authority;
 mod cli;
 mod client;
 mod clock;
@@ -38,9 +40,11 @@ mod log;
 mod message;
 mod moment;
 mod operator;
+mod panics;
 mod path;
 #[allow(dead_code, reason = "the config file says it with its next change")]
 mod pattern;
+mod plan;
 mod platform;
 mod plugin;
 mod pool;
@@ -56,6 +60,7 @@ mod source;
 mod state;
 mod switch;
 mod sync;
+mod tenure;
 mod watch;
 mod watchdog;
 

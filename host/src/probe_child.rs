@@ -19,7 +19,7 @@ use crate::invoke::body::ReplyBody;
 use crate::invoke::exchange::input::Input;
 use crate::invoke::exchange::{Exchange, Mounted};
 use crate::invoke::place::Unpark;
-use crate::lease::{DebugHeaders, Lease, Stack};
+use crate::lease::{Lease, Stack};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::platform;
@@ -29,6 +29,7 @@ use crate::plugin::generation::Generation;
 use crate::plugin::library::{Layout, Library};
 use crate::plugin::probe::{Depth, Line, Refusal, Step, Task};
 use crate::plugin::unload::Owner;
+use crate::tenure::{DebugHeaders, Tenure};
 
 /// Runs the probe that standard input describes, and ends the process.
 pub(crate) fn run() -> ! {
@@ -126,8 +127,9 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
     let Ok(head) = head else {
         return Ok(Err(format!("the path `{path}` that its descriptor names is none")));
     };
-    let (members, limits) = (vec![Arc::clone(generation)], Arc::new(Limits::default()));
-    let stack = Stack::new(members, DebugHeaders::Hidden, &limits)?;
+    let limits = Arc::new(Limits::default());
+    let tenure = Tenure::open(Arc::clone(generation), DebugHeaders::Hidden, &limits)?;
+    let stack = Stack::new(&tenure, &[]);
     let origin = Arc::new(Origin::http(None, None));
     let mounted =
         Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };

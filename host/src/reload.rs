@@ -5,7 +5,6 @@
 //! more. Invariant: a reload happens as a whole or not at all, and it deploys only what was not
 //! seen before, so that it never undoes a deploy or a rollback.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,15 +13,15 @@ use std::time::SystemTime;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::apps::{remembered, spec_of};
+use crate::apps::{planned_at, remembered, spec_of};
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Mount};
 use crate::failure::Failure;
 use crate::operator::{Kind, Refused, State};
+use crate::plan::{Mount as Planned, Plan};
 use crate::platform::signals::Again;
 use crate::plugin::load::Previous;
 use crate::running::{self, Running};
-use crate::site::{Place, Plan};
 use crate::slot::alone;
 use crate::slot::together::{self, Bytes, Staged};
 use crate::slot::version::{self, Steps};
@@ -114,9 +113,9 @@ impl Reload {
         let wanted = wanted(&config, &before)?;
         let names: Vec<String> = wanted.iter().map(|app| app.name.clone()).collect();
         config.settings.check_names(&names)?;
-        let mounts: Vec<(String, String)> = wanted
+        let mounts: Vec<Planned> = wanted
             .iter()
-            .flat_map(|app| app.mounts.iter().map(|it| (it.path.clone(), app.name.clone())))
+            .flat_map(|app| app.mounts.iter().map(|mount| planned_at(mount, &app.name)))
             .collect();
         let (mut ready, mut staged, mut added) = (Vec::new(), Vec::new(), Vec::new());
         for app in &wanted {
@@ -134,9 +133,12 @@ impl Reload {
                 }
             }
         }
-        let deployed =
-            together::put(&self.host, staged, |plan| *plan = rearranged(plan, &mounts, &added))
-                .map_err(said)?;
+        let places = added.iter().map(|slot| (slot.name.clone(), slot.place())).collect();
+        let rearrange = |plan: &mut Plan| {
+            // A config has one application at each path.
+            let _ = plan.rearrange(mounts, places);
+        };
+        let deployed = together::put(&self.host, staged, rearrange).map_err(said)?;
         // The bytes are kept before their path is known as seen.
         added.iter().for_each(|slot| slot.started(&self.host));
         let removed = self.settle(ready, &before);
@@ -264,20 +266,6 @@ fn wanted(config: &Config, before: &[Arc<Source>]) -> Result<Vec<Wanted>, Config
         }
     }
     Ok(apps)
-}
-
-/// The mounts as they are to be; what stands at those of an application stays.
-fn rearranged(plan: &Plan, mounts: &[(String, String)], added: &[Arc<Slot>]) -> Plan {
-    let added: BTreeMap<&str, Place> =
-        added.iter().map(|slot| (slot.name.as_str(), slot.place())).collect();
-    let mut next = Plan::default();
-    for (path, app) in mounts {
-        let place = added.get(app.as_str()).or_else(|| plan.place(app)).cloned();
-        let place = place.unwrap_or_else(|| Place::Out(Arc::from("it is not in service")));
-        // A config has one application at each path.
-        let _ = next.mount(path, app, place);
-    }
-    next
 }
 
 fn said(refused: Refused) -> Failure {

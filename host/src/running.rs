@@ -236,10 +236,10 @@ impl Operator for Running {
 mod tests {
     use super::*;
     use crate::crate_dir::Profile;
-    use crate::lease::DebugHeaders;
+    use crate::plan::Plan;
     use crate::plugin::artifact::Staging;
-    use crate::site::Plan;
     use crate::switch::Switch;
+    use crate::tenure::DebugHeaders;
 
     #[test]
     fn it_is_ready_while_it_serves() {

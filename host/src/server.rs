@@ -1,5 +1,6 @@
 //! The whole: sockets, cores and applications, from the first connection to the last.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -13,15 +14,16 @@ use tokio::time::timeout;
 
 use crate::cores::Cores;
 use crate::duty::Verdict;
-use crate::lease::{DebugHeaders, Stack};
 use crate::limits::Limits;
 use crate::listener::{ListenError, Listener};
+use crate::plan::{Mount, Place, Plan};
 use crate::plugin::generation::Generation;
 use crate::plugin::retire;
 use crate::plugin::unload::purge;
 use crate::shutdown::{self, Asked};
-use crate::site::{MountError, Place, Plan};
+use crate::site::MountError;
 use crate::switch::Switch;
+use crate::tenure::{DebugHeaders, Tenure};
 use crate::{clock, watchdog};
 
 /// A server that has its sockets and its applications, and accepts connections once it is told to
@@ -96,9 +98,10 @@ where
     let limits = Arc::new(limits);
     let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
     let mut plan = Plan::default();
-    let stack = Stack::new(vec![Arc::new(generation)], DebugHeaders::Hidden, &limits)?;
-    let name = stack.name().to_owned();
-    plan.mount("/", &name, Place::Serving(stack))?;
+    let tenure = Tenure::open(Arc::new(generation), DebugHeaders::Hidden, &limits)?;
+    let name = tenure.name().to_owned();
+    let root = Mount { host: None, path: String::new(), layers: Vec::new(), app: name.clone() };
+    plan.rearrange(vec![root], BTreeMap::from([(name, Place::Serving(tenure))]))?;
     let listener = Listener::bind(&format!("{host}:{port}"))?;
     Server::new(vec![listener], Arc::new(Switch::new(plan)), limits)
 }
@@ -193,7 +196,7 @@ impl Server {
 
 /// Finishes what is in hand. Connections take nothing new from the first moment on; applications
 /// are told at the same time, for one may have to end its bodies.
-async fn drain(cores: &Cores, stacks: &[Arc<Stack>], until: Instant) {
+async fn drain(cores: &Cores, tenures: &[Arc<Tenure>], until: Instant) {
     let left = || until.saturating_duration_since(Instant::now());
     cores.judge_all(Verdict::Finish);
     let finish = async {
@@ -203,6 +206,6 @@ async fn drain(cores: &Cores, stacks: &[Arc<Stack>], until: Instant) {
             cores.judge_all(Verdict::End);
         }
     };
-    tokio::join!(shutdown::apps(stacks, Asked::Drain, until), finish);
-    shutdown::apps(stacks, Asked::Shutdown, until).await;
+    tokio::join!(shutdown::apps(tenures, Asked::Drain, until), finish);
+    shutdown::apps(tenures, Asked::Shutdown, until).await;
 }

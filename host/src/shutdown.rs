@@ -10,8 +10,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::lease::Stack;
 use crate::platform::signals::End;
+use crate::tenure::Tenure;
 
 /// What applications are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = io::Result<()>>> {
 
 /// Tells every application, each on a thread of its own, so that one that hangs keeps nobody else
 /// from ending. Waits until all are done or the time is over.
-pub(crate) async fn apps(stacks: &[Arc<Stack>], asked: Asked, until: Instant) {
-    let told: Vec<_> = stacks.iter().map(|stack| tell(stack, asked, until)).collect();
-    for (stack, done) in stacks.iter().zip(told) {
+pub(crate) async fn apps(tenures: &[Arc<Tenure>], asked: Asked, until: Instant) {
+    let told: Vec<_> = tenures.iter().map(|tenure| tell(tenure, asked, until)).collect();
+    for (tenure, done) in tenures.iter().zip(told) {
         let done = async {
             match done {
                 Ok(done) => drop(done.await),
@@ -53,7 +53,7 @@ pub(crate) async fn apps(stacks: &[Arc<Stack>], asked: Asked, until: Instant) {
             }
         };
         if timeout_at(until.into(), done).await.is_err() {
-            let app = stack.name();
+            let app = tenure.name();
             tracing::warn!(app, "did not finish its {asked:?} within the drain timeout");
         }
     }
@@ -72,19 +72,18 @@ pub(crate) fn within(until: Instant, last: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn tell(stack: &Arc<Stack>, asked: Asked, until: Instant) -> io::Result<oneshot::Receiver<()>> {
+fn tell(tenure: &Arc<Tenure>, asked: Asked, until: Instant) -> io::Result<oneshot::Receiver<()>> {
     let (done, receive) = oneshot::channel();
-    let stack = Arc::clone(stack);
+    let tenure = Arc::clone(tenure);
     let tell = move || {
         match asked {
             Asked::Drain => {
-                let left = until.saturating_duration_since(Instant::now());
-                stack.members().iter().for_each(|member| member.drain(left));
+                tenure.drain(until.saturating_duration_since(Instant::now()));
             }
             Asked::Shutdown => {
                 // A close that a pool still has to do comes before the application's end.
-                if stack.pool().is_none_or(|pool| pool.quiet(until).is_ok()) {
-                    stack.members().iter().for_each(|member| member.shutdown());
+                if tenure.quiet(until).is_ok() {
+                    tenure.generation().shutdown();
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The named place of an application: what serves there, what served before, and what comes next.
 //!
-//! `turn` lets one deploy in at a time, `version` makes a file a started stack, `deploy` puts it
+//! `turn` lets one deploy in at a time, `version` makes a file a started version, `deploy` puts it
 //! into service and takes the other out, `handover` carries state from one to the next, `window`
 //! watches for a while. Where two versions must not run side by side, which `alone` knows, there is
 //! a `gap` between them. Invariant: what serves is changed under the lock of its slot, so a slot
@@ -25,18 +25,17 @@ use self::turn::{Busy, Turns};
 use self::version::Version;
 use crate::crate_dir::Profile;
 use crate::gate::Gate;
-use crate::lease::{DebugHeaders, Stack};
 use crate::limits::{EXCLUSIVE_HOLD, Limits};
 use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
+use crate::plan::Place;
 use crate::plugin::artifact::{Artifact, Staging};
 use crate::plugin::load;
 use crate::plugin::probe::{TooDeep, Wish};
 use crate::plugin::retire::{self, Fate};
-use crate::pool::Pool;
-use crate::site::Place;
 use crate::state::State as StateFolder;
 use crate::switch::Switch;
+use crate::tenure::{DebugHeaders, Tenure};
 
 /// What all slots of a host share.
 #[derive(Debug)]
@@ -155,10 +154,10 @@ enum Before {
     Standby(Version),
 }
 
-/// A stack that is out of service, and may have work in hand.
+/// A version that is out of service, and may have work in hand.
 #[derive(Debug)]
 struct Leaving {
-    stack: Weak<Stack>,
+    tenure: Weak<Tenure>,
     /// Alive until others have noted its end.
     present: Weak<()>,
     /// Alive until it was told.
@@ -193,7 +192,7 @@ impl Slot {
     /// What is to stand at its mounts.
     pub(crate) fn place(&self) -> Place {
         match &self.lock().current {
-            Some(version) => Place::Serving(Arc::clone(&version.stack)),
+            Some(version) => Place::Serving(Arc::clone(&version.tenure)),
             None => Place::Out(Arc::from("the application is not in service")),
         }
     }
@@ -218,7 +217,7 @@ impl Slot {
         let mut held = self.lock();
         let retained = held.retained(&self.name);
         let current = held.current.as_ref();
-        let work = current.map(|version| version.stack.work());
+        let work = current.map(|version| version.tenure.work());
         operator::App {
             name: self.name.clone(),
             mounts: self.spec().mounts.clone(),
@@ -253,7 +252,7 @@ impl Slot {
         let given_up = (held.current.take(), held.previous.take());
         drop(held);
         if let Some(version) = &given_up.0 {
-            version.stack.panics().give_up();
+            version.tenure.panics().give_up();
         }
         drop(given_up);
     }
@@ -289,7 +288,7 @@ impl Held {
             (Standing::Holding(_), _) => State::Holding,
             (Standing::Failed(why), _) => State::Failed { why: why.clone() },
             (Standing::Out, _) => {
-                let at_work = |leaving: &Leaving| leaving.stack.strong_count() > 0;
+                let at_work = |leaving: &Leaving| leaving.tenure.strong_count() > 0;
                 if self.leaving.iter().any(at_work) { State::Draining } else { State::Drained }
             }
         }
@@ -326,22 +325,22 @@ impl Held {
 
 impl Leaving {
     fn of(version: &Version, telling: Weak<()>) -> Self {
-        let (stack, present) = (Arc::downgrade(&version.stack), version.stack.present());
+        let (tenure, present) = (Arc::downgrade(&version.tenure), version.tenure.present());
         let (handing, build) = (Arc::downgrade(&version.handing), version.build.clone());
-        Self { stack, present, telling, handing, build, since: Moment::now() }
+        Self { tenure, present, telling, handing, build, since: Moment::now() }
     }
 
     /// What holds it.
     fn reason(&self) -> String {
-        let stack = self.stack.upgrade();
-        let requests = stack.as_ref().map_or(0, |stack| stack.work().in_flight);
-        let at_work = |pool: &Pool| pool.quiet(Instant::now()).is_err();
+        let tenure = self.tenure.upgrade();
+        let requests = tenure.as_ref().map_or(0, |tenure| tenure.work().in_flight);
+        let at_work = |tenure: &Arc<Tenure>| tenure.quiet(Instant::now()).is_err();
         match requests {
             1 => String::from("1 request in hand"),
             2.. => format!("{requests} requests in hand"),
             0 if self.telling.strong_count() > 0 => String::from("its drain has not returned"),
             // Its client was answered by the host, or has left.
-            0 if stack.as_ref().and_then(|stack| stack.pool()).is_some_and(at_work) => {
+            0 if tenure.as_ref().is_some_and(at_work) => {
                 String::from("a call of it has not returned")
             }
             0 if self.handing.strong_count() > 0 => {

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use crate::cores::{Cores, Held};
 use crate::gate::Gate;
-use crate::lease::Stack;
-use crate::site::{Place, Plan};
+use crate::plan::{Place, Plan};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use crate::tenure::Tenure;
 
 /// The plan in force.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Switch {
     opened: Condvar,
 }
 
-/// A gate that stands at the mounts of an application, until this is dropped.
+/// A gate that stands at a name, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Closed(Arc<Switch>);
 
@@ -87,26 +87,26 @@ impl Switch {
         Ok((result, state.install(until)))
     }
 
-    /// Puts something at every mount of an application.
-    pub(crate) fn put(&self, app: &str, place: &Place, until: Instant) -> Result<Changed, Ended> {
-        self.change(|plan| plan.replace(app, place), until).map(|((), changed)| changed)
+    /// Lets something else stand at a name.
+    pub(crate) fn put(&self, name: &str, place: &Place, until: Instant) -> Result<Changed, Ended> {
+        self.change(|plan| plan.replace(name, place), until).map(|((), changed)| changed)
     }
 
-    /// Lets the requests of an application wait at a gate.
+    /// Lets the requests of all mounts that a name is part of wait at a gate.
     pub(crate) fn close(
         switch: &Arc<Self>,
-        app: &str,
+        name: &str,
         gate: &Arc<Gate>,
         until: Instant,
     ) -> Result<(Closed, Changed), Ended> {
-        let hold = |plan: &mut Plan| plan.replace(app, &Place::Held(Arc::clone(gate)));
+        let hold = |plan: &mut Plan| plan.replace(name, &Place::Held(Arc::clone(gate)));
         let closed = Closed(Arc::clone(switch));
         switch.lock().gates += 1;
         switch.change(hold, until).map(|((), changed)| (closed, changed))
     }
 
     /// Ends all changes; what stands is told, and stands until [`Switch::clear`].
-    pub(crate) fn end(&self) -> Vec<Arc<Stack>> {
+    pub(crate) fn end(&self) -> Vec<Arc<Tenure>> {
         let mut state = self.lock();
         let cores = match &state.stage {
             Stage::Serving(cores) => Arc::downgrade(cores),
@@ -114,7 +114,7 @@ impl Switch {
             Stage::Waiting => Weak::new(),
         };
         state.stage = Stage::Ended(cores);
-        state.plan.stacks().into_iter().cloned().collect()
+        state.plan.tenures().cloned().collect()
     }
 
     /// Waits until no gate stands anywhere, or the time is over.
@@ -156,9 +156,9 @@ impl State {
 
 impl Closed {
     /// Opens the gate, also at the end of the host: what waits there is still in hand.
-    pub(crate) fn open(&self, app: &str, place: &Place, until: Instant) -> Result<Changed, Ended> {
+    pub(crate) fn open(&self, name: &str, place: &Place, until: Instant) -> Result<Changed, Ended> {
         let mut state = self.0.lock();
-        state.plan.replace(app, place);
+        state.plan.replace(name, place);
         let changed = state.install(until);
         match state.stage {
             Stage::Ended(_) => Err(Ended),

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use super::Core;
-use crate::site::{self, Plan};
+use crate::plan::Plan;
+use crate::site;
 use crate::sync::mpsc::{self, RecvTimeoutError};
 
 /// A core did not take new mounts in time.

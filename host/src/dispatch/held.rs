@@ -70,9 +70,7 @@ impl Held {
     /// Whether a gate still stands at its path; another one is as good as the same.
     fn still_waits(&self) -> bool {
         let Some(request) = &self.request else { return false };
-        site::current(|site| {
-            matches!(find(site, request.method(), request.uri().path()), Err(Instead::Wait(_)))
-        })
+        site::current(|site| matches!(find(site, request), Err(Instead::Wait(_))))
     }
 }
 

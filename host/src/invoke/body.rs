@@ -290,7 +290,7 @@ pub(super) fn read(
             let app = lease.name();
             tracing::error!(app, "failed within its body: {}", failure.message);
             if failure.message.starts_with(PANICKED) {
-                lease.panics().add();
+                lease.panicked(0);
             }
             Some(Err(BodyError::Application))
         }

@@ -9,14 +9,14 @@ use super::remember::Remembered;
 use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
 use crate::failure::Failure;
-use crate::lease::Stack;
 use crate::moment::Moment;
 use crate::operator::{
     App, Build, Deployed, Deployment, Kind, Progress, Quarantine, Refused, Verdict,
 };
+use crate::plan::Place;
 use crate::plugin::load::Previous;
-use crate::site::Place;
 use crate::switch::Changed;
+use crate::tenure::Tenure;
 
 /// How long a swap waits for cores before it says that one of them is held.
 /// `host ps` waits for that too.
@@ -75,7 +75,7 @@ impl Slot {
         if matches!(held.standing, Standing::Serving | Standing::Holding(_)) {
             held.standing = Standing::Out;
             if let Some(version) = held.current.take() {
-                version.stack.panics().give_up();
+                version.tenure.panics().give_up();
                 // `rollback` brings it back, whatever the policy for a version that is replaced.
                 held.previous = Some(Before::File(Arc::clone(&version.artifact)));
                 self.bequeath(host, &version);
@@ -194,15 +194,15 @@ impl Slot {
         let artifact = match previous {
             None => return Err(Refused::NoPrevious { app: self.name.clone() }),
             Some(Before::Standby(version)) => {
-                let stack = match version.stack.again() {
-                    Ok(stack) => stack,
+                let tenure = match version.tenure.again() {
+                    Ok(tenure) => tenure,
                     Err(error) => {
                         self.lock().previous.get_or_insert(Before::Standby(version));
                         return Err(Failure::from(error).into());
                     }
                 };
-                stack.members().iter().for_each(|member| member.resume());
-                return Ok(Version { stack, ..version });
+                tenure.generation().resume();
+                return Ok(Version { tenure, ..version });
             }
             Some(Before::File(artifact)) => artifact,
         };
@@ -233,7 +233,7 @@ impl Slot {
         {
             return Err(self.quarantined(&version.build.digest, found));
         }
-        let place = Place::Serving(Arc::clone(&version.stack));
+        let place = Place::Serving(Arc::clone(&version.tenure));
         let until = Instant::now() + SWAP;
         note_later(steps.run("swap", || host.switch.put(&self.name, &place, until))?, steps);
         Ok(self.took(host, held, version, why, steps))
@@ -249,7 +249,7 @@ impl Slot {
         steps: &mut Steps<'_>,
     ) -> Deployed {
         let new = version.build.clone();
-        let panics = Arc::clone(version.stack.panics());
+        let panics = Arc::clone(version.tenure.panics());
         let bytes = version.artifact.file.clone();
         let inherited = version.inherited.clone();
         let version = Version { since: Moment::now(), ..version };
@@ -260,7 +260,7 @@ impl Slot {
         self.tell(host, why.kind(), why.text(&new), Some(&new));
         let mut in_flight_on_old = 0;
         let old = old.map(|old| {
-            in_flight_on_old = old.stack.work().in_flight;
+            in_flight_on_old = old.tenure.work().in_flight;
             let build = old.build.clone();
             self.replaced(host, &mut held, old, why);
             build
@@ -287,13 +287,13 @@ impl Slot {
 
     /// Takes a version out of service whose place is taken, and keeps of it what is to be kept.
     fn replaced(self: &Arc<Self>, host: &Arc<Host>, held: &mut Held, old: Version, why: Why<'_>) {
-        old.stack.panics().give_up();
+        old.tenure.panics().give_up();
         self.bequeath(host, &old);
         match self.keeps(why) {
             Keep::Standby => {
-                tell_drain(&old.stack, host.limits.drain_timeout);
-                let stack = old.stack.at_rest();
-                held.previous = Some(Before::Standby(Version { stack, ..old }));
+                tell_drain(&old.tenure, host.limits.drain_timeout);
+                let tenure = old.tenure.at_rest();
+                held.previous = Some(Before::Standby(Version { tenure, ..old }));
                 return;
             }
             Keep::File => held.previous = Some(Before::File(Arc::clone(&old.artifact))),
@@ -382,7 +382,7 @@ impl Why<'_> {
 
 /// Takes a version out of service: its application is told, and it goes with its last lease.
 pub(super) fn leave(held: &mut Held, version: &Version, deadline: Duration) -> Weak<()> {
-    let telling = tell_drain(&version.stack, deadline);
+    let telling = tell_drain(&version.tenure, deadline);
     held.leaving.push(Leaving::of(version, Weak::clone(&telling)));
     telling
 }
@@ -396,11 +396,11 @@ pub(super) fn note_later(changed: Changed, steps: &Steps<'_>) {
 
 /// Tells an application that no new requests will come, on a thread of its own: it may take its
 /// time.
-fn tell_drain(stack: &Arc<Stack>, deadline: Duration) -> Weak<()> {
-    let (stack, told) = (Arc::clone(stack), Arc::new(()));
+fn tell_drain(tenure: &Arc<Tenure>, deadline: Duration) -> Weak<()> {
+    let (tenure, told) = (Arc::clone(tenure), Arc::new(()));
     let telling = Arc::downgrade(&told);
     let tell = move || {
-        stack.members().iter().for_each(|member| member.drain(deadline));
+        tenure.drain(deadline);
         drop(told);
     };
     if let Err(error) = thread::Builder::new().name(String::from("drain")).spawn(tell) {

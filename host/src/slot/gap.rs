@@ -14,14 +14,14 @@ use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Slot, Standing};
 use crate::failure::Failure;
 use crate::gate::Gate;
-use crate::lease::Stack;
 use crate::operator::{Build, Deployed, Kind, Refused};
+use crate::plan::Place;
 use crate::plugin::alive;
 use crate::plugin::artifact::Artifact;
 use crate::plugin::load::Previous;
 use crate::shutdown::within;
-use crate::site::Place;
 use crate::switch::{Changed, Closed, Ended, Switch};
+use crate::tenure::Tenure;
 
 const DRAINED: &str = "it was taken out of service meanwhile";
 
@@ -120,8 +120,8 @@ impl<'a> Gap<'a> {
             alive::found(&slot.name, number).map_or(Ok(()), Err)?;
             match old {
                 // Where nobody else has it, nobody can come to have it.
-                Old::Draining(version, _) if Arc::strong_count(&version.stack) == 1 => {
-                    version.stack.panics().give_up();
+                Old::Draining(version, _) if Arc::strong_count(&version.tenure) == 1 => {
+                    version.tenure.panics().give_up();
                     slot.bequeath(host, version);
                     let ended = Old::Ended(Arc::clone(&version.artifact), version.build.clone());
                     *old = ended;
@@ -149,11 +149,11 @@ impl<'a> Gap<'a> {
         steps: &mut Steps<'_>,
     ) -> Result<Deployed, Refused> {
         let held = self.slot.lock();
-        let place = Place::Serving(Arc::clone(&version.stack));
+        let place = Place::Serving(Arc::clone(&version.tenure));
         match steps.run("swap", || self.open(&place)) {
             Ok(changed) => note_later(changed, steps),
             Err(Ended) => {
-                drain_with_host(&version.stack, host.limits.drain_timeout);
+                drain_with_host(&version.tenure, host.limits.drain_timeout);
                 return Err(Refused::ShuttingDown);
             }
         }
@@ -204,7 +204,7 @@ impl<'a> Gap<'a> {
                 return refused;
             }
             Old::Draining(version, telling) => {
-                resume(&version.stack, telling);
+                resume(&version.tenure, telling);
                 self.again(host, version, "serves on").unwrap_or_else(|why| why)
             }
             Old::Ended(artifact, build) => self.restart(host, artifact, &build),
@@ -231,7 +231,7 @@ impl<'a> Gap<'a> {
         match opened {
             Ok(version) => {
                 let (build, bytes) = (version.build.clone(), version.artifact.file.clone());
-                let panics = Arc::clone(version.stack.panics());
+                let panics = Arc::clone(version.tenure.panics());
                 let again = self.again(host, version, "serves again");
                 if let Ok(text) = &again {
                     self.slot.tell(host, Kind::RolledBack, text.clone(), Some(&build));
@@ -255,8 +255,8 @@ impl<'a> Gap<'a> {
             return Err(String::from(DRAINED));
         }
         let text = format!("version {} {how}", version.build.version);
-        if self.open(&Place::Serving(Arc::clone(&version.stack))).is_err() {
-            drain_with_host(&version.stack, host.limits.drain_timeout);
+        if self.open(&Place::Serving(Arc::clone(&version.tenure))).is_err() {
+            drain_with_host(&version.tenure, host.limits.drain_timeout);
             return Err(format!("{text} until the host has ended"));
         }
         held.leaving.retain(|leaving| leaving.build.generation != version.build.generation);
@@ -300,21 +300,21 @@ impl Held {
 
 /// Tells an application that serves what waited, and ends with the host. The gate counts as closed
 /// meanwhile, so that the host does not end before the application could.
-fn drain_with_host(stack: &Arc<Stack>, deadline: Duration) {
-    let stack = Arc::clone(stack);
+fn drain_with_host(tenure: &Arc<Tenure>, deadline: Duration) {
+    let tenure = Arc::clone(tenure);
     within(Instant::now() + deadline, move || {
-        stack.members().iter().for_each(|member| member.drain(deadline));
+        tenure.drain(deadline);
     });
 }
 
 /// Tells an application that requests come again, after its drain has returned. One that takes its
 /// time keeps nobody waiting.
-fn resume(stack: &Arc<Stack>, telling: Weak<()>) {
-    let stack = Arc::clone(stack);
+fn resume(tenure: &Arc<Tenure>, telling: Weak<()>) {
+    let tenure = Arc::clone(tenure);
     within(Instant::now() + SWAP, move || {
         while telling.strong_count() > 0 {
             thread::sleep(LOOK);
         }
-        stack.members().iter().for_each(|member| member.resume());
+        tenure.generation().resume();
     });
 }

@@ -11,13 +11,13 @@ use std::{io, thread};
 
 use super::version::{Steps, Version};
 use super::{Host, Leaving, Slot};
-use crate::lease::Stack;
 use crate::operator::{Kind, Refused};
 use crate::plugin::application::Application;
 use crate::plugin::application::state::{Handover, State};
 use crate::plugin::artifact::Artifact;
 use crate::plugin::generation::Generation;
 use crate::plugin::retire::Heir;
+use crate::tenure::Tenure;
 
 /// State of versions that ended while nothing served, for the next version that does.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ enum Late {
 
 /// A version that hands state over or takes some over, held for as long.
 struct Party {
-    stack: Arc<Stack>,
+    tenure: Arc<Tenure>,
     generation: u64,
     _handing: Arc<()>,
 }
@@ -100,7 +100,7 @@ impl Slot {
     /// Takes a version out of service for good: who hears of its end is this slot.
     pub(super) fn bequeath(self: &Arc<Self>, host: &Arc<Host>, version: &Version) {
         let (slot, host) = (Arc::downgrade(self), Arc::downgrade(host));
-        version.stack.bequeath(Arc::new(Heirs { slot, host }));
+        version.tenure.bequeath(Arc::new(Heirs { slot, host }));
     }
 
     /// Merges what came while a version was on its way that serves now.
@@ -282,12 +282,12 @@ impl Estate {
 
 impl Party {
     fn of(version: &Version) -> Self {
-        let (stack, _handing) = (Arc::clone(&version.stack), Arc::clone(&version.handing));
-        Self { stack, generation: version.build.generation, _handing }
+        let (tenure, _handing) = (Arc::clone(&version.tenure), Arc::clone(&version.handing));
+        Self { tenure, generation: version.build.generation, _handing }
     }
 
     fn hands_over(&self) -> bool {
-        self.stack.application().is_some_and(|it| it.application().hands_over())
+        self.tenure.generation().application().hands_over()
     }
 
     /// Has the application do something on a thread of its own, and waits so long for it.
@@ -299,11 +299,11 @@ impl Party {
     ) -> Result<T, Late> {
         let (done, result) = mpsc::channel();
         let work = move || {
-            let result = self.stack.application().map(|it| work(it.application()));
+            let result = work(self.tenure.generation().application());
             // Who hears of the end finds the version free.
             drop(self);
             // After the deadline nobody hears of it.
-            let _ = result.map(|result| done.send(result));
+            let _ = done.send(result);
         };
         thread::Builder::new().name(what.to_owned()).spawn(work)?;
         result.recv_timeout(limit).map_err(|_| Late::Deadline(limit))

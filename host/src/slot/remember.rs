@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Before, Host, Keep, Slot, short};
 use crate::failure::Failure;
-use crate::lease::Panics;
 use crate::operator::Build;
+use crate::panics::Panics;
 use crate::plugin::load;
 use crate::state::{State, StateError};
 
@@ -42,7 +42,7 @@ impl Slot {
             return;
         }
         let current = self.lock().current.as_ref().map(|version| {
-            let panics = Arc::clone(version.stack.panics());
+            let panics = Arc::clone(version.tenure.panics());
             (version.build.clone(), version.artifact.file.clone(), panics)
         });
         if let Some(state) = &host.state

@@ -16,8 +16,8 @@ use super::version::{self, Steps, Version};
 use super::{Host, Slot, Spec};
 use crate::failure::Failure;
 use crate::operator::{Deployed, Kind, Quarantine, Refused};
+use crate::plan::{Place, Plan};
 use crate::plugin::artifact::Artifact;
-use crate::site::{Place, Plan};
 
 /// Which bytes are started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub(crate) fn put(
         .collect();
     let places = started
         .iter()
-        .map(|one| (one.slot.name.as_str(), Place::Serving(Arc::clone(&one.version.stack))));
+        .map(|one| (one.slot.name.as_str(), Place::Serving(Arc::clone(&one.version.tenure))));
     let replace = |plan: &mut Plan| {
         places.for_each(|(app, place)| plan.replace(app, &place));
         change(plan);

@@ -1,4 +1,4 @@
-//! One version of an application, from its file to a stack that can be put into service.
+//! One version of an application, from its file to a tenure that can be put into service.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use std::time::Instant;
 use super::{Host, Spec};
 use crate::apps::library_of;
 use crate::failure::Failure;
-use crate::lease::Stack;
 use crate::moment::Moment;
 use crate::operator::{Build, Progress, Step};
 use crate::plugin::artifact::Artifact;
 use crate::plugin::load::{self, Previous};
+use crate::tenure::Tenure;
 
 /// A version that was started.
 #[derive(Debug)]
 pub(crate) struct Version {
-    pub(crate) stack: Arc<Stack>,
+    pub(crate) tenure: Arc<Tenure>,
     pub(crate) artifact: Arc<Artifact>,
     pub(crate) build: Build,
     /// How the layout was checked.
@@ -119,7 +119,7 @@ pub(crate) fn open(
     let (version, digest) = (told.version.clone(), artifact.digest.clone());
     let build = Build { version, digest, generation: generation.number() };
     let layout = generation.code().map_or_else(String::new, |code| code.layout.to_string());
-    let stack = Stack::new(vec![Arc::new(generation)], host.debug_headers, &host.limits)?;
+    let tenure = Tenure::open(Arc::new(generation), host.debug_headers, &host.limits)?;
     let (inherited, handing) = (Vec::new(), Arc::default());
-    Ok(Version { stack, artifact, build, layout, since: Moment::now(), inherited, handing })
+    Ok(Version { tenure, artifact, build, layout, since: Moment::now(), inherited, handing })
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::{Host, Slot};
-use crate::lease::{Panics, Watching};
 use crate::operator::{Build, Verdict};
+use crate::panics::{Panics, Watching};
 
 /// Verdicts that are remembered for whoever asks late.
 const REMEMBERED: usize = 16;

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 pub(crate) use self::install::Held;
-use crate::site::{self, Plan};
+use crate::plan::Plan;
+use crate::site::{self, Site};
 use crate::sync::mpsc::{self, Sender};
 use crate::sync::thread::{self, JoinHandle};
 
@@ -50,7 +51,7 @@ impl Core {
                 let done = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 assert_eq!(done, Poll::Ready(()), "a task of a model waits for nothing");
             }
-            site::install(Plan::default().for_core(number));
+            site::install(Site::nothing());
         });
         (Self(send), thread)
     }

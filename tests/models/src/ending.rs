@@ -6,7 +6,7 @@ use crate::explore::explore;
 use crate::plugin::generation::Generation;
 use crate::plugin::retire::{self, Fate, Heir};
 use crate::sync::{Arc, thread};
-use crate::world::{Host, alone, call, later};
+use crate::world::{Around, Host, alone, call, later};
 
 /// The last lease goes where no host runs, at the same time as the host: the janitor ends each
 /// member once, and the process waits for it.
@@ -17,7 +17,7 @@ fn a_last_lease_and_the_end_of_the_process() {
         let (first, one) = alone(1);
         let hears = sync::Arc::clone(&told);
         retire::start(move |retired| hears.lock().unwrap().push(retired.fate.clone())).unwrap();
-        let host = Host::start(first, 1);
+        let host = Host::start(Around::Nothing(first), 1);
         let exchange = host.ask().recv().unwrap().unwrap();
         loom::explore();
         let library = thread::spawn(move || {
@@ -49,10 +49,10 @@ impl Heir for Notes {
     }
 }
 
-/// A version that rests and the stack that has served it go at the same time: its heir is shown it
+/// A version that rests and the tenure that has served it go at the same time: its heir is shown it
 /// once, before its end, and it ends once.
 #[test]
-fn a_version_at_rest_and_the_stack_that_served_it() {
+fn a_version_at_rest_and_the_tenure_that_served_it() {
     explore(|| {
         let (served, one) = alone(1);
         let rests = served.at_rest();

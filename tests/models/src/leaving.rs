@@ -3,10 +3,10 @@
 //! The library's thread has a clone of the exchange's lease, and may be the last that has one.
 
 use crate::explore::{Problems, caught, explore};
-use crate::lease::{Lease, Work};
-use crate::site::Place;
+use crate::lease::Lease;
 use crate::sync::{Arc, mpsc, thread};
-use crate::world::{Host, call, later, stack};
+use crate::tenure::Work;
+use crate::world::{Host, call, pair, swap};
 
 /// What the thread of a library has of the exchange that it works for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Foreign {
 }
 
 fn a_client_leaves(foreign: Foreign) -> Problems {
-    let [(first, one), (second, two)] = [1, 2].map(stack);
+    let [(first, one), (second, two)] = [1, 2].map(pair);
     let host = Host::start(first, 1);
     let exchange = host.ask().recv().unwrap().unwrap();
     let (give, given) = mpsc::channel::<Option<Lease>>();
@@ -39,7 +39,7 @@ fn a_client_leaves(foreign: Foreign) -> Problems {
     };
     give.send(lease).unwrap();
     let switch = Arc::clone(&host.switch);
-    let swapping = thread::spawn(move || switch.put("app", &Place::Serving(second), later()));
+    let swapping = thread::spawn(move || swap(&switch, second));
     drop(exchange);
     library.join().unwrap();
     swapping.join().unwrap().unwrap();
@@ -65,8 +65,9 @@ fn a_pointer_in_place_of_a_lease_is_caught() {
 #[test]
 fn what_is_in_hand_is_counted() {
     explore(|| {
-        let (first, one) = stack(1);
-        let host = Host::start(Arc::clone(&first), 1);
+        let (served, one) = pair(1);
+        let first = Arc::clone(served.application());
+        let host = Host::start(served, 1);
         let in_hand = host.ask().recv().unwrap();
         let looked = Arc::clone(&first);
         loom::explore();

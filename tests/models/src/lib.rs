@@ -8,13 +8,27 @@
 #![cfg(test)]
 #![allow(dead_code, reason = "the models use a part of what the host's files offer")]
 
-// A stack, its shares and leases, and who watches its panics.
+// The host that a request names, and those that a mount is for; the models name none.
+#[path = "../../../host/src/authority.rs"]
+mod authority;
+#[path = "../../../host/src/pattern.rs"]
+mod pattern;
+// A stack, its shares and leases.
 #[path = "../../../host/src/lease.rs"]
 mod lease;
+// Who watches the panics of a tenure.
+#[path = "../../../host/src/panics.rs"]
+mod panics;
+// What stands at each name, and the stacks that are made of it.
+#[path = "../../../host/src/plan.rs"]
+mod plan;
 // What stands where, and each core's copy of it.
 #[path = "../../../host/src/site.rs"]
 #[allow(unreachable_pub, reason = "a part of it is the host's public interface")]
 mod site;
+// One generation's time in service, which stacks share.
+#[path = "../../../host/src/tenure.rs"]
+mod tenure;
 // One change at a time, which every core takes.
 #[path = "../../../host/src/switch.rs"]
 mod switch;
@@ -90,12 +104,21 @@ mod limits {
 
 /// No application of the models blocks.
 mod pool {
+    use std::time::Instant;
+
     #[derive(Debug)]
     pub(crate) struct Pool;
+
+    #[derive(Debug)]
+    pub(crate) struct Busy;
 
     impl Pool {
         pub(crate) fn start(_name: &str, _threads: usize, _queue: usize) -> std::io::Result<Self> {
             Ok(Self)
+        }
+
+        pub(crate) fn quiet(&self, _until: Instant) -> Result<(), Busy> {
+            Ok(())
         }
     }
 }

@@ -1,23 +1,17 @@
 //! Swaps against each other, against a drain, and against the end of the host.
 
 use crate::explore::{Problems, caught, explore};
-use crate::lease::Stack;
-use crate::site::Place;
-use crate::switch::{Changed, Ended, Switch};
+use crate::plan::{Place, Plan};
+use crate::switch::Switch;
 use crate::sync::{Arc, Mutex, mpsc, thread};
-use crate::world::{Host, later, now, stack};
+use crate::tenure::Tenure;
+use crate::world::{Host, alone, later, now, pair, swap};
 
-fn swap(switch: &Switch, new: Arc<Stack>) -> Result<Changed, Ended> {
-    switch.put("app", &Place::Serving(new), later())
-}
-
-/// The generation that the plan has at the mount; none where nothing serves.
-fn planned(switch: &Switch) -> Option<u64> {
-    let look = |plan: &mut crate::site::Plan| match plan.place("app") {
-        Some(Place::Serving(stack)) => stack.application().map(|it| it.number()),
-        _ => None,
-    };
-    switch.change(look, later()).unwrap().0
+/// The generations that the plan has at the names, in their order.
+fn planned(switch: &Switch) -> Vec<u64> {
+    let numbers =
+        |plan: &mut Plan| plan.tenures().map(|tenure| tenure.generation().number()).collect();
+    switch.change(numbers, later()).unwrap().0
 }
 
 /// How a client uses what it was given.
@@ -38,7 +32,7 @@ enum Going {
 
 /// A client asks, and two swaps come; one of them is the client's own, to need no third thread.
 fn two_swaps_and_a_request(client: Client, going: Going) -> Problems {
-    let [(first, one), (second, two), (third, three)] = [1, 2, 3].map(stack);
+    let [(first, one), (second, two), (third, three)] = [1, 2, 3].map(pair);
     let host = Host::start(first, 1);
     let (switch, replaced) = (Arc::clone(&host.switch), one.clone());
     loom::explore();
@@ -68,7 +62,7 @@ fn two_swaps_and_a_request(client: Client, going: Going) -> Problems {
     // What the core has is what the plan says, and nothing else is left.
     let last = host.ask().recv().unwrap().unwrap();
     let mut problems = Problems::new();
-    if last.generation() == 1 || Some(last.generation()) != planned(&host.switch) {
+    if last.generation() == 1 || planned(&host.switch) != [last.generation(); 2] {
         problems.push(format!("a core has {} after both swaps", last.generation()));
     }
     let (gone, stays) = if last.generation() == 2 { (&three, &two) } else { (&two, &three) };
@@ -101,13 +95,13 @@ fn a_swap_that_does_not_wait_for_leases_is_caught() {
 #[test]
 fn a_swap_waits_for_no_core() {
     explore(|| {
-        let [(first, one), (second, two)] = [1, 2].map(stack);
+        let [(first, one), (second, two)] = [1, 2].map(pair);
         let host = Host::start(first, 1);
         let (free, held) = mpsc::channel::<()>();
         host.hold(held);
         let switch = Arc::clone(&host.switch);
         loom::explore();
-        let swapping = thread::spawn(move || switch.put("app", &Place::Serving(second), now()));
+        let swapping = thread::spawn(move || switch.change(|plan| second.put(plan), now()));
         let asked = host.ask();
         one.expect_alive();
         drop(free);
@@ -130,18 +124,19 @@ fn a_swap_waits_for_no_core() {
 }
 
 /// Whose wish comes first is done first, and what stands is what the plan says: as `slot/deploy`
-/// does it, under the lock of the slot.
+/// does it, under the lock of the slot. The layer around it stays.
 #[test]
 fn a_swap_and_a_drain() {
     explore(|| {
-        let [(first, one), (second, two)] = [1, 2].map(stack);
-        let host = Host::start(Arc::clone(&first), 1);
-        let slot = Arc::new(Mutex::new(Some(first)));
+        let ((first, one), (second, two)) = (pair(1), alone(2));
+        let host = Host::start(first.clone(), 1);
+        let slot = Arc::new(Mutex::new(Some(Arc::clone(first.application()))));
+        drop(first);
         let (switch, held) = (Arc::clone(&host.switch), Arc::clone(&slot));
         loom::explore();
         let swapping = thread::spawn(move || {
             let mut current = held.lock().unwrap();
-            swap(&switch, Arc::clone(&second)).unwrap();
+            switch.put("app", &Place::Serving(Arc::clone(&second)), later()).unwrap();
             let old = current.replace(second);
             old.inspect(|old| old.panics().give_up());
         });
@@ -152,34 +147,93 @@ fn a_swap_and_a_drain() {
         drop(current);
         old.inspect(|old| old.panics().give_up());
         if let Some(exchange) = answered.recv().unwrap() {
-            exchange.call_inner();
+            exchange.inner();
         }
         swapping.join().unwrap();
         loom::stop_exploring();
         let mut problems = Problems::new();
-        let stands = slot.lock().unwrap().take().map(|stack| stack.members()[0].number());
-        let found = host.ask().recv().unwrap().map(|exchange| exchange.generation());
-        if (stands, stands) != (found, planned(&host.switch)) {
-            problems.push(format!("{stands:?} in the slot, {found:?} on the core"));
+        let stands = slot.lock().unwrap().take().map(|tenure| tenure.generation().number());
+        let found = host.ask().recv().unwrap().map(|exchange| exchange.inner());
+        let planned = planned(&host.switch);
+        // The layer's place comes after the application's.
+        if stands != found || planned != stands.into_iter().chain([1]).collect::<Vec<_>>() {
+            problems.push(format!("{stands:?} in the slot, {found:?} on the core, {planned:?}"));
         }
-        one.expect_gone();
+        one.application().expect_gone();
+        one.layer().expect_alive();
         if stands.is_none() {
             two.expect_gone();
         } else {
             two.expect_alive();
         }
         host.end();
+        one.expect_gone();
         two.expect_gone();
-        [one, two].iter().for_each(|members| problems.extend(members.problems()));
+        problems.extend(one.problems());
+        problems.extend(two.problems());
         problems
     });
+}
+
+/// Whether a swap leaves the other member where it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Stays,
+    /// As if a swap gave up whatever a stack has around what it replaces.
+    GoesToo,
+}
+
+/// A layer and its application are swapped at the same time: a request meets one of each, and what
+/// stands in the end are the new ones.
+fn both_members_at_once(other: Other) -> Problems {
+    let ((first, one), (layer, outer), (app, inner)) = (pair(1), alone(2), alone(2));
+    let host = Host::start(first, 1);
+    let (switch, before) = (Arc::clone(&host.switch), one.clone());
+    loom::explore();
+    let swapping = thread::spawn(move || {
+        switch.put("layer", &Place::Serving(layer), later()).unwrap();
+        if other == Other::GoesToo {
+            before.application().end();
+        }
+    });
+    let answered = host.ask();
+    host.switch.put("app", &Place::Serving(app), later()).unwrap();
+    let exchange = answered.recv().unwrap().unwrap();
+    let met = (exchange.generation(), exchange.inner());
+    // The very ones, for as long as the exchange lasts.
+    let again = (exchange.generation(), exchange.inner());
+    drop(exchange);
+    swapping.join().unwrap();
+    loom::stop_exploring();
+    let mut problems = Problems::new();
+    let last = host.ask().recv().unwrap().unwrap();
+    if met != again || (last.generation(), last.inner()) != (2, 2) {
+        problems.push(format!("{met:?} were met, {last:?} stands"));
+    }
+    one.expect_gone();
+    drop(last);
+    host.end();
+    outer.expect_gone();
+    inner.expect_gone();
+    problems.extend([one.problems(), outer.problems(), inner.problems()].concat());
+    problems
+}
+
+#[test]
+fn a_layer_and_its_application_are_swapped_at_once() {
+    explore(|| both_members_at_once(Other::Stays));
+}
+
+#[test]
+fn a_swap_that_takes_the_other_member_along_is_caught() {
+    caught(|| both_members_at_once(Other::GoesToo));
 }
 
 /// A swap is refused, or what it has put there is told that the host ends; everything goes.
 #[test]
 fn a_swap_and_the_end_of_the_host() {
     explore(|| {
-        let [(first, one), (second, two)] = [1, 2].map(stack);
+        let [(first, one), (second, two)] = [1, 2].map(pair);
         let host = Host::start(first, 2);
         let switch = Arc::clone(&host.switch);
         loom::explore();
@@ -192,8 +246,9 @@ fn a_swap_and_the_end_of_the_host() {
         let swapped = swapping.join().unwrap();
         loom::stop_exploring();
         let mut problems = Problems::new();
-        let told: Vec<u64> = told.into_iter().map(|stack| stack.members()[0].number()).collect();
-        if told != [if swapped { 2 } else { 1 }] {
+        let number = |tenure: Arc<Tenure>| tenure.generation().number();
+        let told: Vec<u64> = told.into_iter().map(number).collect();
+        if told != [if swapped { 2 } else { 1 }; 2] {
             problems.push(format!("{told:?} were told, swapped: {swapped}"));
         }
         [one, two].iter().for_each(|members| {

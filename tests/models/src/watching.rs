@@ -1,7 +1,7 @@
-//! Panics of a stack, and the window that waits for them: no wake is lost.
+//! Panics of a tenure, and the window that waits for them: no wake is lost.
 
 use crate::explore::{Problems, explore};
-use crate::lease::{Panics, Watching};
+use crate::panics::{Panics, Watching};
 use crate::sync::{Arc, thread};
 use crate::world::{later, now};
 
@@ -26,7 +26,7 @@ fn as_many_panics_as_are_allowed_end_a_watch() {
 }
 
 #[test]
-fn a_stack_that_is_given_up_ends_its_watch() {
+fn a_tenure_that_is_given_up_ends_its_watch() {
     explore(|| {
         let panics = Arc::<Panics>::default();
         let given_up = Arc::clone(&panics);
@@ -40,7 +40,7 @@ fn a_stack_that_is_given_up_ends_its_watch() {
 }
 
 #[test]
-fn a_panic_while_a_stack_is_given_up() {
+fn a_panic_while_a_tenure_is_given_up() {
     explore(|| {
         let panics = Arc::<Panics>::default();
         let (panicking, given_up) = (Arc::clone(&panics), Arc::clone(&panics));

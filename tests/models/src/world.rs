@@ -1,20 +1,22 @@
-//! What the models are made of: stacks of a layer and an application, requests, and what holds
-//! them.
+//! What the models are made of: a layer and an application, requests, and what holds them.
 
+use std::collections::BTreeMap;
 use std::sync;
 use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
 use crate::explore::Problems;
 use crate::invoke::exchange::Mounted;
-use crate::lease::{Counted, DebugHeaders, Lease, Stack};
+use crate::lease::{Counted, Lease};
 use crate::limits::Limits;
+use crate::plan::{Mount, Place, Plan};
 use crate::plugin::generation::{Generation, Image};
-use crate::site::{self, Found, Place, Plan};
-use crate::switch::Switch;
+use crate::site::{self, Found};
+use crate::switch::{Changed, Ended, Switch};
 use crate::sync::Arc;
 use crate::sync::mpsc::{self, Receiver};
 use crate::sync::thread::JoinHandle;
+use crate::tenure::{DebugHeaders, Tenure};
 
 /// The members of a stack, whatever becomes of it.
 #[derive(Clone, Debug)]
@@ -43,23 +45,60 @@ impl Members {
     }
 }
 
-/// A stack of a layer and an application, both of this generation.
-pub(crate) fn stack(generation: u64) -> (Arc<Stack>, Members) {
-    let members = [Generation::new(generation), Generation::new(generation)];
-    let images = Members(members.each_ref().map(|member| sync::Arc::clone(member.image())));
-    (of(members.into()), images)
+/// What stands at the root, by the names `layer` and `app`.
+#[derive(Clone, Debug)]
+pub(crate) enum Around {
+    Nothing(Arc<Tenure>),
+    /// A layer, and the application.
+    Layer(Arc<Tenure>, Arc<Tenure>),
 }
 
-/// A stack of an application without layers.
-pub(crate) fn alone(generation: u64) -> (Arc<Stack>, sync::Arc<Image>) {
-    let application = Generation::new(generation);
-    let image = sync::Arc::clone(application.image());
-    (of(vec![application]), image)
+/// A layer and an application, both of this generation.
+pub(crate) fn pair(generation: u64) -> (Around, Members) {
+    let [(layer, outer), (app, inner)] = [alone(generation), alone(generation)];
+    (Around::Layer(layer, app), Members([outer, inner]))
 }
 
-fn of(members: Vec<Generation>) -> Arc<Stack> {
-    let members = members.into_iter().map(Arc::new).collect();
-    Stack::new(members, DebugHeaders::Hidden, &Arc::new(Limits::default())).unwrap()
+/// An application without layers.
+pub(crate) fn alone(generation: u64) -> (Arc<Tenure>, sync::Arc<Image>) {
+    let generation = Generation::new(generation);
+    let (image, limits) = (sync::Arc::clone(generation.image()), Arc::new(Limits::default()));
+    let tenure = Tenure::open(Arc::new(generation), DebugHeaders::Hidden, &limits);
+    (tenure.unwrap(), image)
+}
+
+impl Around {
+    pub(crate) const fn application(&self) -> &Arc<Tenure> {
+        match self {
+            Self::Nothing(app) | Self::Layer(_, app) => app,
+        }
+    }
+
+    fn layers(&self) -> Vec<String> {
+        match self {
+            Self::Nothing(_) => Vec::new(),
+            Self::Layer(..) => vec![String::from("layer")],
+        }
+    }
+
+    fn places(self) -> BTreeMap<String, Place> {
+        let place = |(name, tenure)| (String::from(name), Place::Serving(tenure));
+        match self {
+            Self::Nothing(app) => BTreeMap::from([("app", app)].map(place)),
+            Self::Layer(layer, app) => BTreeMap::from([("layer", layer), ("app", app)].map(place)),
+        }
+    }
+
+    /// Puts this at the root, whatever stood there.
+    pub(crate) fn put(self, plan: &mut Plan) {
+        let (path, layers, app) = (String::new(), self.layers(), String::from("app"));
+        plan.rearrange(vec![Mount { host: None, path, layers, app }], self.places()).unwrap();
+    }
+}
+
+/// Swaps both members at once.
+pub(crate) fn swap(switch: &Switch, new: Around) -> Result<Changed, Ended> {
+    switch.change(|plan| new.put(plan), later()).map(|((), changed)| changed)
 }
 
 /// A host that serves one application at its root, on so many cores.
@@ -71,9 +110,9 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn start(stack: Arc<Stack>, cores: usize) -> Self {
+    pub(crate) fn start(first: Around, cores: usize) -> Self {
         let mut plan = Plan::default();
-        plan.mount("/", "app", Place::Serving(stack)).unwrap();
+        first.put(&mut plan);
         let switch = Arc::new(Switch::new(plan));
         let mut threads = Vec::new();
         let cores = switch.serve(|plan| {
@@ -101,7 +140,7 @@ impl Host {
     }
 
     /// In the order of the host's own end.
-    pub(crate) fn end(mut self) -> Vec<Arc<Stack>> {
+    pub(crate) fn end(mut self) -> Vec<Arc<Tenure>> {
         let told = self.switch.end();
         drop(self.cores.take());
         self.threads.drain(..).for_each(|thread| thread.join().unwrap());
@@ -132,7 +171,7 @@ impl Exchange {
     /// As the host does, on a core; none if nothing serves.
     fn dispatch() -> Option<Self> {
         site::current(|site| {
-            let Found::Mount(mount) = site.find("/") else { return None };
+            let Found::Mount(mount) = site.find(|| None, "/") else { return None };
             let (mounted, counted) = (mount.share(), mount.lease.count());
             let generation = call(&mounted.lease, 0);
             Some(Self { mounted, counted, generation })
@@ -149,10 +188,15 @@ impl Exchange {
 
     /// What its layer calls, wherever that is: it is of the same generation.
     pub(crate) fn call_inner(&self) {
-        let lease = self.counted.lease();
-        if call(lease, 1) != self.generation {
-            lease.member(1).unwrap().image().problem("an exchange has met two generations");
+        if self.inner() != self.generation {
+            let inner = self.counted.lease().member(1).unwrap();
+            inner.image().problem("an exchange has met two generations");
         }
+    }
+
+    /// The generation that its layer finds inside.
+    pub(crate) fn inner(&self) -> u64 {
+        call(self.counted.lease(), 1)
     }
 }
 

@@ -56,7 +56,7 @@ impl View {
             exchange.variables.iter().map(|(name, value)| row(name, value)).collect();
         let length = content_length(exchange);
         let run =
-            if exchange.mounted.lease.members().is_empty() { 0 } else { head_flag::MULTITHREAD };
+            if exchange.mounted.lease.member(0).is_none() { 0 } else { head_flag::MULTITHREAD };
         let head = Head {
             protocol: protocol(exchange.head.version),
             flags: run | length.map_or(0, |_| head_flag::LENGTH),

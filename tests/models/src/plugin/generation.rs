@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{self, PoisonError};
+use std::time::Duration;
 
 use loom::sync::atomic;
 use loom::sync::atomic::Ordering;
@@ -127,6 +128,10 @@ impl Generation {
 
     pub(crate) const fn code(&self) -> Option<&Code> {
         self.code.as_ref()
+    }
+
+    pub(crate) fn drain(&self, _deadline: Duration) {
+        self.image.call();
     }
 
     pub(crate) fn shutdown(&self) {

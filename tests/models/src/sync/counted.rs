@@ -122,6 +122,10 @@ impl<T> Weak<T> {
 }
 
 impl<T: ?Sized> Weak<T> {
+    pub(crate) fn strong_count(&self) -> usize {
+        self.count.as_ref().map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn upgrade(&self) -> Option<Arc<T>> {
         let count = self.count.as_ref()?;
         let add = |count| if count == 0 { None } else { Some(count + 1) };
