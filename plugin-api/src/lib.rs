@@ -33,6 +33,7 @@ pub mod export;
 mod input;
 mod outcome;
 mod purpose;
+pub mod rules;
 mod start_response;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
