@@ -27,6 +27,8 @@ mod control;
 mod crate_dir;
 // The verbs of an operator, done by a host that serves, and what becomes of bad versions.
 mod deploys;
+// Bodies that are files.
+mod files;
 // State that versions hand over to each other.
 mod handover;
 // Children, clients and libraries that the tests share.

@@ -152,3 +152,14 @@ pub(crate) const WATCH_SETTLE: Duration = Duration::from_millis(200);
 /// Files of one crate that are watched: enough for a large one, and a folder that is no crate's
 /// cannot make the host look at a whole disk each second.
 pub(crate) const WATCHED_FILES: usize = 10_000;
+
+/// Bytes of a file that are read at once for a response, and of each buffer that a core keeps for
+/// it: to read and write less at a time costs more (`bench bodies`), more leaves a core's cache.
+pub(crate) const FILE_BLOCK_BYTES: usize = 128 * 1024;
+
+/// Buffers for files that a thread keeps for the next one.
+pub(crate) const FILE_BLOCKS_KEPT: usize = 8;
+
+/// Threads that read files for responses where the disk has to be waited for: what one disk does
+/// at once well. A slow one delays other files that are not in memory, and nothing else.
+pub(crate) const FILE_READERS: usize = 4;

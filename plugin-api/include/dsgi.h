@@ -166,7 +166,7 @@ enum dsgi_body_kind {
     DSGI_BODY_KIND_WHOLE = 1,
     /* Pulled piece by piece from `stream`. */
     DSGI_BODY_KIND_STREAM = 2,
-    /* A range of an open file. Reserved: hosts refuse it. */
+    /* A range of an open file, which the host reads and sends. */
     DSGI_BODY_KIND_FILE = 3
 };
 
@@ -497,9 +497,11 @@ typedef struct dsgi_reply {
     uint32_t reserved;
     /* The body, of kind WHOLE. */
     dsgi_bytes whole;
-    /* The body, of kind STREAM. */
+    /* The body, of kind STREAM. Of kind FILE it is null, or is only closed: told how sending the
+       file ended. */
     dsgi_body *stream;
-    /* The body, of kind FILE: an open descriptor that passes to the host. */
+    /* The body, of kind FILE: an open descriptor that passes to the host, which closes it. A file
+       that is shorter than said aborts the response. Content-Length may be left out. */
     int64_t file;
     /* First byte of the file to send. */
     uint64_t file_offset;

@@ -1,11 +1,13 @@
 //! Response bodies.
 
 use std::fmt;
+use std::fs::File;
 use std::task::{Context, Poll, Waker};
 
 use crate::bridge::body::{Failure, Frame, Pull, Pulled, Stream};
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::caught;
+use crate::bridge::file::FileRange;
 use crate::bridge::reply::ReplyBody;
 use crate::export::report;
 use crate::{Chunk, Outcome, Result};
@@ -37,6 +39,7 @@ enum Source {
     Whole(SharedBytes),
     Blocks { first: Option<Chunk>, rest: Blocks },
     Polled(Polled),
+    File(FileRange),
 }
 
 /// What an application may return: anything that can be iterated and gives blocks, or a [`Body`].
@@ -192,6 +195,34 @@ impl Body {
         Source::Polled(Box::new(poll)).into()
     }
 
+    /// `length` bytes of an open file, from `offset` on. The host reads and sends them, without a
+    /// thread of the application and without bytes passing through it; it closes the file, and says
+    /// the Content-Length where the application does not. The file's own position is not used, so a
+    /// file that is kept open can be sent again and again by its [`try_clone`](File::try_clone).
+    ///
+    /// A file that turns out shorter breaks the response off; the client notices. A layer that
+    /// looks at the body is given blocks of the file.
+    ///
+    /// ```no_run
+    /// use dsgi::{Body, Environ, StartResponse};
+    /// use std::fs::File;
+    ///
+    /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
+    ///     let film = File::open("film.webm")?;
+    ///     let length = film.metadata()?.len();
+    ///     start_response("200 OK", &[("Content-Type", "video/webm")])?;
+    ///     Ok(Body::file(film, 0, length))
+    /// }
+    /// # dsgi::app!(app);
+    /// ```
+    #[must_use]
+    pub fn file(file: File, offset: u64, length: u64) -> Self {
+        if length == 0 {
+            return Self::empty();
+        }
+        Source::File(FileRange { file, offset, length, end: None }).into()
+    }
+
     /// Calls `closer` once at the end of the request, whatever the end is, with the number of
     /// bytes that were handed to the transport. Several closers run in the order they were added,
     /// after the source of the blocks was dropped. A body that is dropped instead of returned ends
@@ -235,11 +266,15 @@ impl Body {
                     Poll::Pending => return Poll::Pending,
                 }
             }
+            Source::File(range) => range.block().map(Chunk::from),
         };
         Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
     }
 
     pub(crate) fn into_reply(mut self) -> ReplyBody {
+        if let Source::File(_) = &self.source {
+            return self.into_file();
+        }
         if !self.closers.is_empty() {
             return ReplyBody::Stream(Stream::of(self));
         }
@@ -247,6 +282,18 @@ impl Body {
             Source::Empty => ReplyBody::Empty,
             Source::Whole(bytes) => ReplyBody::Whole(bytes),
             source => ReplyBody::Stream(Stream::of(Self::from(source))),
+        }
+    }
+
+    /// The file passes to the host; what has closers stays behind and is told of the end.
+    #[cold]
+    fn into_file(mut self) -> ReplyBody {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::File(mut range) => {
+                range.end = (!self.closers.is_empty()).then(|| Stream::of(self));
+                ReplyBody::File(range)
+            }
+            source => Self::from(source).into_reply(),
         }
     }
 
@@ -298,6 +345,7 @@ impl Pull for Body {
         match &self.source {
             Source::Empty => Some((0, 0)),
             Source::Whole(bytes) => Some((bytes.len() as u64, bytes.len() as u64)),
+            Source::File(range) => Some((range.length, range.length)),
             Source::Blocks { .. } | Source::Polled(_) => None,
         }
     }
@@ -333,6 +381,7 @@ impl fmt::Debug for Body {
             Source::Whole(_) => "whole",
             Source::Blocks { .. } => "blocks",
             Source::Polled(_) => "polled",
+            Source::File(_) => "file",
         };
         write!(f, "Body({source}, {} closers)", self.closers.len())
     }

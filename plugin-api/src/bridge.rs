@@ -10,6 +10,7 @@ pub mod body;
 pub mod bytes;
 pub mod callable;
 pub mod exchange;
+pub mod file;
 pub mod future;
 pub mod reply;
 pub mod room;

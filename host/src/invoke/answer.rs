@@ -101,7 +101,7 @@ pub(super) unsafe fn fill(
     let length = length?;
     let Some(body) = body else {
         return Err(Failed::refused(String::from(
-            "its body is of a kind that this host does not take yet",
+            "its body is of a kind that this host does not know, or a file that is not open",
         )));
     };
     if wanted == Wanted::Head || !has_body(response.status()) {

@@ -14,6 +14,7 @@ use dsgi::Outcome;
 use dsgi::bridge::PANICKED;
 use dsgi::bridge::body::{Frame as Piece, Stream};
 use dsgi::bridge::bytes::SharedBytes;
+use dsgi::bridge::file::FileRange;
 use dsgi::bridge::reply::ReplyBody as Given;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -22,6 +23,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::answer::Wanted;
 use super::data::Data;
 use super::exchange::Exchange;
+use super::file::Sending;
 use super::pipe::Pipe;
 use super::place;
 use crate::duty::InHand;
@@ -48,6 +50,7 @@ enum Source {
     // Drop order is by `finish`: the stream is closed before its lease is dropped.
     Stream(Stream, Lease),
     Pipe(Arc<Pipe>),
+    File(Box<Sending>),
 }
 
 /// Why a response is aborted.
@@ -60,6 +63,9 @@ pub(crate) enum BodyError {
     /// The body ended before its declared length.
     #[error("the body ended {0} bytes short of its declared length")]
     Short(u64),
+    /// The body is a file that cannot be read.
+    #[error("the body is a file that cannot be read")]
+    File,
 }
 
 impl ReplyBody {
@@ -98,7 +104,18 @@ impl ReplyBody {
                 self.left = declared.or(exact.map(|(least, _)| least));
                 self.source = Source::Stream(stream, lease.clone());
             }
+            Given::File(range) => self.give_file(range, declared, lease),
         }
+    }
+
+    #[cold]
+    fn give_file(&mut self, range: FileRange, declared: Option<u64>, lease: &Lease) {
+        let length = declared.unwrap_or(range.length);
+        if length < range.length {
+            excess(lease);
+        }
+        self.left = Some(length);
+        self.begin(Source::File(Box::new(Sending::new(range, lease.clone()))));
     }
 
     /// The same for all bytes at once.
@@ -182,6 +199,7 @@ impl ReplyBody {
         match &mut self.source {
             Source::Over | Source::Whole(_) => Poll::Ready(None),
             Source::Pipe(pipe) => pipe.poll(context.waker()),
+            Source::File(file) => file.poll(context, self.left.unwrap_or(0)),
             Source::Stream(stream, lease) => {
                 let pull = || stream.pull(Some(context.waker()));
                 let pulled = place::inside(generation(lease), pull);
@@ -231,6 +249,7 @@ impl ReplyBody {
         match &self.source {
             Source::Stream(_, lease) => Some(lease),
             Source::Pipe(pipe) => Some(pipe.lease()),
+            Source::File(file) => Some(file.lease()),
             Source::Over | Source::Whole(_) => None,
         }
     }
@@ -250,6 +269,7 @@ impl ReplyBody {
                 drop(lease);
             }
             Source::Pipe(pipe) => pipe.finish(outcome, self.sent),
+            Source::File(file) => file.finish(outcome, self.sent),
             Source::Over | Source::Whole(_) => {}
         }
     }
@@ -266,11 +286,26 @@ pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
             stream.close(Outcome::Completed, 0);
             hint.filter(|(least, most)| least == most).map(|(least, _)| least)
         }
+        Given::File(range) => {
+            if let Some(end) = range.end {
+                end.close(Outcome::Completed, 0);
+            }
+            Some(range.length)
+        }
     };
     if wanted == Wanted::Head
         && let Some(length) = length
     {
         headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+}
+
+/// Closes a stream that nobody pulls, where its application may wait.
+pub(super) fn close(stream: Stream, lease: Lease, outcome: Outcome, sent: u64) {
+    if lease.pool().is_some() {
+        Pipe::new(stream, lease, Weak::new()).finish(outcome, sent);
+    } else {
+        place::inside(generation(&lease), || stream.close(outcome, sent));
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes};
 use dsgi::bridge::bytes::SharedBytes;
 
+use super::file::Block;
 use crate::lease::Lease;
 
 /// One piece of a body. Bytes of a library hold a lease on it until the transport has taken them.
@@ -12,6 +13,7 @@ pub(crate) struct Data(Piece);
 #[derive(Debug)]
 enum Piece {
     Host(Bytes),
+    File { block: Block, from: usize, to: usize },
     // Drop order: the bytes go back to their library before the lease on it does.
     Library { bytes: SharedBytes, from: usize, to: usize, _lease: Lease },
 }
@@ -20,6 +22,11 @@ impl Data {
     /// Bytes of the host.
     pub(crate) const fn host(bytes: Bytes) -> Self {
         Self(Piece::Host(bytes))
+    }
+
+    /// The first bytes of a block that was read from a file.
+    pub(super) const fn block(block: Block, length: usize) -> Self {
+        Self(Piece::File { block, from: 0, to: length })
     }
 
     /// Bytes of a library, cut to `limit`.
@@ -33,7 +40,9 @@ impl Data {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         match &mut self.0 {
             Piece::Host(bytes) => bytes.truncate(length),
-            Piece::Library { from, to, .. } => *to = (*to).min(from.saturating_add(length)),
+            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => {
+                *to = (*to).min(from.saturating_add(length));
+            }
         }
         self
     }
@@ -44,7 +53,7 @@ impl Buf for Data {
     fn remaining(&self) -> usize {
         match &self.0 {
             Piece::Host(bytes) => bytes.remaining(),
-            Piece::Library { from, to, .. } => to - from,
+            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => to - from,
         }
     }
 
@@ -52,6 +61,7 @@ impl Buf for Data {
     fn chunk(&self) -> &[u8] {
         match &self.0 {
             Piece::Host(bytes) => bytes,
+            Piece::File { block, from, to } => &block[*from..*to],
             Piece::Library { bytes, from, to, .. } => &bytes[*from..*to],
         }
     }
@@ -60,7 +70,7 @@ impl Buf for Data {
     fn advance(&mut self, count: usize) {
         match &mut self.0 {
             Piece::Host(bytes) => bytes.advance(count),
-            Piece::Library { from, to, .. } => {
+            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => {
                 assert!(count <= *to - *from, "advanced past the end");
                 *from += count;
             }

@@ -1,16 +1,49 @@
-//! Files beyond what std tells of them: what a path leads to, which file it is, and when it was
-//! written.
+//! Files beyond what std tells of them: what a path leads to, which file it is, when it was
+//! written, and how a part of it is read.
 
+pub(crate) use self::cached::read_cached;
 pub(crate) use self::system::{
     changed, identity, is_removed, kind, lock_file_of, modified, open_to_read, out_of_descriptors,
-    sync_folder,
+    read_at, sync_folder,
 };
+
+#[cfg(all(target_os = "linux", not(dsgi_portable)))]
+mod cached {
+    use std::fs::File;
+    use std::io::{self, IoSliceMut};
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    /// Reads what the system has in memory; `None` where it would have to wait, or cannot tell.
+    pub(crate) fn read_cached(
+        file: &File,
+        into: &mut [u8],
+        offset: u64,
+    ) -> io::Result<Option<usize>> {
+        match preadv2(file, &mut [IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(Some(read)),
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), dsgi_portable))]
+mod cached {
+    use std::fs::File;
+    use std::io;
+
+    /// Nobody can tell.
+    pub(crate) fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+}
 
 #[cfg(all(unix, not(dsgi_portable)))]
 mod system {
     use std::fs::{File, FileType, Metadata, OpenOptions};
     use std::io;
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+    use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
     use std::path::Path;
 
     use rustix::fs::OFlags;
@@ -66,6 +99,11 @@ mod system {
         matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
     }
 
+    /// Reads from a place in a file, wherever its own position is.
+    pub(crate) fn read_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read_at(into, offset)
+    }
+
     /// Has the system write down what a folder contains.
     pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
@@ -80,8 +118,9 @@ mod system {
 #[cfg(any(not(unix), dsgi_portable))]
 mod system {
     use std::fs::{File, FileType, Metadata, OpenOptions};
-    use std::io;
+    use std::io::{self, Read, Seek, SeekFrom};
     use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
     use std::time::{Duration, SystemTime};
 
     pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
@@ -118,6 +157,14 @@ mod system {
     /// What it is called differs from system to system.
     pub(crate) fn out_of_descriptors(_: &io::Error) -> bool {
         false
+    }
+
+    /// By the file's own position, which clones of it share: one thread after the other.
+    pub(crate) fn read_at(mut file: &File, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        static POSITIONS: Mutex<()> = Mutex::new(());
+        let _positions = POSITIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read(into)
     }
 
     /// Folders are written down with what is in them, or not at all.

@@ -189,9 +189,10 @@ pub struct Reply {
     pub reserved: u32,
     /// The body, of kind `WHOLE`.
     pub whole: Bytes,
-    /// The body, of kind `STREAM`.
+    /// The body, of kind `STREAM`. Of kind `FILE` it is null, or is only closed: told how sending
+    /// the file ended.
     pub stream: *mut Body,
-    /// The body, of kind `FILE`: an open descriptor that passes to the host.
+    /// The body, of kind `FILE`: an open descriptor that passes to the host, which closes it.
     pub file: i64,
     /// First byte of the file to send.
     pub file_offset: u64,
@@ -224,7 +225,7 @@ pub mod body_kind {
     pub const WHOLE: u32 = 1;
     /// Pulled piece by piece from `stream`.
     pub const STREAM: u32 = 2;
-    /// A range of an open file.
+    /// A range of an open file, which the host reads and sends.
     pub const FILE: u32 = 3;
 }
 

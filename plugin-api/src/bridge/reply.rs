@@ -2,6 +2,7 @@
 
 use super::body::Stream;
 use super::bytes::{self, SharedBytes};
+use super::file::{self, FileRange};
 use super::started::Sent;
 use crate::Error;
 use crate::abi::answer;
@@ -27,6 +28,8 @@ pub enum ReplyBody {
     Whole(SharedBytes),
     /// Pulled piece by piece.
     Stream(Stream),
+    /// A range of an open file.
+    File(FileRange),
 }
 
 /// Fills the out-struct of a call and says the answer that goes with it.
@@ -76,7 +79,16 @@ fn fill_body(filled: &mut grown::Reply, body: ReplyBody) {
             filled.body_kind = body_kind::STREAM;
             filled.stream = stream.into_raw();
         }
+        ReplyBody::File(range) => fill_file(filled, range),
     }
+}
+
+#[cold]
+fn fill_file(filled: &mut grown::Reply, range: FileRange) {
+    filled.body_kind = body_kind::FILE;
+    filled.file = file::into_raw(range.file);
+    (filled.file_offset, filled.file_length) = (range.offset, range.length);
+    filled.stream = range.end.map_or(std::ptr::null_mut(), Stream::into_raw);
 }
 
 /// Room that a caller lends for the header table, beside its out-struct.
@@ -123,8 +135,25 @@ pub unsafe fn take_body(reply: &grown::Reply) -> Option<ReplyBody> {
             // SAFETY: ownership came with the answer.
             Some(ReplyBody::Stream(unsafe { Stream::from_raw(reply.stream) }))
         }
+        // SAFETY: as above.
+        body_kind::FILE => unsafe { take_file(reply) },
         _ => None,
     }
+}
+
+/// # Safety
+/// As for [`take_body`]; its kind is `FILE`.
+#[cold]
+unsafe fn take_file(reply: &grown::Reply) -> Option<ReplyBody> {
+    // SAFETY: ownership of both came with the answer.
+    let (end, file) = unsafe {
+        let end = (!reply.stream.is_null()).then(|| Stream::from_raw(reply.stream));
+        (end, file::from_raw(reply.file))
+    };
+    // Who gives no file is told all the same that nothing was sent.
+    let file = file?;
+    let (offset, length) = (reply.file_offset, reply.file_length);
+    Some(ReplyBody::File(FileRange { file, offset, length, end }))
 }
 
 /// Text of an answer that carries neither reply nor fault.

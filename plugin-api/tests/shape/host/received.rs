@@ -89,6 +89,7 @@ impl Received {
             ReplyBody::Empty => {}
             ReplyBody::Whole(bytes) => done.blocks.push(text(&bytes)),
             ReplyBody::Stream(stream) => done.pull(stream),
+            ReplyBody::File(range) => panic!("a file that nobody expects: {range:?}"),
         }
         done
     }

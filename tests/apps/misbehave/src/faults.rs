@@ -2,7 +2,8 @@
 //! does and how each body ended it says on stderr, one line each.
 //!
 //! Where the response itself is what is wrong, the query spells it out: `/answer` sends the pairs
-//! `status=`, `header=NAME:VALUE` and `block=` as they are given, percent-decoded.
+//! `status=`, `header=NAME:VALUE` and `block=` as they are given, percent-decoded. `/file` sends
+//! `length=` bytes of the file `path=` from `offset=` on instead of blocks.
 
 use std::fs;
 use std::hint::spin_loop;
@@ -103,6 +104,7 @@ impl Misbehave {
         let (kind, fault) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
         match kind {
             "answer" => Ok(Body::blocks(answer(&environ, start_response)?)),
+            "file" => file(&environ, start_response),
             "panic" => panics(fault, start_response),
             "error" => errors(fault, start_response),
             "start" => starts(fault, start_response),
@@ -173,19 +175,42 @@ fn fine(start_response: &StartResponse) -> dsgi::Result<Body> {
 /// Sends the head that the query spells out, and returns the blocks.
 fn answer(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Vec<String>> {
     let (mut status, mut headers, mut blocks) = (String::from("200 OK"), Vec::new(), Vec::new());
-    for pair in environ["QUERY_STRING"].split('&') {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decode(value)?;
-        match key {
+    for (key, value) in pairs(environ)? {
+        match &*key {
             "status" => status = value,
             "header" => headers.push(value),
-            _ => blocks.push(value),
+            "block" => blocks.push(value),
+            _ => {}
         }
     }
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|line| line.split_once(':').unwrap_or((line, ""))).collect();
     start_response(&status, &headers)?;
     Ok(blocks)
+}
+
+/// Sends the head that the query spells out, and a file.
+fn file(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Body> {
+    let (mut path, mut offset, mut length) = (String::new(), 0, 0);
+    for (key, value) in pairs(environ)? {
+        match &*key {
+            "path" => path = value,
+            "offset" => offset = value.parse()?,
+            "length" => length = value.parse()?,
+            _ => {}
+        }
+    }
+    answer(environ, start_response)?;
+    Ok(Body::file(fs::File::open(path)?, offset, length))
+}
+
+/// What the query says, decoded.
+fn pairs(environ: &Environ) -> dsgi::Result<Vec<(String, String)>> {
+    let pairs = environ["QUERY_STRING"].split('&').map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((key.to_owned(), decode(value)?))
+    });
+    pairs.collect()
 }
 
 fn decode(text: &str) -> dsgi::Result<String> {

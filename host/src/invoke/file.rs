@@ -1,0 +1,114 @@
+//! A body that is a range of a file: the host reads it, block by block, as the client takes it.
+//!
+//! What the system has in memory is read on the core; what the disk has to give is read on one of
+//! a few threads that may wait. The library is not asked again until it is told of the end.
+
+mod block;
+mod reader;
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use dsgi::Outcome;
+use dsgi::bridge::body::Stream;
+use dsgi::bridge::file::FileRange;
+
+pub(super) use self::block::Block;
+use self::reader::Errand;
+use super::body::{BodyError, close};
+use super::data::Data;
+use crate::lease::Lease;
+use crate::limits::FILE_BLOCK_BYTES;
+use crate::platform::files;
+
+/// A file on its way to a gateway.
+#[derive(Debug)]
+pub(super) struct Sending {
+    file: Arc<File>,
+    /// Where the next block begins.
+    at: u64,
+    /// Bytes of the range from there on.
+    left: u64,
+    /// A read that waits for the disk.
+    errand: Option<Arc<Errand>>,
+    /// Who is told of the end.
+    end: Option<Stream>,
+    lease: Lease,
+}
+
+impl Sending {
+    pub(super) fn new(range: FileRange, lease: Lease) -> Self {
+        let FileRange { file, offset, length, end } = range;
+        Self { file: Arc::new(file), at: offset, left: length, errand: None, end, lease }
+    }
+
+    pub(super) const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The next block, of which at most `wanted` bytes are of use; `None` at the end of the range
+    /// or of the file.
+    pub(super) fn poll(
+        &mut self,
+        context: &Context<'_>,
+        wanted: u64,
+    ) -> Poll<Option<Result<Data, BodyError>>> {
+        let most = wanted.min(self.left).min(FILE_BLOCK_BYTES as u64);
+        if most == 0 {
+            return Poll::Ready(None);
+        }
+        let read = match self.read(context, usize::try_from(most).unwrap_or(FILE_BLOCK_BYTES)) {
+            Poll::Ready(read) => read,
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(match read {
+            Ok((_, 0)) => None,
+            Ok((block, length)) => {
+                self.at += length as u64;
+                self.left -= length as u64;
+                Some(Ok(Data::block(block, length)))
+            }
+            Err(error) => {
+                let app = self.lease.name();
+                tracing::error!(app, "its body is a file that cannot be read: {error}");
+                Some(Err(BodyError::File))
+            }
+        })
+    }
+
+    /// Reads at most so many bytes, here or elsewhere.
+    fn read(&mut self, context: &Context<'_>, most: usize) -> Poll<io::Result<(Block, usize)>> {
+        if let Some(errand) = &self.errand {
+            let polled = errand.poll(context.waker());
+            if polled.is_ready() {
+                self.errand = None;
+            }
+            return polled;
+        }
+        let mut block = Block::take();
+        match files::read_cached(&self.file, &mut block[..most], self.at) {
+            Ok(Some(read)) => Poll::Ready(Ok((block, read))),
+            Ok(None) => {
+                let waker = context.waker().clone();
+                let errand = Errand::new(Arc::clone(&self.file), self.at, block, most, waker);
+                self.errand = Some(Arc::clone(&errand));
+                match reader::send(errand) {
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error)),
+                }
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// The end, of whatever kind.
+    pub(super) fn finish(self, outcome: Outcome, sent: u64) {
+        let Self { file, errand, end, lease, .. } = self;
+        drop((file, errand));
+        if let Some(end) = end {
+            close(end, lease, outcome, sent);
+        }
+    }
+}
