@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::abi::app::flavour;
 use crate::{Body, Environ, Error, Handover, Purpose, Result, StartResponse, State};
 
 /// An application with typed config and a life of its own, exported by `dsgi::app!(type Shop)`.
@@ -207,4 +208,14 @@ pub enum Flavour {
     /// They never wait: they run on the core that received the request, which is faster. A call
     /// that waits all the same stops every connection of that core.
     NonBlocking,
+}
+
+impl Flavour {
+    /// One of [`flavour`].
+    pub(crate) const fn into_raw(self) -> u32 {
+        match self {
+            Self::Blocking => flavour::BLOCKING,
+            Self::NonBlocking => flavour::NON_BLOCKING,
+        }
+    }
 }

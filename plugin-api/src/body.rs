@@ -1,10 +1,17 @@
 //! Response bodies.
 
+mod filtered;
+mod layers;
+mod source;
+
 use std::fmt;
 use std::fs::File;
 use std::task::{Context, Poll, Waker};
 
-use crate::bridge::body::{Failure, Frame, Pull, Pulled, Stream};
+pub use self::filtered::Filter;
+
+use self::source::Source;
+use crate::bridge::body::{Pull, Pulled, Stream};
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::caught;
 use crate::bridge::file::FileRange;
@@ -27,19 +34,18 @@ use crate::{Chunk, Outcome, Result};
 /// ```
 pub struct Body {
     source: Source,
-    closers: Vec<Closer>,
+    /// Who is told the end, where anybody is.
+    ends: Option<Box<Ends>>,
 }
 
 type Closer = Box<dyn FnOnce(Outcome, u64) + Send>;
-type Blocks = Box<dyn Iterator<Item = Chunk> + Send>;
-type Polled = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Chunk>> + Send>;
 
-enum Source {
-    Empty,
-    Whole(SharedBytes),
-    Blocks { first: Option<Chunk>, rest: Blocks },
-    Polled(Polled),
-    File(FileRange),
+/// Who is told the end of a body.
+#[derive(Default)]
+struct Ends {
+    closers: Vec<Closer>,
+    /// Bodies from further in that give no blocks any more.
+    inner: Vec<Stream>,
 }
 
 /// What an application may return: anything that can be iterated and gives blocks, or a [`Body`].
@@ -63,6 +69,16 @@ pub trait IntoBody {
     fn begin(self) -> Result<Body>
     where
         Self::Blocks: Send + 'static;
+
+    /// The same, but what may have to wait for further in is left to [`Body::hold`].
+    #[doc(hidden)]
+    fn begin_later(self) -> Result<Body>
+    where
+        Self: Sized,
+        Self::Blocks: Send + 'static,
+    {
+        self.begin()
+    }
 
     /// Begins the body as an answer gives it: a single block needs no [`Body`].
     #[doc(hidden)]
@@ -134,18 +150,22 @@ impl IntoBody for Body {
     type Blocks = ();
 
     fn begin(mut self) -> Result<Body> {
-        if let Source::Blocks { first, rest } = &mut self.source {
-            while first.as_ref().is_none_or(|block| block.bytes().is_empty()) {
-                match rest.next() {
-                    Some(block) => *first = Some(block.into_result()?.into()),
-                    None => {
-                        self.source = Source::Empty;
-                        break;
-                    }
-                }
-            }
+        match &self.source {
+            Source::Blocks { .. } => self.source.begin_blocks()?,
+            // It is asked again with a waker, when the head was sent.
+            Source::Filtered(_) => match self.begin_filtered(None) {
+                Poll::Ready(begun) => begun?,
+                Poll::Pending => {}
+            },
+            Source::Empty | Source::Whole(_) | Source::Polled(_) | Source::File(_) => {}
+            // What comes from further in has begun there.
+            Source::Inner(_) | Source::Ahead { .. } | Source::Trailers(_) => {}
         }
         Ok(self)
+    }
+
+    fn begin_later(self) -> Result<Body> {
+        if matches!(self.source, Source::Filtered(_)) { Ok(self) } else { self.begin() }
     }
 }
 
@@ -225,8 +245,8 @@ impl Body {
 
     /// Calls `closer` once at the end of the request, whatever the end is, with the number of
     /// bytes that were handed to the transport. Several closers run in the order they were added,
-    /// after the source of the blocks was dropped. A body that is dropped instead of returned ends
-    /// as failed.
+    /// after the source of the blocks was dropped; a body from further in is told last. A body that
+    /// is dropped instead of returned ends as failed.
     ///
     /// ```
     /// let body = dsgi::Body::from("hi").on_close(|outcome, sent| println!("{outcome:?} {sent}"));
@@ -234,7 +254,7 @@ impl Body {
     /// ```
     #[must_use]
     pub fn on_close(mut self, closer: impl FnOnce(Outcome, u64) + Send + 'static) -> Self {
-        self.closers.push(Box::new(closer));
+        self.ends.get_or_insert_default().closers.push(Box::new(closer));
         self
     }
 
@@ -247,68 +267,58 @@ impl Body {
         Source::Blocks { first: Some(first.into()), rest }.into()
     }
 
-    /// The next block; waits where the source has to.
-    fn next(&mut self, waker: Option<&Waker>) -> Poll<Option<Result<Frame>>> {
-        let block = match &mut self.source {
-            Source::Empty => return Poll::Ready(None),
-            Source::Whole(_) => {
-                let Source::Whole(bytes) = std::mem::replace(&mut self.source, Source::Empty)
-                else {
-                    return Poll::Ready(None);
-                };
-                return Poll::Ready(Some(Ok(Frame::Data(bytes))));
-            }
-            Source::Blocks { first, rest } => first.take().or_else(|| rest.next()),
-            Source::Polled(poll) => {
-                let mut context = Context::from_waker(waker.unwrap_or(Waker::noop()));
-                match poll(&mut context) {
-                    Poll::Ready(block) => block,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Source::File(range) => range.block().map(Chunk::from),
-        };
-        Poll::Ready(block.map(|block| block.into_result().map(Frame::Data)))
+    /// What the application inside has given.
+    pub(crate) fn of_inner(body: ReplyBody) -> Self {
+        Self::from(match body {
+            ReplyBody::Empty => Source::Empty,
+            ReplyBody::Whole(bytes) => Source::Whole(bytes),
+            ReplyBody::Stream(stream) => Source::Inner(stream),
+            ReplyBody::File(range) => Source::File(range),
+        })
     }
 
     pub(crate) fn into_reply(mut self) -> ReplyBody {
         if let Source::File(_) = &self.source {
             return self.into_file();
         }
-        if !self.closers.is_empty() {
+        if self.ends.is_some() {
             return ReplyBody::Stream(Stream::of(self));
         }
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::Empty => ReplyBody::Empty,
             Source::Whole(bytes) => ReplyBody::Whole(bytes),
+            Source::Inner(stream) => ReplyBody::Stream(stream),
             source => ReplyBody::Stream(Stream::of(Self::from(source))),
         }
     }
 
-    /// The file passes to the host; what has closers stays behind and is told of the end.
+    /// The file passes on to the host; who is told of the end stays behind.
     #[cold]
     fn into_file(mut self) -> ReplyBody {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::File(mut range) => {
-                range.end = (!self.closers.is_empty()).then(|| Stream::of(self));
+                if let Some(ends) = &mut self.ends {
+                    ends.inner.extend(range.end.take());
+                    range.end = Some(Stream::of(self));
+                }
                 ReplyBody::File(range)
             }
             source => Self::from(source).into_reply(),
         }
     }
 
-    fn take(&mut self) -> (Source, Vec<Closer>) {
-        let source = std::mem::replace(&mut self.source, Source::Empty);
-        (source, std::mem::take(&mut self.closers))
-    }
-
     /// Ends the body. Each step is the author's code, and a panic in one keeps none of the others
     /// from running.
     fn end(&mut self, outcome: Outcome, bytes_sent: u64) {
-        let (source, closers) = self.take();
+        let mut source = std::mem::replace(&mut self.source, Source::Empty);
+        let mut ends = self.ends.take().map(|ends| *ends).unwrap_or_default();
+        ends.inner.extend(source.take_inner());
         guarded(|| drop(source));
-        for closer in closers {
+        for closer in ends.closers {
             guarded(|| closer(outcome, bytes_sent));
+        }
+        for inner in ends.inner {
+            inner.close(outcome, bytes_sent);
         }
     }
 }
@@ -322,8 +332,8 @@ fn guarded(step: impl FnOnce()) {
 impl Drop for Body {
     #[inline]
     fn drop(&mut self) {
-        // Without closers there is nobody to tell, and the source drops as any value does.
-        if !self.closers.is_empty() {
+        // Without anybody to tell, the source drops as any value does.
+        if self.ends.is_some() {
             self.end(Outcome::Failed, 0);
         }
     }
@@ -331,23 +341,11 @@ impl Drop for Body {
 
 impl Pull for Body {
     fn pull(&mut self, waker: Option<&Waker>) -> Pulled {
-        self.next(waker).map(|next| {
-            next.map(|frame| {
-                frame.map_err(|error| {
-                    let (status, message) = error.into_parts();
-                    Failure { status, message }
-                })
-            })
-        })
+        self.source.pull(waker)
     }
 
     fn size_hint(&self) -> Option<(u64, u64)> {
-        match &self.source {
-            Source::Empty => Some((0, 0)),
-            Source::Whole(bytes) => Some((bytes.len() as u64, bytes.len() as u64)),
-            Source::File(range) => Some((range.length, range.length)),
-            Source::Blocks { .. } | Source::Polled(_) => None,
-        }
+        self.source.size_hint()
     }
 
     fn close(mut self: Box<Self>, outcome: Outcome, bytes_sent: u64) {
@@ -358,7 +356,7 @@ impl Pull for Body {
 impl From<Source> for Body {
     #[inline]
     fn from(source: Source) -> Self {
-        Self { source, closers: Vec::new() }
+        Self { source, ends: None }
     }
 }
 
@@ -376,13 +374,7 @@ impl<T: Into<Chunk>> From<T> for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = match self.source {
-            Source::Empty => "empty",
-            Source::Whole(_) => "whole",
-            Source::Blocks { .. } => "blocks",
-            Source::Polled(_) => "polled",
-            Source::File(_) => "file",
-        };
-        write!(f, "Body({source}, {} closers)", self.closers.len())
+        let closers = self.ends.as_ref().map_or(0, |ends| ends.closers.len());
+        write!(f, "Body({}, {closers} closers)", self.source.name())
     }
 }

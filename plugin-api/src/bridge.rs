@@ -12,6 +12,8 @@ pub mod callable;
 pub mod exchange;
 pub mod file;
 pub mod future;
+pub mod glance;
+pub mod inward;
 pub mod reply;
 pub mod room;
 pub mod started;

@@ -1,13 +1,15 @@
 //! The request as an application sees it.
 
+mod changes;
+mod variables;
+
 use std::ops::Index;
 use std::sync::OnceLock;
 
-use crate::abi::grown::head_flag;
-use crate::bridge::body::Stream;
-use crate::bridge::exchange::{Derivation, Handle, Text};
+use self::changes::Changes;
+use self::variables::everything;
+use crate::bridge::exchange::{Handle, Text};
 use crate::input::{Errors, Input, Unread};
-use crate::{Body, Error, Result};
 
 /// The request: CGI variables as in PEP 3333, the body, and the error log.
 ///
@@ -39,7 +41,8 @@ use crate::{Body, Error, Result};
 pub struct Environ {
     handle: Handle,
     unread: Unread,
-    changes: Vec<(String, Vec<u8>)>,
+    /// What a layer has changed, which most environs know nothing of.
+    changes: Option<Box<Changes>>,
     all: OnceLock<Vec<(String, Vec<u8>)>>,
 }
 
@@ -48,7 +51,7 @@ impl Environ {
     #[inline]
     #[must_use]
     pub fn new(handle: Handle) -> Self {
-        let (unread, changes, all) = (Unread::default(), Vec::new(), OnceLock::new());
+        let (unread, changes, all) = (Unread::default(), None, OnceLock::new());
         Self { handle, unread, changes, all }
     }
 
@@ -73,7 +76,10 @@ impl Environ {
     /// ```
     #[must_use]
     pub fn get_bytes(&self, key: &str) -> Option<&[u8]> {
-        if let Some((_, value)) = self.changes.iter().rev().find(|(name, _)| name == key) {
+        if let Some(changed) = self.changes.as_ref().and_then(|changes| changes.of(key)) {
+            return changed;
+        }
+        if let Some(value) = self.handle.variable(key) {
             return Some(value);
         }
         match self.direct(key) {
@@ -95,26 +101,12 @@ impl Environ {
     /// # }
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let changed = self.changes.iter().enumerate().filter(|(at, (name, _))| {
-            !self.changes[at + 1..].iter().any(|(later, _)| later == name)
-        });
-        let kept = self
-            .all()
-            .iter()
-            .filter(|(name, _)| !self.changes.iter().any(|(changed, _)| changed == name));
-        changed.map(|(_, pair)| pair).chain(kept).map(|(name, value)| (&**name, &**value))
-    }
-
-    /// Sets a key for this environ and for every application further in.
-    ///
-    /// ```
-    /// # fn example(mut environ: dsgi::Environ) {
-    /// environ.set("shop.currency", "EUR");
-    /// assert_eq!(&environ["shop.currency"], "EUR");
-    /// # }
-    /// ```
-    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
-        self.changes.push((name.into(), value.into()));
+        let changes = self.changes.as_deref();
+        let changed = changes.into_iter().flat_map(Changes::set);
+        let kept = self.all().iter().map(|(name, value)| (&**name, &**value));
+        changed.chain(
+            kept.filter(move |(name, _)| changes.is_none_or(|changes| changes.of(name).is_none())),
+        )
     }
 
     /// The body of the request.
@@ -146,7 +138,10 @@ impl Environ {
     /// Length of the request body in bytes, where it is known before reading it.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        self.handle.content_length()
+        match self.changes.as_ref().and_then(|changes| changes.of("CONTENT_LENGTH")) {
+            Some(changed) => std::str::from_utf8(changed?).ok()?.parse().ok(),
+            None => self.handle.content_length(),
+        }
     }
 
     /// Whether the client left or the time is over: long work may stop.
@@ -163,20 +158,6 @@ impl Environ {
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.handle.cancelled()
-    }
-
-    /// The handle with everything that was set, for the next application inwards.
-    ///
-    /// # Errors
-    /// When the host refuses a value that was set.
-    pub fn into_handle(self, input: Option<Body>) -> Result<Handle> {
-        if self.changes.is_empty() && input.is_none() {
-            return Ok(self.handle);
-        }
-        let variables =
-            self.changes.iter().map(|(name, value)| (&**name, Some(&**value))).collect();
-        let input = input.map(Stream::of);
-        self.handle.derive(Derivation { variables, input }).map_err(Error::from_failure)
     }
 
     fn direct(&self, key: &str) -> Direct<'_> {
@@ -257,85 +238,6 @@ fn is_named(name: &str, field: &[u8]) -> bool {
         })
 }
 
-/// Every variable of the exchange, computed.
-fn everything(handle: &Handle) -> Vec<(String, Vec<u8>)> {
-    let mut all: Vec<(String, Vec<u8>)> = Vec::new();
-    let texts = [
-        ("REQUEST_METHOD", Text::Method),
-        ("SCRIPT_NAME", Text::ScriptName),
-        ("PATH_INFO", Text::PathInfo),
-        ("QUERY_STRING", Text::Query),
-        ("REQUEST_URI", Text::Target),
-        ("REQUEST_SCHEME", Text::Scheme),
-        ("SERVER_NAME", Text::ServerName),
-        ("SERVER_SOFTWARE", Text::Software),
-        ("REMOTE_ADDR", Text::RemoteAddress),
-        ("dsgi.url_scheme", Text::Scheme),
-        ("dsgi.gateway", Text::Gateway),
-    ];
-    for (name, text) in texts {
-        let value = handle.text(text);
-        if name != "REMOTE_ADDR" || !value.is_empty() {
-            all.push((name.to_owned(), value.to_vec()));
-        }
-    }
-    let flag = |bit| String::from(if handle.flags() & bit == 0 { "false" } else { "true" });
-    let (server_port, remote_port) = handle.ports();
-    let mut numbers = vec![
-        ("SERVER_PORT", server_port.to_string()),
-        ("SERVER_PROTOCOL", protocol(handle.protocol())),
-        ("GATEWAY_INTERFACE", String::from("CGI/1.1")),
-        ("dsgi.version", crate::abi::ABI.to_string()),
-        ("dsgi.generation", handle.generation().to_string()),
-        ("dsgi.multithread", flag(head_flag::MULTITHREAD)),
-        ("dsgi.multiprocess", flag(head_flag::MULTIPROCESS)),
-        ("dsgi.run_once", flag(head_flag::RUN_ONCE)),
-    ];
-    if remote_port != 0 {
-        numbers.push(("REMOTE_PORT", remote_port.to_string()));
-    }
-    if let Some(length) = handle.content_length() {
-        numbers.push(("CONTENT_LENGTH", length.to_string()));
-    }
-    all.extend(numbers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-    for (field, value) in handle.headers() {
-        join(&mut all, field, value);
-    }
-    for (name, value) in handle.variables() {
-        let name = String::from_utf8_lossy(name).into_owned();
-        all.retain(|(known, _)| *known != name);
-        all.push((name, value.to_vec()));
-    }
-    all
-}
-
-fn protocol(version: u32) -> String {
-    format!("HTTP/{}.{}", version / 10, version % 10)
-}
-
-/// Adds a header field under its CGI name, or joins it to an earlier one of that name.
-fn join(all: &mut Vec<(String, Vec<u8>)>, field: &[u8], value: &[u8]) {
-    let name = match field {
-        b"content-length" => return,
-        b"content-type" => String::from("CONTENT_TYPE"),
-        field => {
-            let mut name = String::from("HTTP_");
-            name.extend(field.iter().map(|byte| match byte {
-                b'-' => '_',
-                byte => char::from(byte.to_ascii_uppercase()),
-            }));
-            name
-        }
-    };
-    match all.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, joined)) => {
-            joined.extend_from_slice(if field == b"cookie" { b"; " } else { b", " });
-            joined.extend_from_slice(value);
-        }
-        None => all.push((name, value.to_vec())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,18 +248,5 @@ mod tests {
         assert!(!is_named("USER-AGENT", b"user-agent"));
         assert!(!is_named("user_agent", b"user-agent"));
         assert!(!is_named("USER_AGENTS", b"user-agent"));
-    }
-
-    #[test]
-    fn repeated_fields_are_joined_and_cookies_by_a_semicolon() {
-        let mut all = Vec::new();
-        for (field, value) in
-            [("accept", "a"), ("cookie", "x=1"), ("accept", "b"), ("cookie", "y=2")]
-        {
-            join(&mut all, field.as_bytes(), value.as_bytes());
-        }
-        join(&mut all, b"content-length", b"7");
-        let pair = |name: &str, value: &str| (String::from(name), value.as_bytes().to_vec());
-        assert_eq!(all, [pair("HTTP_ACCEPT", "a, b"), pair("HTTP_COOKIE", "x=1; y=2")]);
     }
 }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the functions a host calls take the boundary's raw pointers")]
 
 mod form;
+mod layer;
 mod log;
 mod options;
 mod thunk;
@@ -15,6 +16,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 pub use self::form::{Async, AsyncType, Called, Entry, Form, Function, Shape, Sync, SyncType};
+pub use self::layer::{
+    Around, AsyncAround, AsyncLayerType, LayerForm, LayerFunction, LayerShape, LayerType,
+    link_layer, plain_layer,
+};
 pub use self::log::report;
 pub use self::options::Options;
 pub use self::thunk::table;
@@ -56,28 +61,36 @@ macro_rules! app {
         const _: () = {
             const FUNCTION: $crate::export::Plain = $crate::export::plain(&$app);
 
-            #[derive(Debug)]
-            struct Exported;
-
-            impl $crate::export::Entry for Exported {
-                type App = ();
-                const FLAVOUR: u32 = FUNCTION.flavour;
-
-                fn init(config: &str, _: $crate::Purpose) -> $crate::Result<()> {
-                    $crate::export::no_config(config)
-                }
-
-                fn call(
-                    _: &::std::sync::Arc<()>,
-                    handle: $crate::bridge::exchange::Handle,
-                    asked: $crate::bridge::room::Asked<'_>,
-                ) -> $crate::export::Called {
-                    (FUNCTION.call)(handle, asked)
-                }
-            }
-
+            $crate::__plain!(FUNCTION);
             $crate::__export!(Exported, [$($option $($value)?),*]);
         };
+    };
+}
+
+/// The entry of a function.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __plain {
+    ($function:ident) => {
+        #[derive(Debug)]
+        struct Exported;
+
+        impl $crate::export::Entry for Exported {
+            type App = ();
+            const FLAVOUR: u32 = $function.flavour;
+
+            fn init(config: &str, _: $crate::Purpose) -> $crate::Result<()> {
+                $crate::export::no_config(config)
+            }
+
+            fn call(
+                _: &::std::sync::Arc<()>,
+                handle: $crate::bridge::exchange::Handle,
+                asked: $crate::bridge::room::Asked<'_>,
+            ) -> $crate::export::Called {
+                ($function.call)(handle, asked)
+            }
+        }
     };
 }
 
@@ -162,13 +175,16 @@ unsafe impl Send for Linked {}
 /// # let _ = linked;
 /// ```
 pub fn link<F: Function<M>, M: 'static>(function: F) -> Linked {
-    let panic = if cfg!(panic = "unwind") { panic_mode::UNWIND } else { panic_mode::ABORT };
-    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), panic);
+    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), panics());
     Linked {
         table: table::<form::Linkable<F, M>>(std::ptr::null()),
         descriptor: options.descriptor(),
         app: Arc::into_raw(Arc::new(function)).cast_mut().cast(),
     }
+}
+
+const fn panics() -> u32 {
+    if cfg!(panic = "unwind") { panic_mode::UNWIND } else { panic_mode::ABORT }
 }
 
 /// What the export macro needs of a function. It asks for everything at once, so that the

@@ -121,7 +121,12 @@ impl<'a> Input<'a> {
 }
 
 impl Unread {
-    fn take(&mut self) -> Option<SharedBytes> {
+    /// Whether everything that was received was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.block.is_none()
+    }
+
+    pub(crate) fn take(&mut self) -> Option<SharedBytes> {
         let block = self.block.take()?;
         let from = std::mem::take(&mut self.from);
         match from {

@@ -30,22 +30,30 @@ mod chunk;
 mod environ;
 mod error;
 pub mod export;
+mod head;
+mod inner;
 mod input;
+mod middleware;
 mod outcome;
 mod purpose;
+mod request;
 pub mod rules;
 mod start_response;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
-pub use self::body::{Body, IntoBody};
+pub use self::body::{Body, Filter, IntoBody};
 pub use self::bridge::started::HeaderList;
 pub use self::bridge::state::{Handover, State};
 pub use self::chunk::Chunk;
 pub use self::environ::Environ;
 pub use self::error::{Error, Result};
+pub use self::head::Head;
+pub use self::inner::{Answer, AsyncInner, Inner, Response};
 pub use self::input::{Errors, Input};
+pub use self::middleware::{AsyncMiddleware, Middleware};
 pub use self::outcome::Outcome;
 pub use self::purpose::{Previous, Purpose, generation, purpose};
+pub use self::request::Request;
 pub use self::start_response::StartResponse;
 
 /// Compiles the examples of the README.

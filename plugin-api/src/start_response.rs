@@ -3,9 +3,10 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::Result;
 use crate::bridge::callable::Callable;
-use crate::bridge::started::{HeaderList, Shared};
+use crate::bridge::inward::Given;
+use crate::bridge::started::{HeaderList, Shared, Started};
+use crate::{Body, Head, Result};
 
 /// Takes the status and the header fields of the response.
 ///
@@ -56,6 +57,38 @@ impl StartResponse {
         headers: HeaderList<'_>,
     ) -> Result<()> {
         self.0.started().replace(error, status, headers)
+    }
+}
+
+impl StartResponse {
+    /// Changes every head that is said from now on, by an application further in or by anybody
+    /// else, also one that replaces another. Of several edits the last one is made first, as if
+    /// each was a layer of its own.
+    ///
+    /// ```
+    /// use dsgi::{Body, Environ, Inner, StartResponse};
+    ///
+    /// fn frames(inner: Inner, environ: Environ, start_response: StartResponse)
+    ///     -> dsgi::Result<Body>
+    /// {
+    ///     inner(environ, start_response.edit(|head| head.set("X-Frame-Options", "DENY")))
+    /// }
+    /// dsgi::middleware!(frames);
+    /// # fn main() {}
+    /// ```
+    #[must_use = "it is the edited one that is to be called"]
+    pub fn edit(self, edit: impl FnMut(&mut Head) + Send + 'static) -> Self {
+        self.0.started().edit(Box::new(edit));
+        self
+    }
+
+    pub(crate) fn started(&self) -> &Started {
+        self.0.started()
+    }
+
+    /// Says the head of the application inside, and gives its body.
+    pub(crate) fn hand_on(&self, given: Given) -> Result<Body> {
+        given.send(self.started()).map(Body::of_inner)
     }
 }
 

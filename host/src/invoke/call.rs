@@ -68,6 +68,28 @@ pub(super) unsafe fn member(
     place::inside(member.number(), || unsafe { member.application().call(exchange, reply) })
 }
 
+/// Waits on this thread for a call that answers later, and lets it fill the reply.
+///
+/// # Safety
+/// `reply` is lent, and was filled for the answer `PENDING` by a member of a stack that is leased;
+/// its future was not taken.
+#[cold]
+pub(super) unsafe fn wait(reply: Out<Reply>) -> u32 {
+    // SAFETY: the caller's promise; with the answer came ownership of the future.
+    let mut pending = match unsafe { reply.read().future } {
+        future if future.is_null() => return code::PENDING,
+        // SAFETY: as above.
+        future => unsafe { Pending::from_raw(future) },
+    };
+    let waker = place::Unpark::this_thread();
+    loop {
+        match pending.poll(&waker, reply) {
+            code::PENDING => std::thread::park(),
+            answer => return answer,
+        }
+    }
+}
+
 /// Polls a call that answers later.
 pub(crate) fn poll(
     pending: &mut Pending,

@@ -106,6 +106,17 @@ impl<T: Growable> In<T> {
         }
         value
     }
+
+    /// Looks at the lender's struct, if its release knows every field of this one.
+    ///
+    /// # Safety
+    /// As for [`In::read`], and nobody writes to it as long as the result lives.
+    #[inline]
+    #[must_use]
+    pub unsafe fn borrow<'a>(self) -> Option<&'a T> {
+        // SAFETY: the caller's promise is the same.
+        unsafe { Out::from_raw(self.pointer.cast_mut()).borrow() }
+    }
 }
 
 impl<T: Growable> Out<T> {

@@ -11,7 +11,7 @@ use crate::abi::leaf::{Fault, Header, Keep, Str, rows};
 use crate::abi::object::{Body, BodyTable};
 use crate::abi::pointer::{Growable, Out};
 use crate::abi::{self, answer};
-use crate::{Outcome, slot};
+use crate::{Error, Outcome, slot};
 
 /// One piece of a body.
 #[derive(Debug)]
@@ -29,6 +29,13 @@ pub struct Failure {
     pub status: u16,
     /// What happened.
     pub message: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (status, message) = error.into_parts();
+        Self { status, message }
+    }
 }
 
 /// What one pull gives.

@@ -59,6 +59,25 @@ pub enum Text {
     Software,
 }
 
+impl Text {
+    /// This text of a head.
+    pub(super) const fn of(self, head: &Head) -> Str {
+        match self {
+            Self::Method => head.method,
+            Self::Scheme => head.scheme,
+            Self::Authority => head.authority,
+            Self::Target => head.target,
+            Self::ScriptName => head.script_name,
+            Self::PathInfo => head.path_info,
+            Self::Query => head.query,
+            Self::ServerName => head.server_name,
+            Self::RemoteAddress => head.remote_address,
+            Self::Gateway => head.gateway,
+            Self::Software => head.software,
+        }
+    }
+}
+
 /// What [`Handle::derive`] changes.
 #[derive(Debug, Default)]
 pub struct Derivation<'a> {
@@ -113,22 +132,8 @@ impl Handle {
     /// One text of the head.
     #[must_use]
     pub fn text(&self, text: Text) -> &[u8] {
-        let head = self.head();
-        let text = match text {
-            Text::Method => head.method,
-            Text::Scheme => head.scheme,
-            Text::Authority => head.authority,
-            Text::Target => head.target,
-            Text::ScriptName => head.script_name,
-            Text::PathInfo => head.path_info,
-            Text::Query => head.query,
-            Text::ServerName => head.server_name,
-            Text::RemoteAddress => head.remote_address,
-            Text::Gateway => head.gateway,
-            Text::Software => head.software,
-        };
         // SAFETY: the host keeps the texts until this handle is released, and it is borrowed.
-        unsafe { text.bytes() }
+        unsafe { text.of(self.head()).bytes() }
     }
 
     /// HTTP version as major * 10 + minor.
@@ -172,6 +177,16 @@ impl Handle {
     pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let head = self.head();
         self.fields(head.variables, head.variable_count)
+    }
+
+    /// A variable that a layer has set.
+    #[inline]
+    #[must_use]
+    pub fn variable(&self, key: &str) -> Option<&[u8]> {
+        if self.head().variable_count == 0 {
+            return None;
+        }
+        self.variables().find(|(name, _)| *name == key.as_bytes()).map(|(_, value)| value)
     }
 
     fn fields(

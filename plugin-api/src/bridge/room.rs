@@ -111,6 +111,15 @@ pub struct Asked<'a> {
     _call: PhantomData<&'a Reply>,
 }
 
+/// What is left of a room behind a part of it, to be lent further inwards by whoever has the part.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    place: NonNull<u8>,
+    length: u64,
+    users: NonNull<AtomicU32>,
+    keep: Keep,
+}
+
 /// A part of a room, used until it is given back.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -144,6 +153,36 @@ impl Asked<'_> {
         Some((place, Part { users, keep: lent.scratch_keep }))
     }
 }
+
+impl Asked<'_> {
+    /// What is left of the room when a `T` has taken its part.
+    #[inline]
+    pub(super) fn rest<T>(self) -> Option<Rest> {
+        // SAFETY: lent with its size set.
+        let lent = unsafe { self.reply.borrow() }?;
+        let length = lent.scratch_length.checked_sub(size_of::<T>() as u64)?;
+        let place = NonNull::new(lent.scratch.wrapping_add(size_of::<T>()))?;
+        let users = NonNull::new(lent.scratch_users.cast::<AtomicU32>())?;
+        Some(Rest { place, length, users, keep: lent.scratch_keep })
+    }
+}
+
+impl Rest {
+    /// An empty out-struct that lends what is left.
+    #[inline]
+    pub(super) fn reply(&self) -> Reply {
+        Reply {
+            scratch: self.place.as_ptr(),
+            scratch_length: self.length,
+            scratch_users: self.users.as_ptr().cast(),
+            scratch_keep: self.keep,
+            ..Growable::absent()
+        }
+    }
+}
+
+// SAFETY: it is lent by whoever uses the part in front of it, which may be any thread.
+unsafe impl Send for Rest {}
 
 impl Part {
     /// Gives the room back; nothing in it may be used any more.

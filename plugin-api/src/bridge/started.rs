@@ -4,6 +4,8 @@
 //! the caller lends, where it lends any. Rows point into the text beside them: a head is filled
 //! where it stays, and is handed to the other side as it is.
 
+mod filled;
+
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::fmt;
@@ -12,10 +14,13 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 
-use super::room::{Asked, Part};
+pub(crate) use self::filled::Edit;
+use self::filled::{Around, Beside, Filled};
+use super::inward::GivenHead;
+use super::room::{Asked, Part, Rest};
 use crate::abi::grown;
-use crate::abi::leaf::{Header, Keep, Str};
-use crate::{Error, Result};
+use crate::abi::leaf::Keep;
+use crate::{Error, Head, Result};
 
 /// Header fields as names and values, in the order they are sent.
 pub type HeaderList<'a> = &'a [(&'a str, &'a str)];
@@ -49,26 +54,6 @@ mod phase {
     pub(super) const SENT: u8 = 3;
 }
 
-/// Fields that most responses have room for.
-const ROWS: usize = 8;
-/// Bytes of names and values that most responses have room for.
-const TEXT: usize = 320;
-
-struct Filled {
-    status: u16,
-    count: u32,
-    reason: Str,
-    rows: [MaybeUninit<Header>; ROWS],
-    text: [MaybeUninit<u8>; TEXT],
-    large: Option<Box<Large>>,
-}
-
-/// A head that does not fit: rows and text as large as they must be.
-struct Large {
-    rows: Vec<Header>,
-    _text: Vec<u8>,
-}
-
 // SAFETY: the pointers lead into the very same allocation, which `Shared` keeps where it is.
 unsafe impl Send for Started {}
 // SAFETY: `phase` lets one writer in at a time, and readers only when nobody writes any more.
@@ -96,6 +81,18 @@ impl Started {
         (shared, other)
     }
 
+    /// The same for a layer, which lends what is left of the room to whoever it calls.
+    #[inline]
+    #[must_use]
+    pub fn asked_around(asked: Asked<'_>) -> (Shared, Shared) {
+        let rest = asked.rest::<Self>();
+        let (shared, other) = Self::asked(asked);
+        let rest = if shared.room.is_some() { rest } else { None };
+        // SAFETY: nobody else has it yet.
+        unsafe { (*shared.head.get()).beside = Beside::Around(Around::with_rest(rest)) };
+        (shared, other)
+    }
+
     /// Puts a head that has so many users at its place, which is nobody else's.
     #[inline]
     fn put(place: NonNull<MaybeUninit<Self>>, room: Option<Part>, users: usize) -> Shared {
@@ -106,11 +103,7 @@ impl Started {
             (&raw mut (*place).users).write(AtomicUsize::new(users));
             (&raw mut (*place).phase).write(AtomicU8::new(phase::WAITING));
             (&raw mut (*place).room).write(room);
-            let head: *mut Filled = (&raw mut (*place).head).cast();
-            (&raw mut (*head).status).write(0);
-            (&raw mut (*head).count).write(0);
-            (&raw mut (*head).reason).write(Str::EMPTY);
-            (&raw mut (*head).large).write(None);
+            Filled::begin((&raw mut (*place).head).cast());
         }
         Shared(place)
     }
@@ -123,10 +116,7 @@ impl Started {
     pub fn start(&self, status: &str, headers: HeaderList<'_>) -> Result<()> {
         match self.begin(phase::WAITING) {
             Ok(()) => self.fill(status, headers, phase::WAITING),
-            Err(phase::SENT) => {
-                Err(Error::new("start_response was called after the head was sent"))
-            }
-            Err(_) => Err(second_call()),
+            Err(phase) => Err(not_again(phase)),
         }
     }
 
@@ -148,6 +138,53 @@ impl Started {
             }
             Err(_) => Err(second_call()),
         }
+    }
+
+    /// Says the head that the application inside has said.
+    ///
+    /// # Errors
+    /// When a head was said before.
+    pub(super) fn hand_on(&self, given: GivenHead) -> Result<()> {
+        self.say(|head| head.hand_on(given))
+    }
+
+    /// Says a head of one's own.
+    ///
+    /// # Errors
+    /// When a head was said before, or its status is none.
+    pub(crate) fn send_head(&self, said: Head) -> Result<()> {
+        if !(200..=999).contains(&said.status()) {
+            return Err(bad_status(&said.status().to_string()));
+        }
+        self.say(|head| head.say(said))
+    }
+
+    fn say(&self, say: impl FnOnce(&mut Filled)) -> Result<()> {
+        self.begin(phase::WAITING).map_err(not_again)?;
+        // SAFETY: our turn, see `begin`; pointers of an earlier head were not given away.
+        say(unsafe { &mut *self.head.get() });
+        self.phase.store(phase::HELD, Ordering::Release);
+        Ok(())
+    }
+
+    /// Changes every head that is said from now on.
+    pub(crate) fn edit(&self, edit: Edit) {
+        let _ = self.with_around(|around| around.edit(edit));
+    }
+
+    /// The room for whoever is called inside, which is lent once.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        self.with_around(Around::take_rest).flatten()
+    }
+
+    /// Changes what a layer needs; none once the head was sent.
+    fn with_around<T>(&self, change: impl FnOnce(&mut Around) -> T) -> Option<T> {
+        let waits = self.begin(phase::WAITING).map(|()| phase::WAITING);
+        let before = waits.or_else(|_| self.begin(phase::HELD).map(|()| phase::HELD)).ok()?;
+        // SAFETY: our turn, see `begin`; pointers of an earlier head were not given away.
+        let changed = change(unsafe { (*self.head.get()).around() });
+        self.phase.store(before, Ordering::Release);
+        Some(changed)
     }
 
     /// Takes the turn to write in this phase, or says which other it is in.
@@ -247,7 +284,7 @@ unsafe fn end(started: NonNull<Started>) {
             drop(Box::from_raw(started.as_ptr()));
             return;
         };
-        drop((*started.as_ref().head.get()).large.take());
+        (*started.as_ref().head.get()).end();
         part.give_back();
     }
 }
@@ -261,6 +298,13 @@ fn not_to_be_sent(phase: u8) -> Error {
 }
 
 #[cold]
+fn not_again(phase: u8) -> Error {
+    match phase {
+        phase::SENT => Error::new("start_response was called after the head was sent"),
+        _ => second_call(),
+    }
+}
+
 fn second_call() -> Error {
     Error::new(
         "start_response was called a second time; `start_response.replace(&error, ..)` changes a \
@@ -288,13 +332,9 @@ impl Sent {
         reply.status = u32::from(head.status);
         reply.reason = head.reason;
         reply.header_count = head.count;
-        reply.header_stride = size_of::<Header>() as u32;
-        reply.headers = match &head.large {
-            Some(large) => large.rows.as_ptr(),
-            None => head.rows.as_ptr().cast(),
-        };
+        (reply.headers, reply.header_stride) = head.rows();
         // In the caller's room it needs nobody to keep it.
-        if self.0.room.is_none() || head.large.is_some() {
+        if self.0.room.is_none() || head.needs_keeping() {
             let owner = ManuallyDrop::new(self).0.0.as_ptr().cast();
             reply.keep = Keep { owner, release: Some(release) };
         }
@@ -304,64 +344,6 @@ impl Sent {
 unsafe extern "C" fn release(owner: *mut c_void) {
     // SAFETY: made by `hand_over`, released once.
     drop(unsafe { Shared(NonNull::new_unchecked(owner.cast::<Started>())) });
-}
-
-impl Filled {
-    /// Fills a head in. Rows point into the text beside them, so neither is borrowed as a whole.
-    ///
-    /// # Safety
-    /// `head` is valid, and nobody else uses it meanwhile.
-    #[inline(always)]
-    unsafe fn fill(head: *mut Self, status: u16, reason: &str, headers: HeaderList<'_>) {
-        let length = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-            + reason.len();
-        // SAFETY: the caller's promise; all bytes together fit, as just computed.
-        unsafe {
-            (*head).status = status;
-            (*head).count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
-            if headers.len() > ROWS || length > TEXT {
-                ((*head).reason, (*head).large) = Large::of(reason, headers, length);
-                return;
-            }
-            (*head).large = None;
-            let mut text = (&raw mut (*head).text).cast::<u8>();
-            let mut put = |bytes: &[u8]| {
-                let at = Str { ptr: text, len: bytes.len() };
-                text.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-                text = text.add(bytes.len());
-                at
-            };
-            (*head).reason = put(reason.as_bytes());
-            let mut row = (&raw mut (*head).rows).cast::<Header>();
-            for (name, value) in headers {
-                let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
-                row.write(Header { id: 0, reserved: 0, name, value });
-                row = row.add(1);
-            }
-        }
-    }
-}
-
-impl Large {
-    #[cold]
-    fn of(reason: &str, headers: HeaderList<'_>, length: usize) -> (Str, Option<Box<Self>>) {
-        let mut text = Vec::with_capacity(length);
-        let first: *const u8 = text.as_ptr();
-        let mut put = |bytes: &[u8]| {
-            let at = Str { ptr: first.wrapping_add(text.len()), len: bytes.len() };
-            text.extend_from_slice(bytes);
-            at
-        };
-        let reason = put(reason.as_bytes());
-        let rows = headers
-            .iter()
-            .map(|(name, value)| {
-                let (name, value) = (put(name.as_bytes()), put(value.as_bytes()));
-                Header { id: 0, reserved: 0, name, value }
-            })
-            .collect();
-        (reason, Some(Box::new(Self { rows, _text: text })))
-    }
 }
 
 /// PEP 3333: three digits, one space, a reason; we also take the digits alone.

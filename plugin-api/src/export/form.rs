@@ -16,7 +16,7 @@ use crate::bridge::reply::Reply;
 use crate::bridge::room::Asked;
 use crate::bridge::started::{Shared, Started};
 use crate::{
-    Application, AsyncApplication, Body, Environ, Error, Flavour, Handover, Purpose, Result,
+    Application, AsyncApplication, Body, Environ, Error, Handover, Purpose, Request, Result,
     StartResponse, State,
 };
 
@@ -37,6 +37,12 @@ pub trait Entry: 'static {
     const FLAVOUR: u32;
     /// Whether it is asked for state; the table of one that is not has no functions for that.
     const STATEFUL: bool = false;
+
+    /// Whether a request concerns it; one that does not goes on inwards untouched.
+    #[inline(always)]
+    fn concerns(_: &Self::App, _: &Request<'_>) -> bool {
+        true
+    }
 
     /// Makes the application from its config as JSON.
     ///
@@ -202,10 +208,7 @@ pub struct SyncType<A>(PhantomData<A>);
 
 impl<A: Application> Entry for SyncType<A> {
     type App = A;
-    const FLAVOUR: u32 = match A::FLAVOUR {
-        Flavour::Blocking => flavour::BLOCKING,
-        Flavour::NonBlocking => flavour::NON_BLOCKING,
-    };
+    const FLAVOUR: u32 = A::FLAVOUR.into_raw();
     const STATEFUL: bool = true;
 
     fn init(config: &str, purpose: Purpose) -> Result<A> {
@@ -331,7 +334,7 @@ fn answer<I: IntoBody<Blocks: Send + 'static>>(
 }
 
 #[inline]
-fn reply(started: Shared, body: Body) -> Result<Reply> {
+pub(super) fn reply(started: Shared, body: Body) -> Result<Reply> {
     Ok(Reply { head: started.send()?, body: body.into_reply() })
 }
 

@@ -3,7 +3,8 @@
 use crate::abi::ABI;
 use crate::abi::app::{Descriptor, flavour, kind, probe, text, trait_flag};
 
-/// Options of an exported application; each is an option of `dsgi::app!`.
+/// Options of an exported application or layer; each is an option of `dsgi::app!` and of
+/// `dsgi::middleware!`.
 ///
 /// ```
 /// # use dsgi::{Environ, StartResponse};
@@ -40,6 +41,13 @@ impl Options {
                 probe_path: [0; 128],
             },
         }
+    }
+
+    /// The options of a layer.
+    #[must_use]
+    pub const fn layer(mut self) -> Self {
+        self.descriptor.kind = kind::LAYER;
+        self
     }
 
     /// `name = "shop"`: the default name of the application in a host, instead of the package's.

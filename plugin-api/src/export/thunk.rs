@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +10,16 @@ use super::form::{Called, Entry};
 use super::log::{connect, disconnect, report};
 use crate::abi::app::{AppTable, Descriptor};
 use crate::abi::grown::{self, Init, Instance, Reply};
-use crate::abi::object::Exchange;
+use crate::abi::object::{Exchange, ExchangeTable};
 use crate::abi::pointer::{Growable, In, Out};
 use crate::abi::{ABI, answer};
 use crate::bridge::bytes::fault;
 use crate::bridge::caught;
 use crate::bridge::exchange::Handle;
+use crate::bridge::glance::Glance;
 use crate::bridge::reply::{answer_later, answer_of};
 use crate::bridge::room::Asked;
-use crate::{Error, Handover, Purpose, State};
+use crate::{Error, Handover, Purpose, Request, State, slot};
 
 /// The table of an entry.
 #[must_use]
@@ -76,6 +78,14 @@ unsafe extern "C" fn call<E: Entry>(
     // Handle and answer are made and used up inside of the catch: what goes into it and comes out
     // of it is copied, and both are hundreds of bytes.
     let called = caught(|| {
+        let Some(given) = NonNull::new(exchange) else {
+            return answer::UNSUPPORTED;
+        };
+        // SAFETY: alive, because it passes to this call, which has not used it yet.
+        if !E::concerns(&app, &Request::new(unsafe { Glance::of(given) })) {
+            // SAFETY: as above; the reply is lent for this call.
+            return unsafe { hand_on(given, reply) };
+        }
         // SAFETY: the exchange passes to this call.
         let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
             return answer::UNSUPPORTED;
@@ -91,6 +101,25 @@ unsafe extern "C" fn call<E: Entry>(
     });
     // SAFETY: as above; whoever panicked has not filled it.
     called.unwrap_or_else(|panic| unsafe { panicked(&panic, reply) })
+}
+
+/// Hands the request on inwards as it is.
+///
+/// # Safety
+/// The exchange passes to this call, and `reply` is lent for it.
+#[inline]
+unsafe fn hand_on(exchange: NonNull<Exchange>, reply: Out<Reply>) -> u32 {
+    let exchange = exchange.as_ptr();
+    // SAFETY: the caller's promise.
+    unsafe {
+        match slot!(ExchangeTable, exchange, inner) {
+            Some(inner) => inner(exchange, reply),
+            None => {
+                drop(Handle::from_raw(exchange));
+                answer::UNSUPPORTED
+            }
+        }
+    }
 }
 
 /// # Safety

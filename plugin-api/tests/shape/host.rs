@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dsgi::Outcome;
 use dsgi::abi::answer;
-use dsgi::abi::app::AppTable;
+use dsgi::abi::app::{AppTable, flavour};
 use dsgi::abi::grown;
 use dsgi::abi::pointer::Out;
 use dsgi::bridge::future::Pending;
@@ -52,6 +52,8 @@ unsafe impl Sync for Request {}
 pub(crate) struct App {
     table: AppTable,
     app: *mut c_void,
+    /// Whether it cannot wait for what is further in, so that the host does.
+    waits_not: bool,
 }
 
 // SAFETY: the boundary's rule: applications are called by any thread, several at once.
@@ -62,13 +64,14 @@ unsafe impl Sync for App {}
 impl App {
     /// One made by hand.
     pub(crate) fn new(table: AppTable, app: *mut c_void) -> Self {
-        Self { table, app }
+        Self { table, app, waits_not: false }
     }
 }
 
 impl From<Linked> for App {
     fn from(linked: Linked) -> Self {
-        Self { table: linked.table, app: linked.app }
+        let waits_not = linked.descriptor.flavour != flavour::ASYNC;
+        Self { table: linked.table, app: linked.app, waits_not }
     }
 }
 
@@ -207,6 +210,30 @@ impl Request {
         let call = app.table.call.expect("a call function");
         // SAFETY: the application is alive; the handle passes, the reply is lent.
         unsafe { call(app.app, handle, reply) }
+    }
+
+    /// The same for whoever stands at a depth: waits for an answer that comes later, where the
+    /// caller cannot.
+    fn call_inner(
+        &self,
+        depth: usize,
+        handle: *mut dsgi::abi::object::Exchange,
+        reply: Out<grown::Reply>,
+    ) -> u32 {
+        let answer = self.call(depth, handle, reply);
+        if answer != answer::PENDING || !self.stack[depth - 1].waits_not {
+            return answer;
+        }
+        // SAFETY: lent for this call; ownership of the future came with the answer.
+        let mut pending = unsafe { Pending::from_raw(reply.read().future) };
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
+        loop {
+            match pending.poll(&waker, reply) {
+                answer::PENDING => bell.wait(),
+                answer => return answer,
+            }
+        }
     }
 
     fn broken(&self, rule: &str) {

@@ -250,7 +250,7 @@ fn what_a_layer_sets_is_seen_inside() {
         environ.set("shop.currency", "EUR");
         environ.set("HTTP_X_USER", environ["PATH_INFO"].to_owned());
         assert_eq!(&environ["shop.currency"], "EUR");
-        environ.into_handle(None).expect("a derived handle").inner(reply)
+        environ.into_handle().expect("a derived handle").inner(reply)
     }
     let host = Host::with(vec![layer(set), link(tell).into()], Input::ended());
     assert_eq!(host.run().blocks, ["/outside client ", "/outside EUR"]);

@@ -10,6 +10,7 @@ mod bodies;
 mod c;
 mod host;
 mod layers;
+mod middleware;
 mod sizes;
 mod sync_form;
 mod tower_like;

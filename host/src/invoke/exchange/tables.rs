@@ -15,6 +15,8 @@ use dsgi::bridge::{caught, waker};
 
 use super::{Exchange, spare};
 use crate::invoke::call;
+use crate::invoke::place::{self, Place};
+use crate::plugin::generation::{Flavour, Generation};
 
 /// Functions of the first handle: the object is the exchange itself.
 pub(super) static FIRST: ExchangeTable = table::<Exchange>();
@@ -166,16 +168,32 @@ unsafe extern "C" fn derive<H: Handle>(
 unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<Reply>) -> u32 {
     // SAFETY: the boundary's rule: an alive handle.
     let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
-    let depth = handle.depth().fetch_add(1, Ordering::Relaxed) + 1;
-    match exchange.mounted.lease.member(depth as usize) {
-        // SAFETY: the handle passes on, and the reply is lent by whoever called.
-        Some(member) => unsafe { call::member(member, object, reply) },
-        None => {
-            // SAFETY: the handle was given to this call.
-            unsafe { release::<H>(object) };
-            answer::UNSUPPORTED
-        }
+    // A handle has one user, so nobody else counts meanwhile.
+    let caller = handle.depth().load(Ordering::Relaxed);
+    handle.depth().store(caller + 1, Ordering::Relaxed);
+    let lease = &exchange.mounted.lease;
+    // Both are kept by the lease of whoever has called the stack; the exchange may end before.
+    let (outside, inside) = (lease.member(caller as usize), lease.member(caller as usize + 1));
+    let Some(inside) = inside else {
+        // SAFETY: the handle was given to this call.
+        unsafe { release::<H>(object) };
+        return answer::UNSUPPORTED;
+    };
+    // SAFETY: the handle passes on, and the reply is lent by whoever called.
+    let answer = unsafe { call::member(inside, object, reply) };
+    if answer == answer::PENDING && may_wait(outside) {
+        // SAFETY: filled for this answer, and its future was not taken yet.
+        return unsafe { call::wait(reply) };
     }
+    answer
+}
+
+/// Whether an answer that comes later is waited for here: a caller of the sync form cannot wait for
+/// it, and on a core nobody can.
+#[cold]
+fn may_wait(caller: Option<&Generation>) -> bool {
+    let waits_itself = caller.is_some_and(|caller| caller.flavour() == Flavour::Async);
+    place::current() == Place::Elsewhere && !waits_itself
 }
 
 unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u32, text: Str) {

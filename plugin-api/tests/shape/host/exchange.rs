@@ -28,8 +28,8 @@ pub(crate) struct Made {
     texts: Arc<Texts>,
     head: Head,
     _rows: [Vec<Header>; 2],
-    /// A body that a layer put in the client's place.
-    input: Option<Arc<Mutex<Stream>>>,
+    /// A body that a layer put in the client's place, until the release.
+    input: Mutex<Option<Arc<Mutex<Stream>>>>,
 }
 
 /// What the head points to.
@@ -77,6 +77,12 @@ impl Input {
     }
 }
 
+impl Made {
+    fn input(&self) -> Option<Arc<Mutex<Stream>>> {
+        lock(&self.input).clone()
+    }
+}
+
 /// A new handle.
 pub(super) fn make(request: &Arc<Request>, depth: usize, texts: Texts) -> *mut Exchange {
     make_of(request, depth, Arc::new(texts), None)
@@ -119,7 +125,7 @@ fn make_of(
         texts,
         head,
         _rows: [headers, variables],
-        input,
+        input: Mutex::new(input),
     }));
     lock(&request.handles).push(made);
     made.cast()
@@ -174,7 +180,7 @@ unsafe extern "C" fn head(exchange: *const Exchange) -> In<Head> {
 unsafe extern "C" fn clone(exchange: *const Exchange) -> *mut Exchange {
     let (made, request) = live(exchange);
     let depth = made.depth.load(Ordering::SeqCst);
-    make_of(&request, depth, Arc::clone(&made.texts), made.input.clone())
+    make_of(&request, depth, Arc::clone(&made.texts), made.input())
 }
 
 unsafe extern "C" fn release(exchange: *mut Exchange) {
@@ -182,6 +188,8 @@ unsafe extern "C" fn release(exchange: *mut Exchange) {
     if made.releases.fetch_add(1, Ordering::SeqCst) != 0 {
         request.broken("a handle was released twice");
     }
+    let replaced = lock(&made.input).take();
+    drop(replaced);
     let waker = {
         let mut input = lock(&request.input);
         // Releasing an exchange drops the wakers stored for it.
@@ -197,9 +205,9 @@ unsafe extern "C" fn read(
     frame: Out<Frame>,
 ) -> u32 {
     let (made, request) = live(exchange);
-    if let Some(input) = &made.input {
+    if let Some(input) = made.input() {
         // SAFETY: lent for this call.
-        return unsafe { read_replaced(&mut lock(input), lent, frame) };
+        return unsafe { read_replaced(&mut lock(&input), lent, frame) };
     }
     let mut input = lock(&request.input);
     if !std::ptr::eq(*input.owner.get_or_insert(made), made) {
@@ -304,7 +312,7 @@ unsafe extern "C" fn derive(
             return std::ptr::null_mut();
         }
     }
-    let input = input.or_else(|| made.input.clone());
+    let input = input.or_else(|| made.input());
     make_of(&request, made.depth.load(Ordering::SeqCst), Arc::new(texts), input)
 }
 
@@ -334,7 +342,7 @@ unsafe extern "C" fn inner(exchange: *mut Exchange, reply: Out<grown::Reply>) ->
         unsafe { release(exchange) };
         return answer::UNSUPPORTED;
     }
-    request.call(depth, exchange, reply)
+    request.call_inner(depth, exchange, reply)
 }
 
 unsafe extern "C" fn log(exchange: *const Exchange, level: u32, line: Str) {
