@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "both sides of the boundary are played here, with raw pointers")]
 
 mod async_form;
+mod async_middleware;
 mod bodies;
 mod c;
 mod host;
