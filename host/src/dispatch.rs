@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use dsgi::bridge::PANICKED;
 use dsgi::bridge::room::Room;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
@@ -201,8 +200,8 @@ fn invoke(exchange: Arc<Exchange>, lease: &Lease, dispatched: &mut Dispatched) {
 fn failure(response: &mut Response, failed: &Failed, lease: &Lease) {
     let app = lease.name();
     let status = failed.status.as_u16();
-    if failed.message.starts_with(PANICKED) {
-        lease.panicked(0);
+    if failed.generation != 0 {
+        lease.panicked(failed.generation);
     }
     if failed.status.is_server_error() {
         tracing::error!(app, status, "{}", failed.message);

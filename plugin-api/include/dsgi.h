@@ -368,9 +368,15 @@ typedef struct dsgi_fault {
     uint32_t status;
     /* Zero. */
     uint32_t reserved;
+    /* Generation of the library that panicked; 0 when none did, DSGI_FAULT_UNKNOWN when one did
+     * that does not know its number. Whoever hands a fault on leaves it. */
+    uint64_t generation;
     /* One or more lines of UTF-8 for the log. */
     dsgi_bytes message;
 } dsgi_fault;
+
+/* Stands for the generation of whoever does not know its number. */
+#define DSGI_FAULT_UNKNOWN UINT64_MAX
 
 /* ---- Growable structs: `size` first ----------------------------------------------------- */
 
@@ -853,10 +859,11 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_header, id) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_header, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_header, name) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_header, value) == 24, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_fault) == 40, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_fault) == 48, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_fault, status) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_fault, reserved) == 4, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_fault, message) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_fault, generation) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_fault, message) == 16, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_head) == 240, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_head, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_head, protocol) == 4, "layout");
@@ -897,12 +904,12 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_init, generation) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_init, name) == 24, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_init, config) == 40, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_init, host) == 56, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_instance) == 56, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_instance) == 64, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, app) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_instance, fault) == 16, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_reply) == 224, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_reply) == 232, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, status) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, header_count) == 8, "layout");
@@ -920,11 +927,11 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_reply, file_length) == 120, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, upgrade) == 128, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, future) == 136, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_reply, fault) == 144, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch) == 184, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_length) == 192, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_users) == 200, "layout");
-DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_keep) == 208, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_frame) == 112, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch) == 192, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_length) == 200, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_users) == 208, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_reply, scratch_keep) == 216, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_frame) == 120, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_frame, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_frame, kind) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_frame, data) == 8, "layout");
@@ -940,7 +947,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_value, name) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, layout) == 24, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, pointer) == 40, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_value, keep) == 48, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_state) == 88, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_state) == 96, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, format) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, handover) == 8, "layout");

@@ -23,9 +23,6 @@ pub mod waker;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What the text of a fault begins with that stands for a panic.
-pub const PANICKED: &str = "panicked: ";
-
 /// Runs `code` and turns a panic into its message. The payload is dropped inside a second catch,
 /// because dropping it may panic too.
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::bridge::PANICKED;
+use crate::bridge::bytes::Failure;
 use crate::input::InputError;
 
 /// What every author's function returns.
@@ -23,10 +23,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// }
 /// assert_eq!(page("").unwrap_err().status_code(), 404);
 /// ```
+///
+/// A layer meets the error of what is further in as the `Err` of its call, and hands it on by `?`:
+/// status, text, and that a library panicked, stay with it.
 #[derive(Debug)]
 pub struct Error {
     status: u16,
     message: String,
+    /// Generation of the library that panicked, 0 when none did.
+    generation: u64,
 }
 
 impl Error {
@@ -38,7 +43,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { status: 500, message: message.into() }
+        Self { status: 500, message: message.into(), generation: 0 }
     }
 
     /// A failure with a status of one's own, 400 to 599, and a text for the log.
@@ -50,16 +55,17 @@ impl Error {
     #[must_use]
     pub fn status(status: u16, message: impl Into<String>) -> Self {
         let status = if (400..=599).contains(&status) { status } else { 500 };
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), generation: 0 }
     }
 
     /// A failure that has another one's status, or 500 where that has none.
-    pub(crate) fn from_failure(failure: crate::bridge::body::Failure) -> Self {
-        Self::status(failure.status, failure.message)
+    pub(crate) fn from_failure(failure: Failure) -> Self {
+        let generation = failure.generation;
+        Self { generation, ..Self::status(failure.status, failure.message) }
     }
 
     pub(crate) fn panic(text: &str) -> Self {
-        Self::new(format!("{PANICKED}{text}"))
+        Self::from_failure(Failure::panicked(text))
     }
 
     /// The status the client sees.
@@ -74,8 +80,23 @@ impl Error {
         &self.message
     }
 
-    pub(crate) fn into_parts(self) -> (u16, String) {
-        (self.status, self.message)
+    /// The same error with another text for the log.
+    ///
+    /// ```
+    /// let error = dsgi::Error::status(404, "no such row");
+    /// let error = error.with_message("the article is not in the database");
+    /// assert_eq!(error.status_code(), 404);
+    /// ```
+    #[must_use]
+    pub fn with_message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let Error { status, message, generation } = error;
+        Self { status, message, generation }
     }
 }
 
@@ -90,7 +111,7 @@ impl<E: std::error::Error + 'static> From<E> for Error {
         let any: &(dyn std::error::Error + 'static) = &error;
         let input = any.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(InputError(failure)) = input.and_then(|inner| inner.downcast_ref()) {
-            return Self::status(failure.status, failure.message.clone());
+            return Self::from_failure(failure.clone());
         }
         let mut message = error.to_string();
         let mut source = error.source();

@@ -181,8 +181,7 @@ pub(crate) struct InputError(pub(crate) Failure);
 
 impl From<Error> for InputError {
     fn from(error: Error) -> Self {
-        let (status, message) = error.into_parts();
-        Self(Failure { status, message })
+        Self(error.into())
     }
 }
 

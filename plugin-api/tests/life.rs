@@ -169,7 +169,7 @@ fn init(table: &AppTable, config: &str) -> Result<*mut c_void, (u16, String)> {
     match answer {
         answer::READY => Ok(instance.app),
         // SAFETY: ownership came with the answer.
-        answer::ERROR => Err(unsafe { read_fault(instance.fault) }),
+        answer::ERROR => Err(told(unsafe { read_fault(instance.fault) })),
         other => panic!("the answer {other}"),
     }
 }
@@ -185,7 +185,7 @@ fn export(table: &AppTable, app: *mut c_void) -> Result<(u32, String), String> {
             Ok((state.format, String::from_utf8_lossy(&bytes).into_owned()))
         }
         // SAFETY: ownership came with the answer.
-        answer::ERROR => Err(unsafe { read_fault(state.fault) }.1),
+        answer::ERROR => Err(unsafe { read_fault(state.fault) }.message),
         other => Err(format!("the answer {other}")),
     }
 }
@@ -198,7 +198,7 @@ fn import(table: &AppTable, app: *mut c_void, format: u32, how: u32) -> Result<(
     match unsafe { table.import_state.expect("a slot")(app, Out::lend(&mut state)) } {
         answer::READY => Ok(()),
         // SAFETY: ownership came with the answer.
-        answer::ERROR => Err(unsafe { read_fault(state.fault) }.1),
+        answer::ERROR => Err(unsafe { read_fault(state.fault) }.message),
         other => Err(format!("the answer {other}")),
     }
 }
@@ -280,4 +280,8 @@ fn an_application_lives_through_its_table() {
         drop(panic::catch_unwind(|| panic!("nobody's")));
         assert_eq!(events(), Vec::<String>::new());
     }
+}
+
+fn told(failure: dsgi::bridge::bytes::Failure) -> (u16, String) {
+    (failure.status, failure.message)
 }

@@ -7,7 +7,7 @@
 
 use dsgi::abi::grown::{Reply, body_kind};
 use dsgi::abi::leaf::rows;
-use dsgi::bridge::bytes::SharedBytes;
+use dsgi::bridge::bytes::{Failure, SharedBytes};
 use dsgi::bridge::reply::take_body;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -29,6 +29,8 @@ pub(crate) struct Failed {
     pub(crate) status: StatusCode,
     /// What the log is told.
     pub(crate) message: String,
+    /// Generation of the library that panicked, 0 when none did.
+    pub(crate) generation: u64,
 }
 
 /// Whether the client wants the body.
@@ -51,21 +53,23 @@ impl Failed {
     /// A 500.
     #[cold]
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
+        let (status, message) = (StatusCode::INTERNAL_SERVER_ERROR, message.into());
+        Self { status, message, generation: 0 }
     }
 
     /// A status that the application chose; anything but an error is a 500.
     #[cold]
-    pub(crate) fn status(status: u16, message: String) -> Self {
+    pub(crate) fn said(failure: Failure) -> Self {
+        let Failure { status, message, generation } = failure;
         let error = (400..=599).contains(&status).then(|| StatusCode::from_u16(status).ok());
         let status = error.flatten().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, message }
+        Self { status, message, generation }
     }
 
     /// An answer that must not reach the client.
     #[cold]
     fn refused(message: String) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, message }
+        Self { status: StatusCode::BAD_GATEWAY, message, generation: 0 }
     }
 }
 

@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use dsgi::Outcome;
-use dsgi::bridge::PANICKED;
 use dsgi::bridge::body::{Frame as Piece, Stream};
 use dsgi::bridge::bytes::SharedBytes;
 use dsgi::bridge::file::FileRange;
@@ -324,8 +323,8 @@ pub(super) fn read(
         Err(failure) => {
             let app = lease.name();
             tracing::error!(app, "failed within its body: {}", failure.message);
-            if failure.message.starts_with(PANICKED) {
-                lease.panicked(0);
+            if failure.generation != 0 {
+                lease.panicked(failure.generation);
             }
             Some(Err(BodyError::Application))
         }

@@ -131,8 +131,7 @@ unsafe fn conclude(
         }
         code::ERROR => {
             // SAFETY: ownership of the fault came with the answer.
-            let (status, message) = unsafe { read_fault(reply.fault) };
-            Called::Answered(Err(Failed::status(status, message)))
+            Called::Answered(Err(Failed::said(unsafe { read_fault(reply.fault) })))
         }
         other => Called::Answered(Err(Failed::new(answer_text(other)))),
     }

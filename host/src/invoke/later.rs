@@ -52,6 +52,6 @@ impl Failed {
     #[cold]
     pub(super) fn timed_out() -> Self {
         let message = String::from("gave no response within the request timeout");
-        Self { status: StatusCode::GATEWAY_TIMEOUT, message }
+        Self { status: StatusCode::GATEWAY_TIMEOUT, message, generation: 0 }
     }
 }

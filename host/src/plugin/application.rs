@@ -111,7 +111,7 @@ impl Application {
             answer::READY => Ok(Self { app: instance.app, call, drop, table }),
             answer::ERROR => {
                 // SAFETY: ownership of the fault came with the answer.
-                Err(StartError::Init(unsafe { read_fault(instance.fault) }.1))
+                Err(StartError::Init(unsafe { read_fault(instance.fault) }.message))
             }
             other => Err(StartError::Answer(other)),
         }

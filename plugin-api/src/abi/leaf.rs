@@ -67,6 +67,9 @@ pub struct Fault {
     pub status: u32,
     /// Reserved, zero.
     pub reserved: u32,
+    /// Generation of the library that panicked; 0 when none did, [`Fault::UNKNOWN`] when one did
+    /// that does not know its number. Whoever hands a fault on leaves it.
+    pub generation: u64,
     /// One or more lines of UTF-8 for the log.
     pub message: Bytes,
 }
@@ -147,7 +150,10 @@ impl Keep {
 
 impl Fault {
     /// No fault.
-    pub const NONE: Self = Self { status: 0, reserved: 0, message: Bytes::EMPTY };
+    pub const NONE: Self = Self { status: 0, reserved: 0, generation: 0, message: Bytes::EMPTY };
+
+    /// Stands for the generation of whoever does not know its number.
+    pub const UNKNOWN: u64 = u64::MAX;
 }
 
 /// Rows of a table whose maker may be of a release with larger rows. A stride that cannot be one
@@ -206,6 +212,6 @@ impl fmt::Debug for Header {
 
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fault({}, {:?})", self.status, self.message)
+        write!(f, "Fault({}, {}, {:?})", self.status, self.generation, self.message)
     }
 }

@@ -4,14 +4,15 @@ use std::ffi::c_void;
 use std::fmt;
 use std::task::{Poll, Waker};
 
+pub use super::bytes::Failure;
 use super::bytes::{self, SharedBytes};
-use super::{PANICKED, caught, waker};
+use super::{caught, waker};
 use crate::abi::grown::frame_kind;
 use crate::abi::leaf::{Fault, Header, Keep, Str, rows};
 use crate::abi::object::{Body, BodyTable};
 use crate::abi::pointer::{Growable, Out};
 use crate::abi::{self, answer};
-use crate::{Error, Outcome, slot};
+use crate::{Outcome, slot};
 
 /// One piece of a body.
 #[derive(Debug)]
@@ -20,22 +21,6 @@ pub enum Frame {
     Data(SharedBytes),
     /// Fields behind the body; nothing follows them.
     Trailers(Vec<(String, Vec<u8>)>),
-}
-
-/// Why a body ended early: a status that suits, 0 for none, and a text.
-#[derive(Debug)]
-pub struct Failure {
-    /// HTTP status, 0 when the failing side suggests none.
-    pub status: u16,
-    /// What happened.
-    pub message: String,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let (status, message) = error.into_parts();
-        Self { status, message }
-    }
 }
 
 /// What one pull gives.
@@ -91,10 +76,8 @@ unsafe extern "C" fn poll<T: Pull>(
         Ok(Poll::Pending) => return answer::PENDING,
         Ok(Poll::Ready(None)) => return answer::END,
         Ok(Poll::Ready(Some(Ok(piece)))) => (answer::READY, fill(piece)),
-        Ok(Poll::Ready(Some(Err(failure)))) => {
-            (answer::ERROR, failed(failure.status, failure.message))
-        }
-        Err(panic) => (answer::ERROR, failed(0, format!("{PANICKED}{panic}"))),
+        Ok(Poll::Ready(Some(Err(failure)))) => (answer::ERROR, failed(failure)),
+        Err(panic) => (answer::ERROR, failed(Failure::panicked(&panic))),
     };
     // SAFETY: lent for this call with its size set.
     unsafe { frame.write(&filled) };
@@ -125,8 +108,8 @@ unsafe extern "C" fn close<T: Pull>(body: *mut Body, outcome: u32, bytes_sent: u
     }
 }
 
-fn failed(status: u16, message: String) -> abi::grown::Frame {
-    abi::grown::Frame { fault: bytes::fault(status, message), ..Growable::absent() }
+fn failed(failure: Failure) -> abi::grown::Frame {
+    abi::grown::Frame { fault: bytes::fault(failure), ..Growable::absent() }
 }
 
 fn fill(piece: Frame) -> abi::grown::Frame {
@@ -304,8 +287,7 @@ unsafe fn failure(answer: u32, fault: Fault) -> Failure {
     let plain = match answer {
         answer::ERROR => {
             // SAFETY: ownership of the fault came with the answer.
-            let (status, message) = unsafe { bytes::read_fault(fault) };
-            return Failure { status, message };
+            return unsafe { bytes::read_fault(fault) };
         }
         answer::CANCELLED => "the exchange was cancelled",
         answer::TAKEN => "the request body has another owner",
@@ -315,7 +297,7 @@ unsafe fn failure(answer: u32, fault: Fault) -> Failure {
         answer::UNSUPPORTED => "not supported here",
         _ => "an answer outside the specification",
     };
-    Failure { status: 0, message: String::from(plain) }
+    Failure::new(0, plain)
 }
 
 #[cfg(test)]

@@ -90,11 +90,42 @@ impl fmt::Debug for SharedBytes {
     }
 }
 
-/// A fault with a text.
+/// What went wrong on either side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// HTTP status that suits, 0 when the failing side suggests none.
+    pub status: u16,
+    /// What happened.
+    pub message: String,
+    /// Generation of the library that panicked, 0 when none did; see [`Fault::generation`].
+    pub generation: u64,
+}
+
+impl Failure {
+    /// A failure that is no panic.
+    #[must_use]
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), generation: 0 }
+    }
+
+    /// A panic of this library.
+    #[cold]
+    #[must_use]
+    pub fn panicked(text: &str) -> Self {
+        let generation = match crate::generation() {
+            0 => Fault::UNKNOWN,
+            generation => generation,
+        };
+        Self { status: 0, message: format!("panicked: {text}"), generation }
+    }
+}
+
+/// The same as a fault, which its receiver releases.
 #[must_use]
-pub fn fault(status: u16, message: String) -> Fault {
+pub fn fault(failure: Failure) -> Fault {
+    let Failure { status, message, generation } = failure;
     let message = SharedBytes::from(message.into_bytes()).into_raw();
-    Fault { status: u32::from(status), reserved: 0, message }
+    Fault { status: u32::from(status), reserved: 0, generation, message }
 }
 
 /// Copies a fault's text and releases it.
@@ -102,11 +133,12 @@ pub fn fault(status: u16, message: String) -> Fault {
 /// # Safety
 /// The fault is owned by the caller, and its maker is still loaded.
 #[must_use]
-pub unsafe fn read_fault(fault: Fault) -> (u16, String) {
+pub unsafe fn read_fault(fault: Fault) -> Failure {
     // SAFETY: the caller's promise.
     let message = unsafe { SharedBytes::from_raw(fault.message) };
     let status = u16::try_from(fault.status).unwrap_or(0);
-    (status, String::from_utf8_lossy(&message).into_owned())
+    let message = String::from_utf8_lossy(&message).into_owned();
+    Failure { status, message, generation: fault.generation }
 }
 
 #[cfg(test)]
@@ -140,9 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_keeps_status_and_text() {
-        // SAFETY: just made here.
-        let read = unsafe { read_fault(fault(404, String::from("no such page"))) };
-        assert_eq!(read, (404, String::from("no such page")));
+    fn a_fault_keeps_status_text_and_origin() {
+        for generation in [0, 7] {
+            let failure = Failure { generation, ..Failure::new(404, "no such page") };
+            // SAFETY: just made here.
+            assert_eq!(unsafe { read_fault(fault(failure.clone())) }, failure);
+        }
     }
 }

@@ -251,8 +251,8 @@ impl Handle {
         // SAFETY: the new handle is owned; without one, the fault is.
         unsafe {
             Self::from_raw(made).ok_or_else(|| {
-                let (status, message) = bytes::read_fault(fault);
-                Failure { status, ..refused(message) }
+                let failure = bytes::read_fault(fault);
+                Failure { message: refused(failure.message).message, ..failure }
             })
         }
     }
@@ -293,7 +293,7 @@ impl Handle {
 fn refused(message: String) -> Failure {
     let unsaid = message.is_empty();
     let message = if unsaid { String::from("the host refused a change") } else { message };
-    Failure { status: 0, message }
+    Failure::new(0, message)
 }
 
 fn variable((name, value): &(&str, Option<&[u8]>)) -> Header {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::task::{Poll, Waker};
 
-use super::body::Failure;
 use super::bytes::read_fault;
 use super::exchange::Handle;
 use super::future::Pending;
@@ -93,8 +92,7 @@ unsafe fn read(answer: u32, reply: &Reply) -> Result<Given> {
         }
         answer::ERROR => {
             // SAFETY: ownership of the fault came with the answer.
-            let (status, message) = unsafe { read_fault(reply.fault) };
-            Err(Error::from_failure(Failure { status, message }))
+            Err(Error::from_failure(unsafe { read_fault(reply.fault) }))
         }
         other => Err(Error::new(answer_text(other))),
     }

@@ -49,9 +49,9 @@ pub unsafe fn answer_of(answered: Result<Reply, Error>, reply: Out<grown::Reply>
             answer::READY
         }
         Err(error) => {
-            let (status, message) = error.into_parts();
+            let fault = bytes::fault(error.into());
             // SAFETY: the caller's promise.
-            unsafe { reply.fill(|reply| reply.fault = bytes::fault(status, message)) };
+            unsafe { reply.fill(|reply| reply.fault = fault) };
             answer::ERROR
         }
     }

@@ -58,8 +58,7 @@ unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> 
         }
         Err(error) => {
             disconnect();
-            let (status, message) = error.into_parts();
-            filled.fault = fault(status, message);
+            filled.fault = fault(error.into());
             answer::ERROR
         }
     };
@@ -160,8 +159,7 @@ unsafe extern "C" fn export_state<E: Entry>(app: *mut c_void, state: Out<grown::
             answer::READY
         }
         Err(error) => {
-            let (status, message) = error.into_parts();
-            filled.fault = fault(status, message);
+            filled.fault = fault(error.into());
             answer::ERROR
         }
     };
@@ -183,8 +181,7 @@ unsafe extern "C" fn import_state<E: Entry>(app: *mut c_void, state: Out<grown::
     match imported.unwrap_or_else(|panic| Err(Error::panic(&panic))) {
         Ok(()) => answer::READY,
         Err(error) => {
-            let (status, message) = error.into_parts();
-            let why = fault(status, message);
+            let why = fault(error.into());
             // SAFETY: lent for this call, with its size set.
             unsafe { state.fill(|state| state.fault = why) };
             answer::ERROR

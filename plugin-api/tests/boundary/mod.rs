@@ -76,7 +76,7 @@ types! {
     leaf::Bytes { ptr, len, owner, release }
     leaf::Keep { owner, release }
     leaf::Header { id, reserved, name, value }
-    leaf::Fault { status, reserved, message }
+    leaf::Fault { status, reserved, generation, message }
     object::Exchange { table }
     object::Body { table }
     object::Future { table }

@@ -137,7 +137,7 @@ impl Host {
     pub(crate) fn run(&self) -> Done {
         match self.call() {
             Answer::Reply(received) => received.finish(),
-            Answer::Fault { status, text } => Done::fault(status, text),
+            Answer::Fault { status, text, .. } => Done::fault(status, text),
             Answer::Other(answer) => panic!("the answer {answer} to a call"),
         }
     }

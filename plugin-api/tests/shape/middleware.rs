@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use dsgi::abi::leaf::Fault;
 use dsgi::export::{link, link_layer};
 use dsgi::{Body, Chunk, Environ, Error, Filter, Head, Inner, Outcome, StartResponse};
 
-use crate::host::{App, Done, Ends, Host, Input, Part, lock};
+use crate::host::{Answer, App, Done, Ends, Host, Input, Part, lock};
 
 fn app(mut environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
     let mut blocks = vec![format!("{} ", &environ["PATH_INFO"])];
@@ -193,6 +194,21 @@ fn errors_and_panics_pass_through_a_layer() {
     let around = |app: App| around(vec![link_layer(pass).into()], app, Input::ended()).run();
     assert_eq!(around(link(fails).into()), Done::fault(404, "not inside".into()));
     assert_eq!(around(link(panics).into()), Done::fault(500, "panicked: inside".into()));
+}
+
+/// The host counts panics, so a layer that hands one on says whose it is.
+#[test]
+fn who_panicked_is_known_behind_layers() {
+    let fails = |_: Environ, _: StartResponse| -> dsgi::Result<Body> {
+        Err(Error::status(404, "panicked: not at all"))
+    };
+    let panics = |_: Environ, _: StartResponse| -> dsgi::Result<Body> { panic!("inside") };
+    for (app, expected) in [(link(fails), 0), (link(panics), Fault::UNKNOWN)] {
+        let stack = vec![link_layer(pass).into(), link_layer(pass).into(), app.into()];
+        let answer = Host::with(stack, Input::ended()).call();
+        let Answer::Fault { generation, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!(generation, expected);
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_reply_of_any_release_is_filled_within_its_size() {
         reply.check();
         // SAFETY: filled for this answer.
         let answer = unsafe { Answer::read(answer::ERROR, &reply.read()) };
-        assert!(matches!(answer, Answer::Fault { status: 404, text } if text == "not here"));
+        assert!(matches!(answer, Answer::Fault { status: 404, text, .. } if text == "not here"));
 
         let host = Host::new(link(later));
         let mut reply = Lent::zeroed(size);

@@ -191,11 +191,11 @@ fn paused() -> Pulled {
 }
 
 fn too_slow() -> Failure {
-    Failure { status: 408, message: String::from("the client paused too long within its body") }
+    Failure::new(408, "the client paused too long within its body")
 }
 
 fn failed(status: u16, message: &str) -> Pulled {
-    Poll::Ready(Some(Err(Failure { status, message: message.to_owned() })))
+    Poll::Ready(Some(Err(Failure::new(status, message))))
 }
 
 fn fill(pulled: Pulled, frame: Out<Frame>) -> u32 {
@@ -209,7 +209,7 @@ fn fill(pulled: Pulled, frame: Out<Frame>) -> u32 {
         }
         Poll::Ready(Some(Ok(body::Frame::Trailers(_)))) => return answer::END,
         Poll::Ready(Some(Err(failure))) => {
-            filled.fault = fault(failure.status, failure.message);
+            filled.fault = fault(failure);
             answer::ERROR
         }
     };

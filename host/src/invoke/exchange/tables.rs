@@ -10,7 +10,7 @@ use dsgi::abi::grown::{Changes, Frame, Head, Reply, Value};
 use dsgi::abi::leaf::{Fault, Header, Str};
 use dsgi::abi::object::{self, ExchangeTable, level};
 use dsgi::abi::pointer::{In, Out};
-use dsgi::bridge::bytes::fault;
+use dsgi::bridge::bytes::{Failure, fault};
 use dsgi::bridge::{caught, waker};
 
 use super::{Exchange, spare};
@@ -158,7 +158,7 @@ unsafe extern "C" fn derive<H: Handle>(
         Err(text) => {
             if !refusal.is_null() {
                 // SAFETY: lent for this call.
-                unsafe { refusal.write(fault(500, text)) };
+                unsafe { refusal.write(fault(Failure::new(500, text))) };
             }
             ptr::null_mut()
         }

@@ -87,7 +87,7 @@ impl Application {
             }
             answer::UNSUPPORTED => Ok(None),
             // SAFETY: ownership of the fault came with the answer.
-            answer::ERROR => Err(ExportError::Failed(unsafe { read_fault(given.fault) }.1)),
+            answer::ERROR => Err(ExportError::Failed(unsafe { read_fault(given.fault) }.message)),
             other => Err(ExportError::Answer(other)),
         }
     }
@@ -107,7 +107,7 @@ impl Application {
             answer::READY => Ok(()),
             answer::UNSUPPORTED => Err(ImportError::Unsupported),
             // SAFETY: ownership of the fault came with the answer.
-            answer::ERROR => Err(ImportError::Refused(unsafe { read_fault(given.fault) }.1)),
+            answer::ERROR => Err(ImportError::Refused(unsafe { read_fault(given.fault) }.message)),
             other => Err(ImportError::Answer(other)),
         }
     }

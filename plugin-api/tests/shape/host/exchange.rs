@@ -11,7 +11,7 @@ use dsgi::abi::leaf::{Fault, Header, Str, rows};
 use dsgi::abi::object::{self, Exchange, ExchangeTable};
 use dsgi::abi::pointer::{Growable, In, Out};
 use dsgi::bridge::body::Stream;
-use dsgi::bridge::bytes::{SharedBytes, fault};
+use dsgi::bridge::bytes::{Failure, SharedBytes, fault};
 use dsgi::bridge::waker;
 use dsgi::slot;
 
@@ -280,7 +280,7 @@ unsafe fn read_replaced(input: &mut Stream, lent: *const object::Waker, frame: O
             (answer::READY, trailers(fields).1)
         }
         std::task::Poll::Ready(Some(Err(failure))) => {
-            let fault = fault(failure.status, failure.message);
+            let fault = fault(failure);
             (answer::ERROR, Frame { fault, ..Frame::absent() })
         }
     };
@@ -308,7 +308,7 @@ unsafe extern "C" fn derive(
             unsafe { (text(row.name), (!row.value.ptr.is_null()).then(|| text(row.value))) };
         if let Err(reason) = texts.change(&name, value) {
             // SAFETY: lent for this call.
-            unsafe { why.write(fault(500, reason)) };
+            unsafe { why.write(fault(Failure::new(500, reason))) };
             return std::ptr::null_mut();
         }
     }

@@ -9,7 +9,7 @@ use dsgi::abi::grown;
 use dsgi::abi::leaf::rows;
 use dsgi::abi::object::Upgrade;
 use dsgi::bridge::body::{Frame, Stream};
-use dsgi::bridge::bytes::read_fault;
+use dsgi::bridge::bytes::{Failure, read_fault};
 use dsgi::bridge::reply::{ReplyBody, take_body};
 
 use super::Bell;
@@ -18,7 +18,7 @@ use super::Bell;
 #[derive(Debug)]
 pub(crate) enum Answer {
     Reply(Received),
-    Fault { status: u16, text: String },
+    Fault { status: u16, text: String, generation: u64 },
     Other(u32),
 }
 
@@ -64,8 +64,9 @@ impl Answer {
             }
             answer::ERROR => {
                 // SAFETY: ownership of the fault came with the answer.
-                let (status, text) = unsafe { read_fault(reply.fault) };
-                Self::Fault { status, text }
+                let failure = unsafe { read_fault(reply.fault) };
+                let Failure { status, message: text, generation } = failure;
+                Self::Fault { status, text, generation }
             }
             other => Self::Other(other),
         }
