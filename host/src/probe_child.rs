@@ -16,8 +16,7 @@ use http_body::Body;
 use crate::invoke::answer::Wanted;
 use crate::invoke::blocking;
 use crate::invoke::body::ReplyBody;
-use crate::invoke::exchange::input::Input;
-use crate::invoke::exchange::{Exchange, Mounted};
+use crate::invoke::exchange::{Mounted, begin};
 use crate::invoke::place::Unpark;
 use crate::lease::{Lease, Stack};
 use crate::limits::Limits;
@@ -134,8 +133,7 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
     let mounted =
         Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };
     let failed = |why: &str| Ok(Err(format!("GET {path} failed: {why}")));
-    let exchange = Exchange::new(&mut Some(head), |()| Input::ended(), mounted, origin);
-    let Some(exchange) = exchange else { return failed("there is no request") };
+    let exchange = begin!(head).exchange(|()| None, mounted, origin);
     match blocking::call(exchange, Wanted::All) {
         Err(error) => failed(&error.message),
         Ok(response) if response.status().is_server_error() => {

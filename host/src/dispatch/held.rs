@@ -8,16 +8,17 @@ use std::task::{Context, Poll};
 
 use http::Request;
 
-use super::{Dispatched, Instead, Work, dispatch, find, unavailable};
+use super::{Dispatched, Instead, Work, find, look_up, unavailable};
 use crate::clock::Deadline;
 use crate::gate::{Gate, Ticket};
+use crate::invoke::exchange::begin;
 use crate::invoke::exchange::input::Input;
 use crate::message::Origin;
 use crate::site;
 
 /// A request that waits.
 pub(super) struct Held {
-    request: Option<Request<Input>>,
+    request: Request<Option<Input>>,
     origin: Arc<Origin>,
     ticket: Ticket,
     deadline: Deadline,
@@ -28,8 +29,8 @@ impl Dispatched {
     #[cold]
     pub(super) fn hold<B>(
         &mut self,
-        request: Option<Request<B>>,
-        input: impl FnOnce(B) -> Input,
+        request: Request<B>,
+        input: impl FnOnce(B) -> Option<Input>,
         origin: &Arc<Origin>,
         gate: &Arc<Gate>,
     ) {
@@ -37,7 +38,7 @@ impl Dispatched {
             self.answer(unavailable("too many requests wait for the next version"));
             return;
         };
-        let (request, origin) = (request.map(|request| request.map(input)), Arc::clone(origin));
+        let (request, origin) = (request.map(input), Arc::clone(origin));
         let deadline = Deadline::new(ticket.hold());
         if let Some(underway) = self.underway.as_deref_mut() {
             underway.work = Work::Held(Box::new(Held { request, origin, ticket, deadline }));
@@ -57,9 +58,12 @@ impl Dispatched {
             underway.work = Work::Done;
             self.answer(unavailable("the next version of the application takes too long"));
         } else if let Work::Held(held) = std::mem::replace(&mut underway.work, Work::Done) {
-            let Held { mut request, origin, ticket, .. } = *held;
+            let Held { request, origin, ticket, .. } = *held;
             drop(ticket);
-            site::current(|site| dispatch(site, &mut request, |input| input, &origin, self));
+            match find(&request) {
+                Ok(found) => self.call(found, begin!(request), |input| input, &origin),
+                Err(instead) => self.instead(instead, request, |input| input, &origin),
+            }
         }
         // It may be held again, or be worked on.
         self.work_on(context)
@@ -69,8 +73,7 @@ impl Dispatched {
 impl Held {
     /// Whether a gate still stands at its path; another one is as good as the same.
     fn still_waits(&self) -> bool {
-        let Some(request) = &self.request else { return false };
-        site::current(|site| matches!(find(site, request), Err(Instead::Wait(_))))
+        site::current(|site| matches!(look_up(site, &self.request), Err(Instead::Wait(_))))
     }
 }
 

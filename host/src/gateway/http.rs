@@ -11,14 +11,14 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 pub(crate) use self::connection::serve;
-use self::strict::{Framing, KnownHost};
-use crate::dispatch::{Dispatched, dispatch};
+use self::strict::{Framing, KnownHost, Refusal};
+use crate::dispatch::{self, Dispatched};
 use crate::duty::Duty;
 use crate::invoke::answer::Wanted;
+use crate::invoke::exchange::begin;
 use crate::invoke::exchange::input::Input;
 use crate::limits::Limits;
 use crate::message::{Origin, Response};
-use crate::site;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]
@@ -35,25 +35,29 @@ impl Service<http::Request<Incoming>> for Answers {
     type Future = Dispatched;
 
     #[inline]
-    fn call(&self, request: http::Request<Incoming>) -> Dispatched {
-        let mut place = None;
-        let request = place.insert(request);
+    fn call(&self, mut request: http::Request<Incoming>) -> Dispatched {
         let wanted = Wanted::by(request.method());
         let mut dispatched = Dispatched::new(self.duty.begin(), wanted);
-        let ended = request.body().is_end_stream();
-        let framing = if ended { Framing::None } else { Framing::Some };
-        let known = &self.known_host;
-        let checked = strict::check(request, framing, self.limits.target_bytes, known);
-        let checked = checked.and_then(|()| strict::count(request, self.limits.header_count));
-        match checked.and_then(|()| strict::name_host(request)) {
-            Ok(()) => {
-                let input = |incoming| Input::client(incoming, self.limits.body_timeout);
-                site::current(|site| {
-                    dispatch(site, &mut place, input, &self.origin, &mut dispatched);
-                });
-            }
-            Err(refusal) => dispatched.answer(refusal.into_response()),
+        if let Err(refusal) = self.check(&mut request) {
+            dispatched.answer(refusal.into_response());
+            return dispatched;
+        }
+        let input = |incoming| Input::client(incoming, self.limits.body_timeout);
+        match dispatch::find(&request) {
+            Ok(found) => dispatched.call(found, begin!(request), input, &self.origin),
+            Err(instead) => dispatched.instead(instead, request, input, &self.origin),
         }
         dispatched
+    }
+}
+
+impl Answers {
+    #[inline(always)]
+    fn check(&self, request: &mut http::Request<Incoming>) -> Result<(), Refusal> {
+        let ended = request.body().is_end_stream();
+        let framing = if ended { Framing::None } else { Framing::Some };
+        strict::check(request, framing, self.limits.target_bytes, &self.known_host)?;
+        strict::count(request, self.limits.header_count)?;
+        strict::name_host(request)
     }
 }

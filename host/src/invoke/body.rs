@@ -80,10 +80,10 @@ impl ReplyBody {
         self.counted.as_ref()?.lease().shown_generation()
     }
 
-    /// Counts the request that this answers.
+    /// Keeps the request that this answers counted.
     #[inline]
-    pub(crate) fn count_for(&mut self, lease: &Lease) {
-        self.counted = Some(lease.count());
+    pub(crate) fn count(&mut self, counted: Counted) {
+        self.counted = Some(counted);
     }
 
     /// Takes the body that an application gave; the request stays in hand.
@@ -209,7 +209,7 @@ impl ReplyBody {
 
     /// Accounts for a piece: cuts what is too much.
     #[inline]
-    fn count(&mut self, data: Data) -> Data {
+    fn account(&mut self, data: Data) -> Data {
         let length = data.remaining() as u64;
         let data = match self.left {
             Some(left) if length > left => {
@@ -368,7 +368,7 @@ impl Body for ReplyBody {
             };
             match polled {
                 Some(Ok(data)) => {
-                    let data = self.count(data);
+                    let data = self.account(data);
                     if data.has_remaining() {
                         self.offer();
                         return Poll::Ready(Some(Ok(Frame::data(data))));

@@ -14,13 +14,14 @@ mod tables;
 mod view;
 
 use std::fmt;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
-use http::Request;
+use http::{Extensions, Request};
 
 use self::head::Head;
 use self::input::Input;
@@ -58,6 +59,28 @@ pub(crate) struct Exchange {
     view: OnceLock<Box<View>>,
 }
 
+/// An exchange that has the head of its request, and nothing else yet.
+pub(crate) struct Begun<B> {
+    place: Arc<MaybeUninit<Exchange>>,
+    extensions: Extensions,
+    body: B,
+}
+
+/// Takes the request in a variable apart where it lies. A function would have to be given it, and
+/// that is a copy of 264 bytes.
+macro_rules! begin {
+    ($request:ident) => {{
+        #[allow(unsafe_code, clippy::mem_forget, reason = "one step, of which nothing is seen")]
+        {
+            // SAFETY: it is forgotten at once.
+            let begun = unsafe { $crate::invoke::exchange::Begun::of(&$request) };
+            std::mem::forget($request);
+            begun
+        }
+    }};
+}
+pub(crate) use begin;
+
 /// The host's own share of an exchange; who gives the last one up keeps its memory.
 pub(super) struct Share(ManuallyDrop<Arc<Exchange>>);
 
@@ -71,38 +94,6 @@ unsafe impl Send for Exchange {}
 unsafe impl Sync for Exchange {}
 
 impl Exchange {
-    /// A request that was dispatched. It is taken out of its place; `None` when nothing is there.
-    #[inline(always)]
-    pub(crate) fn new<B>(
-        request: &mut Option<Request<B>>,
-        input: impl FnOnce(B) -> Input,
-        mounted: Mounted,
-        origin: Arc<Origin>,
-    ) -> Option<Arc<Self>> {
-        if request.is_none() {
-            return None;
-        }
-        // Filled where it stays: half a kilobyte is worth not being moved.
-        let place = spare::place();
-        let exchange = place.as_ptr().cast_mut();
-        // SAFETY: nobody else has the memory yet, and every field is written once. Field by field,
-        // because the whole would be put together on the stack first.
-        unsafe {
-            let at = &raw mut (*exchange).input;
-            Head::place(&raw mut (*exchange).head, request, |body| at.write(input(body)))?;
-            (&raw mut (*exchange).mounted).write(mounted);
-            (&raw mut (*exchange).table).write(&tables::FIRST);
-            (&raw mut (*exchange).depth).write(AtomicU32::new(0));
-            (&raw mut (*exchange).state).write(AtomicU32::new(0));
-            (&raw mut (*exchange).origin).write(origin);
-            (&raw mut (*exchange).parent).write(None);
-            (&raw mut (*exchange).variables).write(Vec::new());
-            (&raw mut (*exchange).view).write(OnceLock::new());
-        }
-        // SAFETY: written just now.
-        Some(unsafe { place.assume_init() })
-    }
-
     /// The first handle, as an object of the boundary; owned.
     #[inline]
     pub(crate) fn into_handle(self: Arc<Self>) -> *mut Object {
@@ -124,6 +115,59 @@ impl Exchange {
             Some(parent) if self.input.is_inherited() => parent.input(),
             _ => &self.input,
         }
+    }
+}
+
+impl<B> Begun<B> {
+    /// Takes a request apart, straight from where it is into the place where its head stays.
+    ///
+    /// # Safety
+    /// The request is forgotten next.
+    #[inline(always)]
+    pub(crate) unsafe fn of(request: &Request<B>) -> Self {
+        let place = spare::place();
+        // SAFETY: nobody else has the memory yet. Each part is taken out once, by the caller's
+        // promise, and nothing unwinds in between. `into_parts` would move everything twice, which
+        // costs more than calling an application.
+        unsafe {
+            Head::place(&raw mut (*place.as_ptr().cast_mut()).head, request);
+            let (extensions, body) = (ptr::read(request.extensions()), ptr::read(request.body()));
+            Self { place, extensions, body }
+        }
+    }
+
+    /// The exchange, with what `input` makes of the body, if there is any.
+    #[inline(always)]
+    pub(crate) fn exchange(
+        self,
+        input: impl FnOnce(B) -> Option<Input>,
+        mounted: Mounted,
+        origin: Arc<Origin>,
+    ) -> Arc<Exchange> {
+        let Self { place, extensions, body } = self;
+        drop(extensions);
+        let input = input(body);
+        // Filled where it stays: half a kilobyte is worth not being moved.
+        let exchange = place.as_ptr().cast_mut();
+        // SAFETY: nobody else has the memory yet, and every field beside the head is written once.
+        // Field by field, because the whole would be put together on the stack first.
+        unsafe {
+            match input {
+                // Apart, because all of an input would be written for either.
+                None => (&raw mut (*exchange).input).write(Input::ended()),
+                Some(input) => (&raw mut (*exchange).input).write(input),
+            }
+            (&raw mut (*exchange).mounted).write(mounted);
+            (&raw mut (*exchange).table).write(&tables::FIRST);
+            (&raw mut (*exchange).depth).write(AtomicU32::new(0));
+            (&raw mut (*exchange).state).write(AtomicU32::new(0));
+            (&raw mut (*exchange).origin).write(origin);
+            (&raw mut (*exchange).parent).write(None);
+            (&raw mut (*exchange).variables).write(Vec::new());
+            (&raw mut (*exchange).view).write(OnceLock::new());
+        }
+        // SAFETY: written just now.
+        unsafe { place.assume_init() }
     }
 }
 

@@ -38,18 +38,19 @@ enum Source {
 }
 
 impl Input {
-    /// From a client.
+    /// From a client; none when it sends no body.
     #[inline]
-    pub(crate) fn client(incoming: Incoming, pause: Duration) -> Self {
+    pub(crate) fn client(incoming: Incoming, pause: Duration) -> Option<Self> {
         if incoming.is_end_stream() {
-            return Self::ended();
+            return None;
         }
         let pause = Deadline::new(pause);
-        Self::from(Source::Client { incoming, received: 0, pause })
+        Some(Self::from(Source::Client { incoming, received: 0, pause }))
     }
 
     /// No body.
-    pub(crate) fn ended() -> Self {
+    #[inline]
+    pub(super) fn ended() -> Self {
         Self::from(Source::Ended)
     }
 
