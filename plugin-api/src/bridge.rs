@@ -9,6 +9,7 @@
 pub mod body;
 pub mod bytes;
 pub mod callable;
+pub(crate) mod examined;
 pub mod exchange;
 pub mod file;
 pub mod future;
@@ -19,6 +20,7 @@ pub mod room;
 pub mod started;
 pub mod state;
 pub mod waker;
+pub(crate) mod watched;
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};

@@ -39,6 +39,7 @@ mod purpose;
 mod request;
 pub mod rules;
 mod start_response;
+pub mod validator;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
 pub use self::body::{Body, Filter, IntoBody};

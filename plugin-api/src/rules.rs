@@ -1,11 +1,9 @@
 //! The rules of the interface, one item each.
 //!
 //! They are the specification: `SPEC.md` is written from them, and the
-//! validator looks for the ones that can be broken at run time. Where a rule
+//! [validator](crate::validator) looks for the ones that can be broken at run time. Where a rule
 //! has a check it stands beside it. Numbers and ids never change their meaning: 1 to 56 are the
 //! checks of `wsgiref.validate` in its own order, 57 and up are what it does not look for.
-#![allow(dead_code, unused_imports, reason = "the validator looks with them")]
-
 mod body;
 mod call;
 mod close;
@@ -18,12 +16,13 @@ mod start;
 
 use std::fmt;
 
-pub(crate) use self::body::{AFTER_CLOSE, AFTER_END, Account, KIND, ONE_USER};
+pub(crate) use self::body::{AFTER_CLOSE, Account, KIND, ONE_USER};
 pub(crate) use self::call::{ANSWER, FAULT_STATUS, FUTURE_OVER, PANIC};
 pub(crate) use self::close::{CALLED, ONCE, OUTCOME};
 pub use self::deviations::{DEVIATIONS, Deviation};
 pub(crate) use self::environ::Request;
-pub(crate) use self::head::{Answered, CONTENT_TYPE_MISSING};
+pub(crate) use self::head::{Answered, STATUS_DIGITS, STATUS_FINAL, STATUS_REASON};
+pub(crate) use self::start::{BEFORE_BODY, NOT_AFTER_SENT, ONE_CALL};
 
 /// One rule of the interface.
 ///
@@ -153,6 +152,13 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id == id)
+}
+
+/// The rule that a text names at its end, as `(rule start-once)`: so the kit says which one an
+/// application has broken, where it finds out itself.
+pub(crate) fn named_in(text: &str) -> Option<&'static Rule> {
+    let (_, id) = text.rsplit_once("(rule ")?;
+    find(id.strip_suffix(')')?)
 }
 
 /// A rule, and what was seen instead.

@@ -72,6 +72,18 @@ unsafe extern "C" fn poll<T: Pull>(
     // SAFETY: lent for this call.
     let waker = unsafe { waker::borrow(lent) };
     let pulled = caught(|| body.pull(waker.as_deref()));
+    // SAFETY: lent for this call with its size set.
+    unsafe { answer_of_pull(pulled, frame) }
+}
+
+/// Fills the out-struct of a poll with what was pulled, or with the text of a panic.
+///
+/// # Safety
+/// `frame` is lent for this call with its size set.
+pub(super) unsafe fn answer_of_pull(
+    pulled: Result<Pulled, String>,
+    frame: Out<abi::grown::Frame>,
+) -> u32 {
     let (answer, filled) = match pulled {
         Ok(Poll::Pending) => return answer::PENDING,
         Ok(Poll::Ready(None)) => return answer::END,
@@ -79,7 +91,7 @@ unsafe extern "C" fn poll<T: Pull>(
         Ok(Poll::Ready(Some(Err(failure)))) => (answer::ERROR, failed(failure)),
         Err(panic) => (answer::ERROR, failed(Failure::panicked(&panic))),
     };
-    // SAFETY: lent for this call with its size set.
+    // SAFETY: the caller's promise.
     unsafe { frame.write(&filled) };
     answer
 }

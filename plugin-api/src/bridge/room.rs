@@ -137,6 +137,11 @@ impl Asked<'_> {
         Self { reply, _call: PhantomData }
     }
 
+    /// The out-struct itself, for who hands it on.
+    pub(crate) const fn reply(self) -> Out<Reply> {
+        self.reply
+    }
+
     /// Takes the room for a `T`, where it is lent, has enough and may be kept.
     #[inline]
     pub(super) fn take<T>(self) -> Option<(NonNull<MaybeUninit<T>>, Part)> {

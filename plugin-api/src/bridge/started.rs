@@ -20,7 +20,7 @@ use super::inward::GivenHead;
 use super::room::{Asked, Part, Rest};
 use crate::abi::grown;
 use crate::abi::leaf::Keep;
-use crate::{Error, Head, Result};
+use crate::{Error, Head, Result, rules};
 
 /// Header fields as names and values, in the order they are sent.
 pub type HeaderList<'a> = &'a [(&'a str, &'a str)];
@@ -291,25 +291,33 @@ unsafe fn end(started: NonNull<Started>) {
 
 #[cold]
 fn not_to_be_sent(phase: u8) -> Error {
-    Error::new(match phase {
-        phase::SENT => "the head was sent twice",
-        _ => "start_response was not called before the body began",
-    })
+    match phase {
+        phase::SENT => Error::new("the head was sent twice"),
+        _ => broken(&rules::BEFORE_BODY, "start_response was not called before the body began"),
+    }
 }
 
 #[cold]
 fn not_again(phase: u8) -> Error {
     match phase {
-        phase::SENT => Error::new("start_response was called after the head was sent"),
+        phase::SENT => {
+            broken(&rules::NOT_AFTER_SENT, "start_response was called after the head was sent")
+        }
         _ => second_call(),
     }
 }
 
 fn second_call() -> Error {
-    Error::new(
+    broken(
+        &rules::ONE_CALL,
         "start_response was called a second time; `start_response.replace(&error, ..)` changes a \
          head",
     )
+}
+
+/// The error of whoever has broken a rule, which the validator finds in it by its name.
+fn broken(rule: &rules::Rule, text: &str) -> Error {
+    Error::new(format!("{text} (rule {})", rule.id))
 }
 
 impl Sent {
@@ -369,10 +377,18 @@ struct NoStatus;
 
 #[cold]
 fn bad_status(status: &str) -> Error {
-    Error::new(format!(
+    let digits = status.bytes().take_while(u8::is_ascii_digit).count();
+    let behind = status.as_bytes().get(3);
+    let rule = match (digits, behind) {
+        (3, None | Some(b' ')) => &rules::STATUS_FINAL,
+        (3, Some(_)) => &rules::STATUS_REASON,
+        _ => &rules::STATUS_DIGITS,
+    };
+    let text = format!(
         "the status `{status}` given to start_response is not three digits from 200 to 999 and a \
          reason"
-    ))
+    );
+    broken(rule, &text)
 }
 
 impl fmt::Debug for Shared {

@@ -27,6 +27,8 @@ pub enum Called {
     Answered(Result<Reply>),
     /// It will answer later; owned.
     Later(*mut object::Future),
+    /// What was asked for is filled in already, for this answer.
+    Filled(u32),
 }
 
 /// One application as the table's functions see it.

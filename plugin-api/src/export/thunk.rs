@@ -96,6 +96,7 @@ unsafe extern "C" fn call<E: Entry>(
             Called::Answered(answered) => unsafe { answer_of(answered, reply) },
             // SAFETY: as above.
             Called::Later(future) => unsafe { answer_later(future, reply) },
+            Called::Filled(answer) => answer,
         }
     });
     // SAFETY: as above; whoever panicked has not filled it.

@@ -181,13 +181,15 @@ rules! {
     /// `CONTENT_LENGTH` and the header field `content-length` say the same, or both nothing.
     LENGTH_AGREES = 78, "environ-length-agrees", Host, Enforced(Error), |seen| {
         let known = seen.length.map(|length| length.to_string());
-        let mut fields = seen.values(b"content-length");
+        let fields: Vec<&[u8]> = seen.values(b"content-length").collect();
         let agrees = match &known {
-            Some(known) => fields.all(|field| *field == *known.as_bytes()),
-            None => fields.next().is_none(),
+            Some(known) => {
+                !fields.is_empty() && fields.iter().all(|field| *field == known.as_bytes())
+            }
+            None => fields.is_empty(),
         };
         let known = known.as_deref().unwrap_or("none");
-        (!agrees).then(|| format!("another `content-length` beside the length {known}"))
+        (!agrees).then(|| format!("{} fields beside the length {known}", fields.len()))
     };
 
     /// A variable that a host or a layer adds has a dot in its name, as `shop.currency`, so that it

@@ -51,9 +51,9 @@ fn specification() -> String {
 
 const LEGEND: &str = "
 Each rule has a number and a name; lines of the log name it by the name. Numbers up to 56 are the \
-checks of Python's `wsgiref.validate` in its order. *(host)*, *(application)* or *(layer)* says who \
-must keep a rule; a layer keeps the ones of both, because it is an application to what is outside \
-of it and a host to what is inside. How a rule is kept:
+checks of Python's `wsgiref.validate` in its order. *(host)*, *(application)* or *(layer)* says \
+who must keep a rule; a layer keeps the ones of both: it is an application to what is outside of \
+it and a host to what is inside. How a rule is kept:
 
 - **checked**: the validator looks for who breaks it, and says so; as an error, or as a warning.
 - **enforced**: the same, and the host refuses or repairs what breaks it, validator or not.

@@ -122,7 +122,7 @@ fn an_error_before_the_start_has_status_and_text() {
     let text = "invalid digit found in string";
     assert_eq!(Host::new(link(question_mark)).run(), fault(500, text));
     let forgotten = |_: Environ, _: StartResponse| Ok(["x"]);
-    let text = "start_response was not called before the body began";
+    let text = "start_response was not called before the body began (rule start-before-body)";
     assert_eq!(Host::new(link(forgotten)).run(), fault(500, text));
     let malformed = |_: Environ, start_response: StartResponse| {
         start_response("OK", &[])?;
