@@ -1,0 +1,336 @@
+//! Lines on their way to a file: a bounded queue, and a thread that empties it.
+//!
+//! A request never waits for the disk. Where the queue is full its line is dropped and counted, and
+//! the host's log is told how many were. A file that was moved away is opened anew: before it writes
+//! the thread looks, once a second at most, whether the path still leads to the file that it has
+//! open. So a rotation is a rename and nothing else; no signal is needed, and none is heeded.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Standard output of the host.
+    Stdout,
+    /// Standard error of the host.
+    Stderr,
+    /// A file, to whose end they are appended.
+    File(PathBuf),
+}
+
+/// The side that lines are given to.
+#[derive(Debug)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    more: Condvar,
+    lines_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: Vec<String>,
+    dropped: u64,
+    /// The thread sleeps until it is woken.
+    asleep: Asleep,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asleep {
+    #[default]
+    No,
+    Yes,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    Closed,
+}
+
+/// How long the thread collects lines after it has written some, before it sleeps until it is
+/// woken: to wake it for each line would cost a busy host more than the line.
+const COLLECT: Duration = Duration::from_millis(50);
+/// How often a path is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often dropped lines and errors are told of.
+const TELL: Duration = Duration::from_secs(1);
+
+impl Writer {
+    /// Opens the target and starts the thread. `tell` takes what the operator should know.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or no thread be started.
+    pub(super) fn start(
+        target: Target,
+        lines_max: usize,
+        tell: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<Self> {
+        let sink = Sink::open(target)?;
+        let queue = Mutex::default();
+        let shared = Arc::new(Shared { queue, more: Condvar::new(), lines_max });
+        let works = Works { shared: Arc::clone(&shared), sink, tell, told: None, untold: 0 };
+        let thread = thread::Builder::new().name(String::from("access-log"));
+        let thread = thread.spawn(move || works.run())?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Takes a line, or drops it where too many wait.
+    pub(super) fn write(&self, line: String) {
+        let mut queue = self.shared.lock();
+        if queue.lines.len() >= self.shared.lines_max || queue.end == End::Closed {
+            queue.dropped += 1;
+            return;
+        }
+        queue.lines.push(line);
+        if std::mem::take(&mut queue.asleep) == Asleep::Yes {
+            drop(queue);
+            self.shared.more.notify_one();
+        }
+    }
+
+    /// Writes what waits, and ends the thread.
+    pub(super) fn close(&self) {
+        self.shared.lock().end = End::Closed;
+        self.shared.more.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Its panic was told by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread's side.
+struct Works<T> {
+    shared: Arc<Shared>,
+    sink: Sink,
+    tell: T,
+    told: Option<Instant>,
+    untold: u64,
+}
+
+/// What the thread takes at once.
+struct Batch {
+    lines: Vec<String>,
+    dropped: u64,
+    end: End,
+}
+
+impl<T: Fn(&str)> Works<T> {
+    fn run(mut self) {
+        let mut lines = Vec::new();
+        loop {
+            let batch = self.next(lines);
+            if !batch.lines.is_empty()
+                && let Err(error) = self.sink.write(&batch.lines)
+            {
+                self.tell_sometimes(&format!("cannot write: {error}"));
+            }
+            self.untold += batch.dropped;
+            if batch.end == End::Closed {
+                self.tell_of_dropped();
+                return;
+            }
+            self.tell_of_dropped_sometimes();
+            lines = batch.lines;
+            lines.clear();
+        }
+    }
+
+    /// Waits for lines, or the end; gives the queue room of an earlier batch.
+    fn next(&self, room: Vec<String>) -> Batch {
+        let mut queue = self.shared.lock();
+        let quiet = |queue: &mut Queue| queue.lines.is_empty() && queue.end == End::Open;
+        // First for a moment, so that lines which follow each other are written together.
+        let collected = self.shared.more.wait_timeout_while(queue, COLLECT, |queue| quiet(queue));
+        queue = collected.unwrap_or_else(PoisonError::into_inner).0;
+        while quiet(&mut queue) {
+            queue.asleep = Asleep::Yes;
+            queue = self.shared.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.asleep = Asleep::No;
+        let lines = std::mem::replace(&mut queue.lines, room);
+        Batch { lines, dropped: std::mem::take(&mut queue.dropped), end: queue.end }
+    }
+
+    fn tell_of_dropped_sometimes(&mut self) {
+        if self.told.is_none_or(|told| told.elapsed() >= TELL) {
+            self.tell_of_dropped();
+        }
+    }
+
+    fn tell_of_dropped(&mut self) {
+        if self.untold > 0 {
+            let most = self.shared.lines_max;
+            (self.tell)(&format!("{} lines were dropped: {most} wait already", self.untold));
+            (self.told, self.untold) = (Some(Instant::now()), 0);
+        }
+    }
+
+    fn tell_sometimes(&mut self, what: &str) {
+        if self.told.is_none_or(|told| told.elapsed() >= TELL) {
+            (self.tell)(what);
+            self.told = Some(Instant::now());
+        }
+    }
+}
+
+/// Where lines are written to.
+enum Sink {
+    Stdout,
+    Stderr,
+    File { file: File, path: PathBuf, looked: Instant },
+}
+
+impl Sink {
+    fn open(target: Target) -> io::Result<Self> {
+        Ok(match target {
+            Target::Stdout => Self::Stdout,
+            Target::Stderr => Self::Stderr,
+            Target::File(path) => {
+                Self::File { file: append_to(&path)?, path, looked: Instant::now() }
+            }
+        })
+    }
+
+    /// All lines in one write, so that they stay whole where others write to the same file.
+    fn write(&mut self, lines: &[String]) -> io::Result<()> {
+        let text = lines.concat();
+        match self {
+            Self::Stdout => io::stdout().lock().write_all(text.as_bytes()),
+            Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
+            Self::File { file, path, looked } => {
+                if looked.elapsed() >= LOOK {
+                    *looked = Instant::now();
+                    if !leads_to(path, file) {
+                        *file = append_to(path)?;
+                    }
+                }
+                file.write_all(text.as_bytes())
+            }
+        }
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn leads_to(path: &Path, file: &File) -> bool {
+    let there = std::fs::metadata(path).ok();
+    let open = file.metadata().ok();
+    matches!((there, open), (Some(there), Some(open)) if is_same(&there, &open))
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Where the system does not number files, one that was moved is told by what is there being
+/// shorter.
+#[cfg(not(unix))]
+fn is_same(there: &Metadata, open: &Metadata) -> bool {
+    there.len() >= open.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn start(path: &Path, lines_max: usize) -> (Writer, mpsc::Receiver<String>) {
+        let (tell, told) = mpsc::channel();
+        let tell = move |what: &str| tell.send(what.to_owned()).unwrap();
+        (Writer::start(Target::File(path.to_path_buf()), lines_max, tell).unwrap(), told)
+    }
+
+    #[test]
+    fn lines_are_appended_in_order_and_none_is_lost_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "before\n").unwrap();
+        let (writer, told) = start(&path, 10_000);
+        let mut expected = String::from("before\n");
+        for number in 0..1000 {
+            writer.write(format!("{number}\n"));
+            expected.push_str(&format!("{number}\n"));
+        }
+        writer.close();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(told.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let (writer, told) = start(&path, 2);
+        // With the queue in hand the thread cannot empty it meanwhile.
+        let mut queue = writer.shared.lock();
+        queue.lines = vec![String::from("one\n"), String::from("two\n")];
+        drop(queue);
+        for _ in 0..1000 {
+            writer.write(String::from("more\n"));
+        }
+        writer.close();
+        writer.write(String::from("late\n"));
+        let written = std::fs::read_to_string(&path).unwrap().lines().count();
+        let told: Vec<String> = told.try_iter().collect();
+        let dropped = told.iter().map(|line| line.split(' ').next().unwrap());
+        let dropped: usize = dropped.map(|count| count.parse::<usize>().unwrap()).sum();
+        assert_eq!(written + dropped, 1002, "{told:?}");
+        assert!(dropped > 0, "all fitted");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
+        let mut sink = Sink::open(Target::File(path.clone())).unwrap();
+        let mut write = |line: &str| {
+            if let Sink::File { looked, .. } = &mut sink {
+                *looked = looked.checked_sub(LOOK).unwrap();
+            }
+            sink.write(&[line.to_owned()]).unwrap();
+        };
+        write("first\n");
+        std::fs::rename(&path, &old).unwrap();
+        write("second\n");
+        std::fs::rename(&path, &old).unwrap();
+        std::fs::write(&path, "another's\n").unwrap();
+        write("third\n");
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "second\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another's\nthird\n");
+        std::fs::remove_file(&path).unwrap();
+        write("fourth\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "fourth\n");
+    }
+}

@@ -1,0 +1,49 @@
+//! Layers and applications for every DSGI host, each of one idea.
+//!
+//! Each is a type that implements [`dsgi::Middleware`] or [`dsgi::Application`], behind a feature of
+//! its kind's name. It is used in three ways: linked into the host (`--enable gzip`), as a library
+//! of its own (the crates of these names in `sample-plugins`, a line each), and as a type by whoever
+//! writes a program with the host inside. See [`kinds`].
+//!
+//! | kind | type | what |
+//! |---|---|---|
+//! | `access-log` | [`AccessLog`] | a line for each response |
+//! | `basic-auth` | [`BasicAuth`] | asks for name and password |
+//! | `cors` | [`Cors`] | lets pages of other origins in |
+//! | `gzip` | [`Gzip`] | compresses: zstd, brotli, gzip |
+//! | `rate-limit` | [`RateLimit`] | so many requests a client |
+//! | `request-id` | [`RequestId`] | a name for each request |
+//! | `static` | [`StaticFiles`] | an application: files of a folder |
+
+#[cfg(feature = "access-log")]
+mod access_log;
+#[cfg(feature = "basic-auth")]
+mod basic_auth;
+#[cfg(feature = "cors")]
+mod cors;
+#[cfg(feature = "gzip")]
+mod gzip;
+mod kind;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
+#[cfg(feature = "request-id")]
+mod request_id;
+#[cfg(feature = "static")]
+mod static_files;
+mod vary;
+
+#[cfg(feature = "access-log")]
+pub use self::access_log::{AccessLog, Config as AccessLogConfig};
+#[cfg(feature = "basic-auth")]
+pub use self::basic_auth::{BasicAuth, Config as BasicAuthConfig};
+#[cfg(feature = "cors")]
+pub use self::cors::{Config as CorsConfig, Cors};
+#[cfg(feature = "gzip")]
+pub use self::gzip::{Coding, Config as GzipConfig, Gzip};
+pub use self::kind::{Kind, Sort, kinds};
+#[cfg(feature = "rate-limit")]
+pub use self::rate_limit::{Config as RateLimitConfig, RateLimit};
+#[cfg(feature = "request-id")]
+pub use self::request_id::{Config as RequestIdConfig, RequestId};
+#[cfg(feature = "static")]
+pub use self::static_files::{Config as StaticFilesConfig, StaticFiles};
