@@ -5,6 +5,7 @@
 //! the host said when the deadline passes.
 #![allow(dead_code, reason = "a tool of the tests may be there before its first use")]
 
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod crates;
 pub(crate) mod frames;
@@ -17,7 +18,10 @@ pub(crate) mod misbehaving;
 pub(crate) mod operated;
 pub(crate) mod output;
 pub(crate) mod portable;
+pub(crate) mod postgres;
+pub(crate) mod redis;
 pub(crate) mod refusal;
+pub(crate) mod service;
 pub(crate) mod skip;
 
 use std::path::{Path, PathBuf};
