@@ -1,6 +1,6 @@
 //! Builds what is measured through cargo, in the release profile, and finds the files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -24,6 +24,38 @@ impl Artifacts {
             inline: build("sample-hello-inline", Kind::Library)?,
             pool: build("sample-hello", Kind::Library)?,
         })
+    }
+}
+
+/// Layers that do nothing.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    /// Says that no request concerns it.
+    pub(crate) passes: PathBuf,
+    /// Calls its inner application as a function.
+    pub(crate) calls: PathBuf,
+}
+
+impl Layers {
+    pub(crate) fn build() -> Result<Self> {
+        Ok(Self {
+            passes: build("app-passes", Kind::Library)?,
+            calls: build("app-calls-inner", Kind::Library)?,
+        })
+    }
+}
+
+/// The hello as libraries that differ by what they take of their process.
+#[derive(Debug)]
+pub(crate) struct Kinds(pub(crate) [(&'static str, PathBuf); 3]);
+
+impl Kinds {
+    pub(crate) fn build(inline: &Path) -> Result<Self> {
+        Ok(Self([
+            ("std only", inline.to_path_buf()),
+            ("with `thread::current()`", build("app-current-thread", Kind::Library)?),
+            ("with a tokio runtime", build("app-tokio-inside", Kind::Library)?),
+        ]))
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
-use crate::{broken_deploy, idle, instructions, static_server, swap, throughput};
+use crate::{broken_deploy, growth, idle, instructions, layers, static_server, swap, throughput};
 
 /// Measures the host beside a plain hyper server, nginx and Apache.
 #[derive(Debug, Parser)]
@@ -25,6 +25,10 @@ enum Bench {
     Throughput(Options),
     /// Memory of an idle keep-alive connection
     Idle(Options),
+    /// User instructions of layers around an application
+    Layers(Options),
+    /// What many mounts and many applications cost in one process
+    Growth(Options),
     /// What clients see while applications are replaced, and what a swap costs a core
     Swap(Replacing),
     /// What clients see of a version that is broken, until it is mended
@@ -93,6 +97,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
             Bench::Idle(options) => ("idle", options, idle::run),
+            Bench::Layers(options) => ("layers", options, layers::run),
+            Bench::Growth(options) => ("growth", options, growth::run),
             Bench::Swap(replacing) => return run_replacing("swap", replacing, swap::run),
             Bench::BrokenDeploy(replacing) => {
                 return run_replacing("broken-deploy", replacing, broken_deploy::run);

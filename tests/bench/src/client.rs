@@ -130,7 +130,12 @@ impl Connection {
 
 /// The bytes of a GET of `/` with these headers, in this order.
 pub(crate) fn request(headers: &[(&str, &str)]) -> Vec<u8> {
-    let mut text = String::from("GET / HTTP/1.1\r\n");
+    request_at("/", headers)
+}
+
+/// The same for another path.
+pub(crate) fn request_at(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = format!("GET {path} HTTP/1.1\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -51,6 +51,13 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// User instructions of one request.
+pub(crate) fn per_request(subject: &Subject, cores: Cores, request: &[u8]) -> Result<f64> {
+    let (fewer, _) = profile(subject, cores, request, REQUESTS_FEW)?;
+    let (more, _) = profile(subject, cores, request, REQUESTS_MANY)?;
+    Ok(PerRequest::between(&fewer, &more, REQUESTS_MANY - REQUESTS_FEW).total)
+}
+
 /// What was counted for one subject.
 #[derive(Debug, Default)]
 struct Counts {

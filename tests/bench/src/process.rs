@@ -26,11 +26,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that prints `listening on http://ADDRESS`.
-    pub(crate) fn announcing(mut command: Command, log: &Path) -> Result<Self> {
+    /// Starts a server that prints `listening on http://ADDRESS` within this time.
+    pub(crate) fn announcing(mut command: Command, log: &Path, time: Duration) -> Result<Self> {
         let mut running = Running::start(command.stdout(Stdio::piped()), log)?;
         let stdout = running.child.stdout.take().context("the server has no stdout")?;
-        match announced(stdout).recv_timeout(START_DEADLINE) {
+        match announced(stdout).recv_timeout(time) {
             Ok(address) => Ok(Self { address, running }),
             Err(_) => Err(running.failed_to_listen()),
         }
@@ -202,7 +202,7 @@ fn wait_until(child: &mut Child, end: Instant) -> Result<Option<std::process::Ex
 }
 
 // Generous, because a host under callgrind loads its app at a fiftieth of the speed.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 const DROP_DEADLINE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);

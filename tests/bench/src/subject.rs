@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::artifacts::Artifacts;
 use crate::cli::Options;
-use crate::process::{Server, pinned};
+use crate::process::{START_DEADLINE, Server, pinned};
 
 /// One program under measurement.
 #[derive(Clone, Debug)]
@@ -38,11 +39,18 @@ impl Subject {
         Ok(subjects)
     }
 
-    fn host(name: &'static str, host: &Path, app: &Path) -> Self {
+    /// The host with one application.
+    pub(crate) fn host(name: &'static str, host: &Path, app: &Path) -> Self {
         let arguments =
             ["--load".as_ref(), app.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
         let arguments = arguments.into_iter().map(OsString::from).collect();
         Self { name, program: host.to_path_buf(), arguments }
+    }
+
+    /// The host, to be told all that it needs.
+    pub(crate) fn bare(name: &'static str, host: &Path) -> Self {
+        let listen = ["--listen".into(), "127.0.0.1:0".into()];
+        Self { name, program: host.to_path_buf(), arguments: listen.into() }
     }
 
     /// The same with more arguments.
@@ -63,19 +71,29 @@ impl Subject {
 
     /// Starts it on one core.
     pub(crate) fn start(&self, core: usize, folder: &Path) -> Result<Server> {
+        self.start_within(core, folder, START_DEADLINE)
+    }
+
+    /// The same, where it has more to do before it listens.
+    pub(crate) fn start_within(
+        &self,
+        core: usize,
+        folder: &Path,
+        time: Duration,
+    ) -> Result<Server> {
         let command = pinned(core, &self.program)?;
-        self.announce(command, folder)
+        self.announce(command, folder, time)
     }
 
     /// Starts it on one core inside another program, such as valgrind.
     pub(crate) fn start_inside(&self, mut wrapper: Command, folder: &Path) -> Result<Server> {
         wrapper.arg(&self.program);
-        self.announce(wrapper, folder)
+        self.announce(wrapper, folder, START_DEADLINE)
     }
 
-    fn announce(&self, mut command: Command, folder: &Path) -> Result<Server> {
+    fn announce(&self, mut command: Command, folder: &Path, time: Duration) -> Result<Server> {
         command.args(&self.arguments);
-        let log = folder.join(format!("{}.log", self.name.replace([' ', ','], "-")));
-        Server::announcing(command, &log).with_context(|| format!("`{}`", self.name))
+        let log = folder.join(format!("{}.log", self.name.replace([' ', ',', '`', ':'], "-")));
+        Server::announcing(command, &log, time).with_context(|| format!("`{}`", self.name))
     }
 }
