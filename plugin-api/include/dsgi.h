@@ -284,6 +284,7 @@ typedef struct dsgi_future_table dsgi_future_table;
 typedef struct dsgi_waker_table dsgi_waker_table;
 typedef struct dsgi_upgrade_table dsgi_upgrade_table;
 typedef struct dsgi_duplex_table dsgi_duplex_table;
+typedef struct dsgi_remote_table dsgi_remote_table;
 typedef struct dsgi_host_table dsgi_host_table;
 
 /* One request and what may be done with it, made by a host. A handle is owned: whoever receives
@@ -318,6 +319,11 @@ typedef struct dsgi_upgrade {
 typedef struct dsgi_duplex {
     const dsgi_duplex_table *table;
 } dsgi_duplex;
+
+/* An object with functions that a value carries from one library to another. */
+typedef struct dsgi_remote {
+    const dsgi_remote_table *table;
+} dsgi_remote;
 
 /* ---- Leaf structs: frozen --------------------------------------------------------------- */
 
@@ -551,15 +557,19 @@ typedef struct dsgi_frame {
     dsgi_fault fault;
 } dsgi_frame;
 
-/* A typed value of a layer. Reserved: every slot that carries it answers UNSUPPORTED. */
+/* A typed value of a layer. It is the exchange's from `set_value` on, and its maker frees it with
+ * `keep` when the exchange ends, on any thread; `value` lends it, with no `keep`, until the handle
+ * it was asked of is released. It is shared by all who ask, so it never changes. */
 typedef struct dsgi_value {
     /* Size of this struct in the caller's release. */
     uint32_t size;
     /* Zero. */
     uint32_t reserved;
-    /* Name of the value's type. */
+    /* Name of the value's type. Valid as long as the value, as the others. */
     dsgi_str name;
-    /* Layout of the value's type. */
+    /* Layout of the value's type, to be compared as text: `id: u64 at 0, name: Text at 8 (32); 40`
+     * is a struct of 40 bytes with two fields, and Text is one of 32 bytes, dsgi_bytes of UTF-8;
+     * Remote is a dsgi_remote pointer. */
     dsgi_str layout;
     /* The value. */
     const void *pointer;
@@ -614,9 +624,10 @@ struct dsgi_exchange_table {
     /* Sends an informational (1xx) response. Reserved: UNSUPPORTED. */
     uint32_t (*inform)(dsgi_exchange *exchange, uint32_t status, const dsgi_header *headers,
                        uint32_t count, uint32_t stride);
-    /* Reads a typed value of a layer. Reserved: UNSUPPORTED. */
+    /* The newest value of this name that a layer has set: READY, or END when there is none. */
     uint32_t (*value)(const dsgi_exchange *exchange, dsgi_str name, dsgi_value *out);
-    /* Adds a typed value. Reserved: UNSUPPORTED. */
+    /* Adds a value, which this exchange and those derived of it have from now on; takes it: READY,
+     * or UNSUPPORTED, and then it is still the caller's. */
     uint32_t (*set_value)(dsgi_exchange *exchange, const dsgi_value *value);
 };
 
@@ -694,6 +705,21 @@ struct dsgi_duplex_table {
     uint32_t (*shutdown)(dsgi_duplex *duplex, const dsgi_waker *waker);
     /* Gives the connection up. */
     void (*drop)(dsgi_duplex *duplex);
+};
+
+/* Functions of a dsgi_remote. */
+struct dsgi_remote_table {
+    /* Size of this table in the maker's release. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Answers a request of bytes, which are lent for the call: READY with `response`, which passes
+     * to the caller, or ERROR with `fault`. Any thread, several at once: the maker lets them wait
+     * for each other. */
+    uint32_t (*call)(dsgi_remote *remote, dsgi_str request, dsgi_bytes *response,
+                     dsgi_fault *fault);
+    /* Frees the object. */
+    void (*drop)(dsgi_remote *remote);
 };
 
 /* Functions of the host that do not belong to an exchange. Callable from any thread. */
@@ -843,6 +869,8 @@ DSGI_STATIC_ASSERT(sizeof(dsgi_upgrade) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_upgrade, table) == 0, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_duplex) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_duplex, table) == 0, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_remote) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_remote, table) == 0, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_str) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_str, ptr) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_str, len) == 8, "layout");
@@ -999,6 +1027,11 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_duplex_table, write) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_duplex_table, flush) == 24, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_duplex_table, shutdown) == 32, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_duplex_table, drop) == 40, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_remote_table) == 24, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, size) == 0, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, reserved) == 4, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, call) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, drop) == 16, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_host_table) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, reserved) == 4, "layout");

@@ -15,10 +15,12 @@ pub mod file;
 pub mod future;
 pub mod glance;
 pub mod inward;
+pub mod remote;
 pub mod reply;
 pub mod room;
 pub mod started;
 pub mod state;
+pub mod value;
 pub mod waker;
 pub(crate) mod watched;
 

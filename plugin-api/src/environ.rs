@@ -160,6 +160,11 @@ impl Environ {
         self.handle.cancelled()
     }
 
+    /// The exchange.
+    pub(crate) const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     fn direct(&self, key: &str) -> Direct<'_> {
         let text = match key {
             "REQUEST_METHOD" => Text::Method,

@@ -43,8 +43,10 @@ pub mod validator;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
 pub use self::body::{Body, Filter, IntoBody};
+pub use self::bridge::remote::{Remote, Service};
 pub use self::bridge::started::HeaderList;
 pub use self::bridge::state::{Handover, State};
+pub use self::bridge::value::{Text, Value};
 pub use self::chunk::Chunk;
 pub use self::environ::Environ;
 pub use self::error::{Error, Result};

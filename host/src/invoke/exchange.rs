@@ -11,6 +11,7 @@ mod head;
 pub(crate) mod input;
 pub(super) mod spare;
 mod tables;
+mod values;
 mod view;
 
 use std::fmt;
@@ -20,11 +21,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use dsgi::abi::grown::Value;
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
 use http::{Extensions, Request};
 
+use self::changes::Derived;
 use self::head::Head;
 use self::input::Input;
+use self::values::Values;
 use self::view::View;
 use crate::lease::Lease;
 use crate::message::Origin;
@@ -48,15 +52,15 @@ pub(crate) struct Exchange {
     /// Where the first handle stands in the stack.
     depth: AtomicU32,
     state: AtomicU32,
-    pub(crate) mounted: Mounted,
     head: Head,
     origin: Arc<Origin>,
     input: Input,
-    /// Of a derived exchange: whose request body it reads, when it has none of its own.
-    parent: Option<Arc<Self>>,
-    /// Variables that layers have set.
-    variables: Vec<(String, Vec<u8>)>,
+    /// Of an exchange that a layer has derived from another one.
+    derived: Option<Box<Derived>>,
+    values: Values,
     view: OnceLock<Box<View>>,
+    /// Dropped last: a body and values of layers are freed by code that it keeps loaded.
+    pub(crate) mounted: Mounted,
 }
 
 /// An exchange that has the head of its request, and nothing else yet.
@@ -107,14 +111,21 @@ impl Exchange {
     }
 
     fn cancelled(&self) -> bool {
-        self.state.load(Ordering::Acquire) == CANCELLED
+        let parent = || self.derived.as_ref().is_some_and(|derived| derived.parent.cancelled());
+        self.state.load(Ordering::Acquire) == CANCELLED || parent()
     }
 
     fn input(&self) -> &Input {
-        match &self.parent {
-            Some(parent) if self.input.is_inherited() => parent.input(),
+        match &self.derived {
+            Some(derived) if self.input.is_inherited() => derived.parent.input(),
             _ => &self.input,
         }
+    }
+
+    /// The newest value of this name, here or in what this was derived from.
+    fn value(&self, name: &[u8]) -> Option<Value> {
+        let parents = || self.derived.as_ref()?.parent.value(name);
+        self.values.find(name).or_else(parents)
     }
 }
 
@@ -162,8 +173,8 @@ impl<B> Begun<B> {
             (&raw mut (*exchange).depth).write(AtomicU32::new(0));
             (&raw mut (*exchange).state).write(AtomicU32::new(0));
             (&raw mut (*exchange).origin).write(origin);
-            (&raw mut (*exchange).parent).write(None);
-            (&raw mut (*exchange).variables).write(Vec::new());
+            (&raw mut (*exchange).derived).write(None);
+            (&raw mut (*exchange).values).write(Values::none());
             (&raw mut (*exchange).view).write(OnceLock::new());
         }
         // SAFETY: written just now.

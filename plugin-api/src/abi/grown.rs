@@ -263,7 +263,9 @@ pub mod frame_kind {
     pub const TRAILERS: u32 = 2;
 }
 
-/// A typed value of a layer. Reserved: every slot that carries it answers `UNSUPPORTED`.
+/// A typed value of a layer. It is the exchange's from `set_value` on, and its maker frees it with
+/// `keep` when the exchange ends, on any thread; `value` lends it, with no `keep`, until the handle
+/// it was asked of is released. It is shared by all who ask, so it never changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
@@ -274,9 +276,10 @@ pub struct Value {
     pub size: u32,
     /// Reserved, zero.
     pub reserved: u32,
-    /// Name of the value's type.
+    /// Name of the value's type. Valid as long as the value, as the others.
     pub name: Str,
-    /// Layout of the value's type.
+    /// Layout of the value's type, to be compared as text: `id: u64 at 0, name: Text at 8 (32); 40`
+    /// is a struct of 40 bytes with two fields, and Text is one of 32 bytes, `Bytes` of UTF-8.
     pub layout: Str,
     /// The value.
     pub pointer: *const c_void,

@@ -9,7 +9,7 @@
 )]
 
 use super::grown::{Changes, Frame, Head, Reply, Value};
-use super::leaf::{Fault, Header, Str};
+use super::leaf::{Bytes, Fault, Header, Str};
 use super::pointer::{In, Out, growable};
 
 /// One request and what may be done with it, made by a host. A handle is owned: whoever
@@ -74,6 +74,16 @@ pub struct Duplex {
     pub table: *const DuplexTable,
 }
 
+/// An object with functions that a value carries from one library to another.
+#[repr(C)]
+#[derive(Debug)]
+#[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
+pub struct Remote {
+    /// Table of the maker.
+    #[cfg_attr(feature = "layout-proof", sabi(unsafe_opaque_field))]
+    pub table: *const RemoteTable,
+}
+
 /// Functions of an [`Exchange`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -125,10 +135,11 @@ pub struct ExchangeTable {
             stride: u32,
         ) -> u32,
     >,
-    /// Reads a typed value of a layer. Reserved: `UNSUPPORTED`.
+    /// The newest value of this name that a layer has set: `READY`, or `END` when there is none.
     pub value:
         Option<unsafe extern "C" fn(exchange: *const Exchange, name: Str, out: Out<Value>) -> u32>,
-    /// Adds a typed value. Reserved: `UNSUPPORTED`.
+    /// Adds a value, which this exchange and those derived of it have from now on; takes it:
+    /// `READY`, or `UNSUPPORTED`, and then it is still the caller's.
     #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub set_value: Option<unsafe extern "C" fn(exchange: *mut Exchange, value: In<Value>) -> u32>,
 }
@@ -254,6 +265,33 @@ pub struct DuplexTable {
     pub drop: Option<unsafe extern "C" fn(duplex: *mut Duplex)>,
 }
 
+/// Functions of a [`Remote`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
+#[cfg_attr(feature = "layout-proof", sabi(kind(Prefix(prefix_ref = RemoteTableRef))))]
+#[cfg_attr(feature = "layout-proof", sabi(missing_field(option)))]
+pub struct RemoteTable {
+    /// Size of this table in the maker's release.
+    pub size: u32,
+    /// Reserved, zero.
+    pub reserved: u32,
+    /// Answers a request of bytes, which are lent for the call: `READY` with `response`, which
+    /// passes to the caller, or `ERROR` with `fault`. Any thread, several at once: the maker lets
+    /// them wait for each other.
+    pub call: Option<
+        unsafe extern "C" fn(
+            remote: *mut Remote,
+            request: Str,
+            response: *mut Bytes,
+            fault: *mut Fault,
+        ) -> u32,
+    >,
+    /// Frees the object.
+    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
+    pub drop: Option<unsafe extern "C" fn(remote: *mut Remote)>,
+}
+
 /// Functions of the host that do not belong to an exchange. Callable from any thread.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -282,7 +320,16 @@ pub mod level {
     pub const DEBUG: u32 = 4;
 }
 
-growable!(ExchangeTable, BodyTable, FutureTable, WakerTable, UpgradeTable, DuplexTable, HostTable);
+growable!(
+    ExchangeTable,
+    BodyTable,
+    FutureTable,
+    WakerTable,
+    UpgradeTable,
+    DuplexTable,
+    RemoteTable,
+    HostTable
+);
 
 /// Reads one slot of an object's table: `slot!(BodyTable, body, poll)` is `None` when the maker's
 /// release has no such slot, or leaves it empty. Neither does a null object have any, nor one

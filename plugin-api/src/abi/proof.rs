@@ -27,7 +27,7 @@ use super::grown::{
 use super::leaf::{Bytes, Fault, Header, Keep, Str};
 use super::object::{
     Body, BodyTableRef, Duplex, DuplexTableRef, Exchange, ExchangeTableRef, Future, FutureTableRef,
-    HostTableRef, Upgrade, UpgradeTableRef, Waker, WakerTableRef,
+    HostTableRef, Remote, RemoteTableRef, Upgrade, UpgradeTableRef, Waker, WakerTableRef,
 };
 
 /// One absent value of each type that crosses.
@@ -48,6 +48,7 @@ pub struct Proof {
     pub waker: Option<&'static Waker>,
     pub upgrade: Option<&'static Upgrade>,
     pub duplex: Option<&'static Duplex>,
+    pub remote: Option<&'static Remote>,
     pub head: Option<HeadRef>,
     pub changes: Option<ChangesRef>,
     pub init: Option<InitRef>,
@@ -64,6 +65,7 @@ pub struct Proof {
     pub waker_table: Option<WakerTableRef>,
     pub upgrade_table: Option<UpgradeTableRef>,
     pub duplex_table: Option<DuplexTableRef>,
+    pub remote_table: Option<RemoteTableRef>,
     #[sabi(last_prefix_field)]
     pub host_table: Option<HostTableRef>,
 }

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use crate::abi::leaf::{Bytes, Fault};
 
 /// Bytes of either side; dropping them calls their maker's release function.
+#[repr(transparent)]
 pub struct SharedBytes(Bytes);
 
 // SAFETY: the boundary's rule: objects are Send, released by their maker's function on any

@@ -129,6 +129,12 @@ impl Handle {
         (self.exchange.as_ptr(), self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Runs code with the exchange, which nobody else uses through this handle meanwhile.
+    pub(super) fn with<T>(&self, code: impl FnOnce(*mut Exchange) -> T) -> T {
+        let (exchange, _turn) = self.borrow();
+        code(exchange)
+    }
+
     /// One text of the head.
     #[must_use]
     pub fn text(&self, text: Text) -> &[u8] {

@@ -83,6 +83,7 @@ types! {
     object::Waker { table }
     object::Upgrade { table }
     object::Duplex { table }
+    object::Remote { table }
     object::ExchangeTable {
         size, reserved, head, clone, release, read, derive, inner, log, cancelled, inform, value,
         set_value,
@@ -92,6 +93,7 @@ types! {
     object::WakerTable { size, reserved, clone, wake, wake_by_ref, drop }
     object::UpgradeTable { size, reserved, start, drop }
     object::DuplexTable { size, reserved, read, write, flush, shutdown, drop }
+    object::RemoteTable { size, reserved, call, drop }
     object::HostTable { size, reserved, log }
     grown::Head {
         size, protocol, flags, server_port, remote_port, header_stride, header_count,

@@ -37,10 +37,14 @@ pub(crate) struct Request {
     broken: Mutex<Vec<String>>,
     /// Entries of the error log.
     log: Mutex<Vec<String>>,
+    /// What layers have given.
+    values: Mutex<Vec<exchange::Given>>,
     input: Mutex<Input>,
     /// Told when somebody begins to wait for the input.
     awaited: Condvar,
     cancelled: AtomicBool,
+    /// Whether it is a host that takes no values.
+    no_values: AtomicBool,
 }
 
 // SAFETY: the handles are used under the boundary's rules, and freed when nobody has them.
@@ -97,9 +101,11 @@ impl Host {
             handles: Mutex::default(),
             broken: Mutex::default(),
             log: Mutex::default(),
+            values: Mutex::default(),
             input: Mutex::new(input),
             awaited: Condvar::new(),
             cancelled: AtomicBool::new(false),
+            no_values: AtomicBool::new(false),
         });
         Self { request }
     }
@@ -163,6 +169,11 @@ impl Host {
     /// Whether somebody waits for the request body.
     pub(crate) fn is_awaited(&self) -> bool {
         lock(&self.request.input).waker.is_some()
+    }
+
+    /// It is one of a release without values.
+    pub(crate) fn takes_no_values(&self) {
+        self.request.no_values.store(true, Ordering::Relaxed);
     }
 
     /// The client leaves.

@@ -15,3 +15,4 @@ mod middleware;
 mod sizes;
 mod sync_form;
 mod tower_like;
+mod values;

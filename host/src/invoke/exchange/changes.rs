@@ -1,4 +1,7 @@
 //! `derive`: a new exchange with changes, in the words of an environ.
+//!
+//! Only what changes is copied: the rest is read where it is, in the exchange that it was derived
+//! from, which lives as long.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -7,16 +10,38 @@ use std::sync::atomic::AtomicU32;
 use dsgi::abi::grown::Changes;
 use dsgi::abi::leaf::rows;
 use dsgi::bridge::body::Stream;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::head::Head;
 use super::input::Input;
+use super::values::Values;
 use super::{Exchange, Mounted, tables};
 
 /// What must be escaped so that a decoded path can be a target again.
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+
+/// What a derived exchange has of its own, and of whom the rest is.
+pub(super) struct Derived {
+    pub(super) parent: Arc<Exchange>,
+    pub(super) target: Part,
+    pub(super) fields: Part,
+    /// Variables that layers have set; none where they are the parent's.
+    pub(super) variables: Option<Variables>,
+}
+
+/// Names and values that are no header fields.
+pub(super) type Variables = Vec<(String, Vec<u8>)>;
+
+/// Whose a part of the head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The parent's.
+    Kept,
+    /// One's own.
+    Changed,
+}
 
 impl Exchange {
     /// A new exchange with changes; only what changes is copied.
@@ -33,12 +58,7 @@ impl Exchange {
             // SAFETY: ownership of the body came with the changes.
             input => Input::supplied(unsafe { Stream::from_raw(input) }),
         };
-        let mut draft = Draft {
-            head: self.head.clone(),
-            script_name: Arc::clone(&self.mounted.script_name),
-            script_length: self.mounted.script_length,
-            variables: self.variables.clone(),
-        };
+        let mut draft = Draft::of(self);
         // SAFETY: the rows are lent for this call.
         let rows =
             unsafe { rows(changes.variables, changes.variable_count, changes.variable_stride) };
@@ -48,20 +68,39 @@ impl Exchange {
             let name = std::str::from_utf8(name).map_err(|_| "a name is not UTF-8")?;
             draft.set(name, (!row.value.ptr.is_null()).then_some(value))?;
         }
-        let Draft { head, script_name, script_length, variables } = draft;
+        let Draft { head, script_name, script_length, derived } = draft;
         let lease = self.mounted.lease.clone();
         Ok(Arc::new(Self {
             table: &tables::FIRST,
             depth: AtomicU32::new(depth),
             state: AtomicU32::new(0),
-            mounted: Mounted { lease, script_name, script_length },
             head,
             origin: Arc::clone(&self.origin),
             input,
-            parent: Some(Arc::clone(self)),
-            variables,
+            derived: Some(Box::new(derived)),
+            values: Values::none(),
             view: OnceLock::new(),
+            mounted: Mounted { lease, script_name, script_length },
         }))
+    }
+
+    /// Variables that layers have set, wherever they are.
+    fn variables(&self) -> &[(String, Vec<u8>)] {
+        match &self.derived {
+            None => &[],
+            Some(derived) => match &derived.variables {
+                Some(variables) => variables,
+                None => derived.parent.variables(),
+            },
+        }
+    }
+
+    /// Header fields of the request, wherever they are.
+    pub(super) fn fields(&self) -> &HeaderMap {
+        match &self.derived {
+            Some(derived) if derived.fields == Part::Kept => derived.parent.fields(),
+            _ => &self.head.headers,
+        }
     }
 }
 
@@ -69,10 +108,24 @@ struct Draft {
     head: Head,
     script_name: Arc<str>,
     script_length: usize,
-    variables: Vec<(String, Vec<u8>)>,
+    derived: Derived,
 }
 
 impl Draft {
+    fn of(parent: &Arc<Exchange>) -> Self {
+        Self {
+            head: parent.head.without_fields(),
+            script_name: Arc::clone(&parent.mounted.script_name),
+            script_length: parent.mounted.script_length,
+            derived: Derived {
+                parent: Arc::clone(parent),
+                target: Part::Kept,
+                fields: Part::Kept,
+                variables: None,
+            },
+        }
+    }
+
     fn set(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), String> {
         let refused = |why: &str| format!("`{name}` cannot be set: {why}");
         match (name, value) {
@@ -104,9 +157,12 @@ impl Draft {
             (name, value) => match field_name(name) {
                 Some(field) => self.field(&field, value).map_err(refused)?,
                 None => {
-                    self.variables.retain(|(known, _)| known != name);
+                    let parent = &self.derived.parent;
+                    let variables =
+                        self.derived.variables.get_or_insert_with(|| parent.variables().to_vec());
+                    variables.retain(|(known, _)| known != name);
                     let value = value.map(|value| (name.to_owned(), value.to_vec()));
-                    self.variables.extend(value);
+                    variables.extend(value);
                 }
             },
         }
@@ -115,6 +171,13 @@ impl Draft {
 
     fn field(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), &'static str> {
         let name = HeaderName::try_from(name).map_err(|_| "it is not a header name")?;
+        if self.derived.fields == Part::Kept {
+            if value.is_none() && !self.derived.parent.fields().contains_key(&name) {
+                return Ok(());
+            }
+            self.derived.fields = Part::Changed;
+            *self.head.headers = self.derived.parent.fields().clone();
+        }
         match value {
             Some(value) => {
                 let value =
@@ -139,6 +202,7 @@ impl Draft {
             (self.head.uri.scheme().cloned(), self.head.uri.authority().cloned());
         parts.path_and_query = Some(target.parse().map_err(|_| ())?);
         self.head.uri = Uri::from_parts(parts).map_err(|_| ())?;
+        self.derived.target = Part::Changed;
         Ok(())
     }
 }

@@ -9,7 +9,6 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use super::spare;
 
 /// The head of a request.
-#[derive(Clone)]
 pub(super) struct Head {
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -18,7 +17,6 @@ pub(super) struct Head {
 }
 
 /// Header fields, whose memory is used again.
-#[derive(Clone)]
 pub(super) struct Fields(ManuallyDrop<HeaderMap>);
 
 impl Head {
@@ -36,6 +34,15 @@ impl Head {
             let headers = ManuallyDrop::new(ptr::read(request.headers()));
             (&raw mut (*place).headers).write(Fields(headers));
         }
+    }
+}
+
+impl Head {
+    /// The same with no header fields.
+    pub(super) fn without_fields(&self) -> Self {
+        let (method, uri) = (self.method.clone(), self.uri.clone());
+        let headers = Fields(ManuallyDrop::new(HeaderMap::new()));
+        Self { method, uri, version: self.version, headers }
     }
 }
 

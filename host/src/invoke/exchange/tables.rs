@@ -99,8 +99,8 @@ const fn table<H: Handle>() -> ExchangeTable {
         log: Some(log::<H>),
         cancelled: Some(cancelled::<H>),
         inform: Some(inform),
-        value: Some(value),
-        set_value: Some(set_value),
+        value: Some(value::<H>),
+        set_value: Some(set_value::<H>),
     }
 }
 
@@ -222,10 +222,21 @@ const unsafe extern "C" fn inform(
     answer::UNSUPPORTED
 }
 
-const unsafe extern "C" fn value(_: *const object::Exchange, _: Str, _: Out<Value>) -> u32 {
-    answer::UNSUPPORTED
+unsafe extern "C" fn value<H: Handle>(
+    object: *const object::Exchange,
+    name: Str,
+    out: Out<Value>,
+) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle, and a name that is lent for this call.
+    let found = unsafe { H::exchange(object).value(name.bytes()) };
+    let Some(value) = found else { return answer::END };
+    // SAFETY: lent for this call with its size set.
+    unsafe { out.write(&value) };
+    answer::READY
 }
 
-const unsafe extern "C" fn set_value(_: *mut object::Exchange, _: In<Value>) -> u32 {
-    answer::UNSUPPORTED
+unsafe extern "C" fn set_value<H: Handle>(object: *mut object::Exchange, value: In<Value>) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle, and a value that passes with this call.
+    unsafe { H::exchange(object).values.add(value.read()) };
+    answer::READY
 }

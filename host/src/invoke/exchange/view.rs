@@ -13,17 +13,14 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{Version, uri};
 
 use super::Exchange;
+use super::changes::{Derived, Part};
 use crate::path;
 
-/// A head and what it points to beside the exchange.
+/// A head and what it points to beside the exchange, or beside the one that this was derived from.
 pub(super) struct View {
     head: Head,
-    _rows: Vec<Header>,
-    _variables: Vec<Header>,
-    _texts: Texts,
-}
-
-struct Texts {
+    rows: Vec<Header>,
+    variables: Vec<Header>,
     target: Cow<'static, str>,
     path_info: Vec<u8>,
     server_name: String,
@@ -34,55 +31,94 @@ const SOFTWARE: &str = concat!("dsgi-host/", env!("CARGO_PKG_VERSION"));
 impl Exchange {
     /// The head, laid out once.
     pub(super) fn view(&self) -> &View {
-        self.view.get_or_init(|| Box::new(View::of(self)))
+        self.view.get_or_init(|| {
+            Box::new(match &self.derived {
+                None => View::of(self),
+                Some(derived) => View::changed(self, derived),
+            })
+        })
     }
 
     /// Host and port as the client named them.
     fn authority(&self) -> &str {
         let uri = self.head.uri.authority().map(uri::Authority::as_str);
-        uri.or_else(|| self.head.headers.get(HOST)?.to_str().ok()).unwrap_or_default()
+        uri.or_else(|| self.fields().get(HOST)?.to_str().ok()).unwrap_or_default()
     }
 }
 
 impl View {
     fn of(exchange: &Exchange) -> Self {
-        let texts = Texts {
-            target: target(exchange),
-            path_info: path_info(exchange),
-            server_name: server_name(exchange),
-        };
-        let rows = rows(exchange);
-        let variables: Vec<Header> =
-            exchange.variables.iter().map(|(name, value)| row(name, value)).collect();
-        let length = content_length(exchange);
-        let run =
-            if exchange.mounted.lease.member(0).is_none() { 0 } else { head_flag::MULTITHREAD };
-        let head = Head {
+        let (lease, origin) = (&exchange.mounted.lease, &exchange.origin);
+        let run = if lease.member(0).is_none() { 0 } else { head_flag::MULTITHREAD };
+        let mut view = Self::with(Head {
             protocol: protocol(exchange.head.version),
-            flags: run | length.map_or(0, |_| head_flag::LENGTH),
-            server_port: exchange.origin.local.map_or(80, |local| u32::from(local.port())),
-            remote_port: exchange.origin.remote.map_or(0, |remote| u32::from(remote.port())),
+            flags: run,
+            server_port: origin.local.map_or(80, |local| u32::from(local.port())),
+            remote_port: origin.remote.map_or(0, |remote| u32::from(remote.port())),
             header_stride: size_of::<Header>() as u32,
-            header_count: u32::try_from(rows.len()).unwrap_or(0),
-            variable_count: u32::try_from(variables.len()).unwrap_or(0),
             method: text(exchange.head.method.as_str()),
-            scheme: text(exchange.head.uri.scheme_str().unwrap_or("http")),
-            authority: text(exchange.authority()),
-            target: text(&texts.target),
             script_name: text(&exchange.mounted.script_name),
-            path_info: Str::lend(&texts.path_info),
-            query: text(exchange.head.uri.query().unwrap_or_default()),
-            server_name: text(&texts.server_name),
-            remote_address: text(&exchange.origin.remote_address),
-            gateway: text(exchange.origin.gateway),
+            remote_address: text(&origin.remote_address),
+            gateway: text(origin.gateway),
             software: text(SOFTWARE),
-            headers: rows.as_ptr(),
-            variables: variables.as_ptr(),
-            content_length: length.unwrap_or(0),
-            generation: exchange.mounted.lease.application().map_or(0, |app| app.number()),
+            generation: lease.application().map_or(0, |app| app.number()),
             ..Growable::absent()
-        };
-        Self { head, _rows: rows, _variables: variables, _texts: texts }
+        });
+        view.lay_target(exchange);
+        view.lay_fields(exchange);
+        view
+    }
+
+    /// What the parent has laid out stays where it is.
+    fn changed(exchange: &Exchange, derived: &Derived) -> Self {
+        let mut view = Self::with(derived.parent.view().head);
+        view.head.method = text(exchange.head.method.as_str());
+        if derived.target == Part::Changed {
+            view.head.script_name = text(&exchange.mounted.script_name);
+            view.lay_target(exchange);
+        }
+        if derived.fields == Part::Changed {
+            view.lay_fields(exchange);
+        }
+        if let Some(variables) = &derived.variables {
+            view.variables = variables.iter().map(|(name, value)| row(name, value)).collect();
+            view.head.variables = view.variables.as_ptr();
+            view.head.variable_count = count(&view.variables);
+        }
+        view
+    }
+
+    fn with(head: Head) -> Self {
+        let (rows, variables, path_info) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            head,
+            rows,
+            variables,
+            target: Cow::Borrowed(""),
+            path_info,
+            server_name: String::new(),
+        }
+    }
+
+    fn lay_target(&mut self, exchange: &Exchange) {
+        let uri = &exchange.head.uri;
+        (self.target, self.path_info) = (target(exchange), path_info(exchange));
+        self.head.scheme = text(uri.scheme_str().unwrap_or("http"));
+        self.head.target = text(&self.target);
+        self.head.path_info = Str::lend(&self.path_info);
+        self.head.query = text(uri.query().unwrap_or_default());
+    }
+
+    fn lay_fields(&mut self, exchange: &Exchange) {
+        let length = content_length(exchange);
+        (self.rows, self.server_name) = (rows(exchange), server_name(exchange));
+        self.head.headers = self.rows.as_ptr();
+        self.head.header_count = count(&self.rows);
+        self.head.authority = text(exchange.authority());
+        self.head.server_name = text(&self.server_name);
+        self.head.content_length = length.unwrap_or(0);
+        let others = self.head.flags & !head_flag::LENGTH;
+        self.head.flags = others | length.map_or(0, |_| head_flag::LENGTH);
     }
 
     pub(super) const fn head(&self) -> In<Head> {
@@ -93,7 +129,7 @@ impl View {
 /// Header fields as rows. Names with an underscore are left out, because `X_User` and `X-User` are
 /// one CGI name, and `Proxy`, because its CGI name configures clients (httpoxy).
 fn rows(exchange: &Exchange) -> Vec<Header> {
-    let fields = exchange.head.headers.iter();
+    let fields = exchange.fields().iter();
     fields
         .filter(|(name, _)| !name.as_str().contains('_') && name.as_str() != "proxy")
         .map(|(name, value)| row(name.as_str(), value.as_bytes()))
@@ -102,6 +138,10 @@ fn rows(exchange: &Exchange) -> Vec<Header> {
 
 fn row(name: &str, value: &[u8]) -> Header {
     Header { id: known::id(name), reserved: 0, name: text(name), value: Str::lend(value) }
+}
+
+fn count(rows: &[Header]) -> u32 {
+    u32::try_from(rows.len()).unwrap_or(0)
 }
 
 const fn text(text: &str) -> Str {
@@ -141,7 +181,7 @@ fn server_name(exchange: &Exchange) -> String {
 }
 
 fn content_length(exchange: &Exchange) -> Option<u64> {
-    exchange.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    exchange.fields().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn protocol(version: Version) -> u32 {

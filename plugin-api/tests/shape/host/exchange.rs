@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use dsgi::abi::answer;
-use dsgi::abi::grown::{self, Changes, Frame, Head, frame_kind};
-use dsgi::abi::leaf::{Fault, Header, Str, rows};
+use dsgi::abi::grown::{self, Changes, Frame, Head, Value, frame_kind};
+use dsgi::abi::leaf::{Fault, Header, Keep, Str, rows};
 use dsgi::abi::object::{self, Exchange, ExchangeTable};
 use dsgi::abi::pointer::{Growable, In, Out};
 use dsgi::bridge::body::Stream;
@@ -158,8 +158,8 @@ static TABLE: ExchangeTable = ExchangeTable {
     log: Some(log),
     cancelled: Some(cancelled),
     inform: None,
-    value: None,
-    set_value: None,
+    value: Some(value),
+    set_value: Some(set_value),
 };
 
 /// The handle behind a pointer; a use after the release is noted, and harmless.
@@ -354,6 +354,43 @@ unsafe extern "C" fn log(exchange: *const Exchange, level: u32, line: Str) {
 
 unsafe extern "C" fn cancelled(exchange: *const Exchange) -> u32 {
     u32::from(live(exchange).1.cancelled.load(Ordering::Relaxed))
+}
+
+unsafe extern "C" fn value(exchange: *const Exchange, name: Str, out: Out<Value>) -> u32 {
+    let (_, request) = live(exchange);
+    // SAFETY: lent for this call, and the name of each value as long as the value.
+    let found = lock(&request.values)
+        .iter()
+        .rev()
+        .find(|value| unsafe { value.0.name.bytes() == name.bytes() })
+        .map(|value| value.0);
+    let Some(value) = found else { return answer::END };
+    // SAFETY: lent for this call.
+    unsafe { out.write(&Value { keep: Keep::NOTHING, ..value }) };
+    answer::READY
+}
+
+unsafe extern "C" fn set_value(exchange: *mut Exchange, value: In<Value>) -> u32 {
+    let (_, request) = live(exchange);
+    if request.no_values.load(Ordering::Relaxed) {
+        return answer::UNSUPPORTED;
+    }
+    // SAFETY: lent for this call; what it points to passes to this host.
+    lock(&request.values).push(Given(unsafe { value.read() }));
+    answer::READY
+}
+
+/// A value, until the request is over.
+pub(super) struct Given(Value);
+
+// SAFETY: the boundary's rule: values are shared by all, and freed on any thread.
+unsafe impl Send for Given {}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        // SAFETY: owned, and freed once.
+        unsafe { self.0.keep.free() };
+    }
 }
 
 /// # Safety
