@@ -109,7 +109,7 @@ fn a_layer_is_no_application() {
     let library = c_app(&["KIND DSGI_KIND_LAYER"]);
     let refusal = refused_to_load(&library);
     refusal.says([named(&library), "is a layer, not an application"]);
-    refusal.helps(["the file of the application itself"]);
+    refusal.helps(["--enable", named(&library)]);
 }
 
 /// Bound lazily, it would serve until the first request and end the host then.

@@ -72,13 +72,13 @@ fn ps_shows_every_host_of_this_user() {
     let text = house.said(&["ps"]);
     let lines: Vec<Vec<&str>> =
         text.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0][..6], ["HOST", "APP", "MOUNTS", "STATE", "VERSION", "GEN"], "{text}");
+    assert_eq!(lines[0][..6], ["HOST", "APP", "KIND", "MOUNTS", "STATE", "VERSION"], "{text}");
     let find = |host: &str, app: &str| {
         lines.iter().find(|line| line[..2] == [host, app]).unwrap_or_else(|| panic!("{text}"))
     };
-    assert_eq!(find("first", "shop")[2..6], ["/", "serving", "1.2.3", "1"]);
-    assert_eq!(find(&port, "shop")[2..4], ["/a/b", "serving"]);
-    assert_eq!(find(&port, "bad")[2..4], ["/bad", "failed"]);
+    assert_eq!(find("first", "shop")[2..7], ["app", "/", "serving", "1.2.3", "1"]);
+    assert_eq!(find(&port, "shop")[3..5], ["/a/b", "serving"]);
+    assert_eq!(find(&port, "bad")[3..5], ["/bad", "failed"]);
     assert!(text.contains("    failed: ") && text.contains("the index is locked"), "{text}");
 
     let json: serde_json::Value =

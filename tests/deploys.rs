@@ -108,7 +108,7 @@ fn a_deploy_of_nothing_known_is_refused() {
     let first = says("first");
     let host = shop(&first);
     let refusal = refused(&host.verb(&["deploy", "blog", path(&first)]), 1);
-    refusal.says(["no application is named `blog`"]).helps(["shop"]);
+    refusal.says(["no application or layer is named `blog`"]).helps(["shop"]);
     refused(&host.verb(&["deploy", "shop", "/no/such.so"]), 65).says(["no such file"]);
     refused(&host.verb(&["rollback", "shop"]), 1).says(["`shop` has no previous version"]);
     assert_eq!(host.verb(&["deploy", "shop"]).status.code(), Some(2));

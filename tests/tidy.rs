@@ -68,6 +68,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("failure", 6),
     ("run", 6),
     ("running", 6),
+    ("roster", 6),
+    ("linked", 6),
     ("source", 6),
     ("reload", 6),
     ("watch", 6),

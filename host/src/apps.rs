@@ -1,103 +1,114 @@
-//! From the mounts of a config to applications in service, one bad one among good ones included.
+//! From a config to applications and layers in service, one bad one among good ones included.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{BadApps, Config, ConfigError, Mount};
+use crate::config::{BadApps, Config, Origin};
 use crate::crate_dir;
 use crate::failure::Failure;
+use crate::linked::{self, Linked, LinkedError};
 use crate::operator::Build;
-use crate::plan::{Mount as Planned, Place, Plan};
+use crate::plan::{Place, Plan};
 use crate::plugin::artifact::Artifact;
 use crate::plugin::load::{self, Previous};
+use crate::roster::{Part, Roster};
 use crate::slot::version::{self, Steps, Version};
 use crate::slot::{Host, Slot, Spec, short};
 use crate::source::{Seen, Source, path_of};
 use crate::state::record::{Start as Begin, Why};
 use crate::state::{State, StateError};
 
-/// One application with all its mounts.
-struct App {
-    name: String,
-    file: PathBuf,
-    mounts: Vec<Mount>,
-    /// When its file was read.
+/// What was taken into service.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) plan: Plan,
+    pub(crate) sources: Vec<Arc<Source>>,
+    pub(crate) linked: Vec<Arc<Linked>>,
+}
+
+/// A library that was read.
+struct Read {
+    /// When that began.
     since: SystemTime,
     artifact: Result<Artifact, Failure>,
 }
 
-/// Takes every application into service, or says why not.
-pub(crate) fn take_into_service(
-    config: &Config,
-    host: &Host,
-) -> Result<(Plan, Vec<Arc<Source>>), Failure> {
-    let apps = gather(config, host)?;
-    let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
+/// Takes every application and every layer into service, or says why not.
+pub(crate) fn take_into_service(config: &Config, host: &Host) -> Result<Served, Failure> {
+    let mut read: Vec<(PathBuf, Read)> = Vec::new();
+    let roster = Roster::of(config, &mut |file| {
+        let found = read_library(config, host, file);
+        let name = name_of(host, file, &found.artifact);
+        read.push((file.to_path_buf(), found));
+        name
+    })?;
+    tell_renamed(&roster);
+    let names = roster.names();
+    let all = roster.mounts.len();
+    let mut parts: Vec<(Part, Option<Read>)> = Vec::new();
+    for part in roster.parts {
+        let found = match &part.origin {
+            Origin::File(file) => {
+                let known = read.iter().position(|(known, _)| known == file);
+                let found = known.map(|at| read.swap_remove(at).1);
+                Some(found.unwrap_or_else(|| read_library(config, host, file)))
+            }
+            Origin::Linked(_) => None,
+        };
+        parts.push((part, found));
+    }
     // The name of a file that could not be read is not known.
-    if apps.iter().all(|app| app.artifact.is_ok()) {
+    if parts.iter().all(|(_, found)| found.as_ref().is_none_or(|found| found.artifact.is_ok())) {
         config.settings.check_names(&names)?;
     }
-    let alone = apps.len() == 1 || config.bad_apps == BadApps::Refuse;
-    let (mut planned, mut places, mut sources) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for app in apps {
-        let App { name, file, mounts, since, artifact } = app;
-        let spec = spec_of(config, &name, &mounts);
-        if let Ok(artifact) = &artifact {
-            spec.policy.fits(artifact)?;
-            if let Some(remark) = spec.policy.remark(&name, artifact) {
-                tracing::warn!(app = name, "{remark}");
+    let (mut places, mut sources, mut linked) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (part, found) in parts {
+        // Where nothing else would serve, there is no use in a host.
+        let alone = part.mounts.len() == all;
+        let bad = if alone { BadApps::Refuse } else { config.bad_apps };
+        let place = match (&part.origin, found) {
+            (Origin::File(file), Some(found)) => {
+                let source = put_file(config, host, &part, file, found, bad)?;
+                let place = source.slot.place();
+                sources.push(Arc::new(source));
+                place
             }
-        }
-        let seen = match &artifact {
-            Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),
-            Err(_) => Seen::refused(&file),
-        };
-        let started = start_one(host, &name, &file, artifact, &spec);
-        let started = match started {
-            Ok(version) => Ok(version),
-            Err(failure) if alone => return Err(failure),
-            Err(failure) => {
-                tracing::error!(app = name, "not in service: {}", failure.one_line());
-                Err(failure.one_line())
+            (Origin::File(_), None) => continue,
+            (Origin::Linked(kind), _) => {
+                let started = start_linked(config, host, &part, kind)?;
+                let place = Place::Serving(Arc::clone(&started.tenure));
+                linked.push(started);
+                place
             }
         };
-        let place = match &started {
-            Ok(version) => Place::Serving(Arc::clone(&version.tenure)),
-            Err(_) => Place::Out(Arc::from("the application is not in service")),
-        };
-        planned.extend(mounts.iter().map(|mount| planned_at(mount, &name)));
-        places.insert(name.clone(), place);
-        let slot = Arc::new(Slot::new(name, spec, started));
-        sources.push(Arc::new(Source::new(slot, file, since, seen)));
+        places.insert(part.name, place);
     }
     let mut plan = Plan::default();
-    plan.rearrange(planned, places)?;
-    Ok((plan, sources))
+    plan.rearrange(roster.mounts, places)?;
+    Ok(Served { plan, sources, linked })
 }
 
-/// What a config says of one application.
-pub(crate) fn spec_of(config: &Config, name: &str, mounts: &[Mount]) -> Spec {
-    Spec {
-        mounts: mounts.iter().map(shown).collect(),
-        config: config.settings.json(name),
-        policy: config.policies.get(name).cloned().unwrap_or_default(),
+/// Says which layers go by other names than their own.
+pub(crate) fn tell_renamed(roster: &Roster) {
+    for (own, name) in &roster.renamed {
+        tracing::info!("the name `{own}` is taken: a layer of that name is `{name}`");
     }
 }
 
-/// A mount of an application as the plan has it.
-pub(crate) fn planned_at(mount: &Mount, app: &str) -> Planned {
-    let (path, app) = (mount.path.clone(), app.to_owned());
-    Planned { host: None, path, layers: Vec::new(), app }
-}
-
-/// A mount's path as people write it.
-fn shown(mount: &Mount) -> String {
-    match &*mount.path {
-        "" => String::from("/"),
-        path => path.to_owned(),
-    }
+/// Starts what is linked into this program.
+pub(crate) fn start_linked(
+    config: &Config,
+    host: &Host,
+    part: &Part,
+    kind: &str,
+) -> Result<Arc<Linked>, LinkedError> {
+    let config = config.settings.json(&part.name);
+    let started = Linked::start(host, &part.name, linked::find(kind)?, part.kind, &config)?;
+    started.stands_around(&part.mounts);
+    tracing::info!(app = part.name, kind, "in service, linked into the host");
+    Ok(Arc::new(started))
 }
 
 /// The library that a user names: the file itself, or what its crate folder builds.
@@ -105,57 +116,69 @@ pub(crate) fn library_of(file: &Path, profile: crate_dir::Profile) -> Result<Pat
     if file.is_dir() { Ok(crate_dir::build(file, profile)?) } else { Ok(file.to_path_buf()) }
 }
 
-/// Reads and copies every library; mounts of one name and one file become one application.
-fn gather(config: &Config, host: &Host) -> Result<Vec<App>, Failure> {
-    config.is_plain()?;
-    let mut apps: Vec<App> = Vec::new();
-    for mount in &config.mounts {
-        let known = apps.iter_mut().find(|app| {
-            app.file == mount.file() && mount.name.as_ref().is_none_or(|name| *name == app.name)
-        });
-        if let Some(app) = known {
-            app.mounts.push(mount.clone());
-            continue;
-        }
-        let since = SystemTime::now();
-        let artifact = library_of(mount.file(), config.profile)
-            .and_then(|file| load::take(&file, &host.staging).map_err(Failure::from));
-        let name = mount.name.clone().unwrap_or_else(|| match &artifact {
-            Ok(artifact) => artifact.facts.descriptor.name.clone(),
-            Err(_) => host
-                .state
-                .as_ref()
-                .and_then(|state| state.record().app_at(&path_of(mount.file())).map(str::to_owned))
-                .unwrap_or_else(|| mount.file().display().to_string()),
-        });
-        if let Some(first) = apps.iter().find(|app| app.name == name) {
-            return Err(clash(first, mount, &name).into());
-        }
-        let file = mount.file().to_path_buf();
-        apps.push(App { name, file, mounts: vec![mount.clone()], since, artifact });
-    }
-    Ok(apps)
+fn read_library(config: &Config, host: &Host, file: &Path) -> Read {
+    let since = SystemTime::now();
+    let artifact = library_of(file, config.profile)
+        .and_then(|file| load::take(&file, &host.staging).map_err(Failure::from));
+    Read { since, artifact }
 }
 
-fn clash(first: &App, second: &Mount, name: &str) -> ConfigError {
-    let file = second.file().display();
-    let path = if second.path.is_empty() { String::new() } else { format!("{}=", second.path) };
-    ConfigError::Name {
-        name: name.to_owned(),
-        first: first.file.display().to_string(),
-        second: file.to_string(),
-        flag: format!("{} {path}{name}-2={file}", second.flag),
+/// What a library is called that nobody has named.
+fn name_of(host: &Host, file: &Path, artifact: &Result<Artifact, Failure>) -> String {
+    match artifact {
+        Ok(artifact) => artifact.facts.descriptor.name.clone(),
+        Err(_) => {
+            let path = path_of(file);
+            let remembered = |state: &State| state.record().app_at(&path).map(str::to_owned);
+            let remembered = host.state.as_ref().and_then(remembered);
+            remembered.unwrap_or_else(|| file.display().to_string())
+        }
     }
+}
+
+/// Starts what a library holds; its slot says why where it does not start.
+fn put_file(
+    config: &Config,
+    host: &Host,
+    part: &Part,
+    file: &Path,
+    found: Read,
+    bad: BadApps,
+) -> Result<Source, Failure> {
+    let (name, spec) = (&part.name, part.spec(config));
+    let Read { since, artifact } = found;
+    let artifact = artifact.and_then(|it| Ok(load::expect(it, part.kind, file)?));
+    if let Ok(artifact) = &artifact {
+        spec.policy.fits(artifact)?;
+        if let Some(remark) = spec.policy.remark(name, artifact) {
+            tracing::warn!(app = name, "{remark}");
+        }
+    }
+    let seen = match &artifact {
+        Ok(artifact) => Seen::read(&artifact.source, &artifact.digest),
+        Err(_) => Seen::refused(file),
+    };
+    let started = match start_one(host, part, file, artifact, &spec) {
+        Ok(version) => Ok(version),
+        Err(failure) if bad == BadApps::Refuse => return Err(failure),
+        Err(failure) => {
+            tracing::error!(app = name, "not in service: {}", failure.one_line());
+            Err(failure.one_line())
+        }
+    };
+    let slot = Arc::new(Slot::new(name.clone(), part.kind, spec, started));
+    Ok(Source::new(slot, file.to_path_buf(), since, seen))
 }
 
 /// Starts the version that is remembered, or the one that lies at the path.
 fn start_one(
     host: &Host,
-    name: &str,
+    part: &Part,
     file: &Path,
     found: Result<Artifact, Failure>,
     spec: &Spec,
 ) -> Result<Version, Failure> {
+    let name = &*part.name;
     let Some(state) = &host.state else {
         return found.and_then(|artifact| start(host, artifact, name, spec));
     };
@@ -178,7 +201,7 @@ fn start_one(
             if let Some(failure) = failure {
                 tracing::error!(app = name, "the file is not taken: {}", failure.one_line());
             }
-            start(host, stored(host, state, name, &digest, &why)?, name, spec)
+            start(host, stored(host, state, part, &digest, &why)?, name, spec)
         }
         (_, Some(failure)) => Err(failure),
         (Begin::File(why) | Begin::Nothing(why), None) => {
@@ -191,14 +214,14 @@ fn start_one(
 /// remembered in its place. A file that is refused is not replaced by another one then.
 pub(crate) fn remembered(
     host: &Host,
-    name: &str,
+    part: &Part,
     file: &Path,
     found: Artifact,
 ) -> Result<Artifact, Failure> {
-    let Some(state) = &host.state else { return Ok(found) };
+    let (Some(state), name) = (&host.state, &*part.name) else { return Ok(found) };
     match state.record().start(name, &path_of(file), Some(&found.digest)) {
         Begin::File(_) => Ok(found),
-        Begin::Stored { digest, why } => stored(host, state, name, &digest, &why),
+        Begin::Stored { digest, why } => stored(host, state, part, &digest, &why),
         Begin::Nothing(why) => Err(StateError::NoVersion { app: name.to_owned(), why }.into()),
     }
 }
@@ -207,12 +230,13 @@ pub(crate) fn remembered(
 fn stored(
     host: &Host,
     state: &State,
-    app: &str,
+    part: &Part,
     digest: &str,
     why: &Why,
 ) -> Result<Artifact, Failure> {
-    tracing::info!(app, digest = short(digest), "this starts, from the state: {why}");
-    Ok(load::take(&state.stored(digest), &host.staging)?)
+    tracing::info!(app = part.name, digest = short(digest), "this starts, from the state: {why}");
+    let artifact = load::take(&state.stored(digest), &host.staging)?;
+    Ok(load::expect(artifact, part.kind, Path::new(short(digest)))?)
 }
 
 fn start(host: &Host, artifact: Artifact, name: &str, spec: &Spec) -> Result<Version, Failure> {

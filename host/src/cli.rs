@@ -27,11 +27,11 @@ pub(crate) enum Command {
     Inspect(File),
     /// Show the hosts of this user and their applications
     Ps(Reach),
-    /// Take another version of an application into service
+    /// Take another version of an application or a layer into service
     Deploy(Deploy),
-    /// Take the previous version of an application into service again
+    /// Take the previous version of an application or a layer into service again
     Rollback(OneApp),
-    /// Take an application out of service; what is in hand is finished
+    /// Take an application or a layer out of service; what is in hand is finished
     Drain(OneApp),
     /// Follow what happens to the applications of a host
     Events(Reach),
@@ -105,8 +105,11 @@ pub(crate) struct Serve {
     /// Serve an application at a path; repeatable. Two mounts of one name are one application
     #[arg(long, value_name = "/PATH=[NAME=]FILE|CRATE_DIR")]
     pub(crate) mount: Vec<String>,
-    /// Set a key of an application's config; repeatable. VALUE is TOML, or text as it stands
-    #[arg(long, value_name = "APP.KEY=VALUE")]
+    /// Put a layer around every mount; repeatable, outermost first
+    #[arg(long, value_name = "[NAME=]KIND|FILE|CRATE_DIR")]
+    pub(crate) enable: Vec<String>,
+    /// Set a key of a config; repeatable. VALUE is TOML, or text as it stands
+    #[arg(long, value_name = "NAME.KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Listen for HTTP; repeatable. Port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "[http://]ADDRESS")]

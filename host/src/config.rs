@@ -1,6 +1,7 @@
 //! What to serve, resolved and checked before anything is opened.
 
 mod file;
+mod layer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::file::{ConfigFile, FileError};
+pub(crate) use self::layer::{Around, Layer};
 use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::limits::Limits;
+use crate::linked::LinkedError;
 use crate::pattern::HostPattern;
 use crate::slot::Policy;
 use crate::tenure::DebugHeaders;
@@ -56,17 +59,6 @@ pub(crate) struct Mount {
     pub(crate) flag: &'static str,
 }
 
-/// One layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Layer {
-    /// Name the user gave, or the kind; otherwise it is the descriptor's.
-    pub(crate) name: Option<String>,
-    pub(crate) origin: Origin,
-    pub(crate) around: Around,
-    /// The flag it came from, for messages.
-    pub(crate) flag: &'static str,
-}
-
 /// Where the code of an application or a layer comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "the config file says it with its next change")]
@@ -75,16 +67,6 @@ pub(crate) enum Origin {
     File(PathBuf),
     /// It is linked into the host under this name.
     Linked(String),
-}
-
-/// What a layer stands around.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the config file says it with its next change")]
-pub(crate) enum Around {
-    /// Every mount: `--enable`.
-    Every,
-    /// The mounts that name it.
-    Named,
 }
 
 /// What to do about an application that cannot be taken into service.
@@ -131,9 +113,13 @@ pub(crate) enum ConfigError {
     Twice { path: String, first: String, second: String },
     #[error("`--set {app}...`: no application is named `{app}`")]
     NoApp { app: String, apps: Vec<String> },
-    #[error("`{0}`: no layer and no host in a mount is served yet")]
-    Unserved(String),
-    #[error("two applications are named `{name}`: `{first}` and `{second}`")]
+    #[error("`{name}` is an application and a layer, before and after")]
+    Another { name: String },
+    #[error("`--enable {0}` names no layer")]
+    Enable(String),
+    #[error(transparent)]
+    Linked(#[from] LinkedError),
+    #[error("two applications or layers are named `{name}`: `{first}` and `{second}`")]
     Name { name: String, first: String, second: String, flag: String },
 }
 
@@ -152,7 +138,10 @@ impl ConfigError {
             }
             Self::NoApp { apps, .. } => Some(format!("the applications are: {}", apps.join(", "))),
             Self::Name { flag, .. } => Some(format!("give one another name: {flag}")),
-            Self::Key { .. } | Self::Unserved(_) => None,
+            Self::Enable(_) => Some(String::from("--enable ./log.so")),
+            Self::Another { .. } => Some(String::from("give what is new another name")),
+            Self::Linked(error) => error.help(),
+            Self::Key { .. } => None,
         }
     }
 }
@@ -209,7 +198,9 @@ impl Config {
         let (name, control) = (typed.name, typed.control.or(written.control));
         let state = typed.state.or(written.state);
         let (limits, policies) = (Arc::new(limits), written.policies);
-        let layers = Vec::new();
+        let layers: Result<Vec<Layer>, ConfigError> =
+            typed.enable.iter().map(|text| Layer::parse(text)).collect();
+        let layers = layers?;
         Ok(Self {
             listen,
             mounts,
@@ -225,22 +216,6 @@ impl Config {
             control,
             state,
         })
-    }
-
-    /// Refuses what a plan cannot hold yet: layers, what is linked in, and mounts by host.
-    pub(crate) fn is_plain(&self) -> Result<(), ConfigError> {
-        let unserved = |what: String| Err(ConfigError::Unserved(what));
-        if let Some(Layer { name, origin, around, flag }) = self.layers.first() {
-            let name = name.as_deref().unwrap_or_default();
-            return unserved(format!("{flag} {name}={origin} around {around:?}"));
-        }
-        for Mount { host, path, origin, layers, .. } in &self.mounts {
-            let host = host.as_ref().map(HostPattern::to_string).unwrap_or_default();
-            if !host.is_empty() || !layers.is_empty() || matches!(origin, Origin::Linked(_)) {
-                return unserved(format!("{host}{path}={origin}"));
-            }
-        }
-        Ok(())
     }
 }
 

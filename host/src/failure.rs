@@ -9,6 +9,7 @@ use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::control::ControlError;
 use crate::crate_dir::BuildError;
+use crate::linked::LinkedError;
 use crate::listener::ListenError;
 use crate::operator::Refused;
 use crate::platform::files::out_of_descriptors;
@@ -177,6 +178,8 @@ impl From<ConfigError> for Failure {
             ConfigError::Nothing
             | ConfigError::Mount(_)
             | ConfigError::Set(_)
+            | ConfigError::Enable(_)
+            | ConfigError::Linked(LinkedError::Unknown(_))
             | ConfigError::HostName(_)
             | ConfigError::Protocol { .. } => Code::Usage,
             _ => Code::BadConfig,
@@ -264,6 +267,12 @@ impl From<ClientError> for Failure {
             _ => Code::Failure,
         };
         Self::new(code, &error, error.help())
+    }
+}
+
+impl From<LinkedError> for Failure {
+    fn from(error: LinkedError) -> Self {
+        Self::new(Code::BadConfig, &error, error.help())
     }
 }
 

@@ -16,6 +16,7 @@
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
 //! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
+//! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 
 mod apps;
@@ -35,6 +36,7 @@ mod gateway;
 mod invoke;
 mod lease;
 mod limits;
+mod linked;
 mod listener;
 mod log;
 mod message;
@@ -50,6 +52,7 @@ mod plugin;
 mod pool;
 mod probe_child;
 mod reload;
+mod roster;
 mod run;
 mod running;
 mod server;

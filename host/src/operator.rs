@@ -27,7 +27,7 @@ pub(crate) trait Operator: Send + Sync + 'static {
     /// The host itself.
     fn status(&self) -> Status;
 
-    /// Every application, in the order of the command line.
+    /// Every application in the order of the command line, then every layer, outermost first.
     fn apps(&self) -> Vec<App>;
 
     /// What must be in order before a balancer may send requests here.
@@ -85,11 +85,24 @@ pub(crate) enum Stage {
     ShuttingDown,
 }
 
-/// An application.
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// It answers requests.
+    #[default]
+    Application,
+    /// It stands around applications.
+    Layer,
+}
+
+/// An application, or a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct App {
     pub(crate) name: String,
-    /// Paths, the root as `/`.
+    #[serde(default)]
+    pub(crate) kind: Role,
+    /// Where it answers, or what it stands around: paths, the root as `/`.
     pub(crate) mounts: Vec<String>,
     #[serde(flatten)]
     pub(crate) state: State,
@@ -97,7 +110,8 @@ pub(crate) struct App {
     pub(crate) current: Option<Build>,
     /// When `current` was swapped in.
     pub(crate) since: Option<Moment>,
-    /// How the boundary's layout was checked: `proved` or `declared`.
+    /// How the boundary's layout was checked: `proved` or `declared`; `linked` for code of the host
+    /// itself.
     pub(crate) layout: Option<String>,
     /// Requests at work, or those that wait while it is holding; none where they are not counted.
     pub(crate) in_flight: Option<u64>,
@@ -116,6 +130,7 @@ impl App {
     pub(crate) fn removed(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            kind: Role::default(),
             mounts: Vec::new(),
             state: State::Removed,
             current: None,
@@ -156,7 +171,7 @@ pub(crate) enum State {
 pub(crate) struct Build {
     /// As its descriptor says.
     pub(crate) version: String,
-    /// SHA-256 of the file, in hex.
+    /// SHA-256 of the file, in hex; empty for code of the host itself.
     pub(crate) digest: String,
     pub(crate) generation: u64,
 }

@@ -5,6 +5,7 @@
 //! else stands at a name, new stacks are made of those that it is a member of, and all others stay.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use crate::gate::Gate;
 use crate::lease::{Lease, Stack};
@@ -34,6 +35,19 @@ pub(crate) struct Mount {
     /// Outermost first.
     pub(crate) layers: Vec<String>,
     pub(crate) app: String,
+}
+
+/// As people write it, the root as `/`.
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.trim_end_matches('/');
+        match &self.host {
+            Some(host) if path.is_empty() => write!(f, "{host}/"),
+            Some(host) => write!(f, "{host}{path}"),
+            None if path.is_empty() => f.write_str("/"),
+            None => f.write_str(path),
+        }
+    }
 }
 
 /// Names and mounts.

@@ -11,6 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dsgi::abi::grown::{previous, purpose};
+use dsgi::export::link;
+use dsgi::{Environ, StartResponse};
 use http_body::Body;
 
 use crate::invoke::answer::Wanted;
@@ -25,6 +27,7 @@ use crate::platform;
 use crate::platform::process::Report;
 use crate::plugin::application::Start;
 use crate::plugin::generation::Generation;
+use crate::plugin::inspect::Kind;
 use crate::plugin::library::{Layout, Library};
 use crate::plugin::probe::{Depth, Line, Refusal, Step, Task};
 use crate::plugin::unload::Owner;
@@ -89,7 +92,8 @@ fn go(task: &Task, report: &mut Report) -> io::Result<Result<Layout, Refusal>> {
         Ok(application) => application,
         Err(error) => return Ok(Err(error.into())),
     };
-    let generation = Arc::new(Generation::probed(name.to_owned(), application));
+    let generation = Generation::probed(name.to_owned(), task.kind, application);
+    let generation = Arc::new(generation);
     if let Depth::Request(path) = &task.depth {
         tell(report, &Line::At(Step::Request))?;
         if let Err(text) = request(path, &generation)? {
@@ -127,8 +131,15 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
         return Ok(Err(format!("the path `{path}` that its descriptor names is none")));
     };
     let limits = Arc::new(Limits::default());
-    let tenure = Tenure::open(Arc::clone(generation), DebugHeaders::Hidden, &limits)?;
-    let stack = Stack::new(&tenure, &[]);
+    let open = |generation| Tenure::open(generation, DebugHeaders::Hidden, &limits);
+    let tried = open(Arc::clone(generation))?;
+    let stack = match generation.kind() {
+        Kind::Application => Stack::new(&tried, &[]),
+        Kind::Layer => {
+            let inside = Generation::linked(&link(inside)).ok_or(io::ErrorKind::Unsupported)?;
+            Stack::new(&open(Arc::new(inside))?, &[tried])
+        }
+    };
     let origin = Arc::new(Origin::http(None, None));
     let mounted =
         Mounted { lease: Lease::share(&stack, 0), script_name: "".into(), script_length: 0 };
@@ -144,6 +155,12 @@ fn request(path: &str, generation: &Arc<Generation>) -> io::Result<Result<(), St
             Err(error) => failed(&error),
         },
     }
+}
+
+/// What a layer finds inside.
+async fn inside(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+    start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+    Ok(["inside\n"])
 }
 
 fn read(mut body: ReplyBody) -> Result<(), String> {

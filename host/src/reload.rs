@@ -5,22 +5,25 @@
 //! more. Invariant: a reload happens as a whole or not at all, and it deploys only what was not
 //! seen before, so that it never undoes a deploy or a rollback.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::apps::{planned_at, remembered, spec_of};
+use crate::apps::{remembered, start_linked, tell_renamed};
 use crate::cli::Serve;
-use crate::config::{Config, ConfigError, Mount};
+use crate::config::{Config, ConfigError, Origin};
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::operator::{Kind, Refused, State};
-use crate::plan::{Mount as Planned, Plan};
+use crate::plan::{Place, Plan};
 use crate::platform::signals::Again;
 use crate::plugin::load::Previous;
+use crate::roster::{Part, Roster};
 use crate::running::{self, Running};
 use crate::slot::alone;
 use crate::slot::together::{self, Bytes, Staged};
@@ -42,11 +45,10 @@ pub(crate) struct Reload {
     running: Arc<Running>,
 }
 
-/// An application as it is to be.
-struct Wanted {
-    name: String,
-    file: PathBuf,
-    mounts: Vec<Mount>,
+/// An application or a layer that comes from a file, as it is to be.
+struct Wanted<'a> {
+    part: &'a Part,
+    file: &'a Path,
     /// As it is now.
     source: Option<Arc<Source>>,
 }
@@ -110,30 +112,33 @@ impl Reload {
     fn apply(&mut self) -> Result<String, Failure> {
         let config = Config::resolve(self.typed.clone())?;
         let before = self.running.sources().all();
-        let wanted = wanted(&config, &before)?;
-        let names: Vec<String> = wanted.iter().map(|app| app.name.clone()).collect();
-        config.settings.check_names(&names)?;
-        let mounts: Vec<Planned> = wanted
-            .iter()
-            .flat_map(|app| app.mounts.iter().map(|mount| planned_at(mount, &app.name)))
-            .collect();
+        let roster = Roster::of(&config, &mut |file| known_name(file, &before))?;
+        config.settings.check_names(&roster.names())?;
+        let wanted = wanted(&roster.parts, &before)?;
         let (mut ready, mut staged, mut added) = (Vec::new(), Vec::new(), Vec::new());
-        for app in &wanted {
-            let spec = spec_of(&config, &app.name, &app.mounts);
-            match &app.source {
+        for it in &wanted {
+            let spec = it.part.spec(&config);
+            match &it.source {
                 Some(source) => {
-                    let (kept, version) = self.keep(app, source, spec)?;
+                    let (kept, version) = self.keep(it.file, source, spec)?;
                     staged.extend(version);
                     ready.push(kept);
                 }
                 None => {
-                    let source = self.add(app, spec)?;
+                    let source = self.add(it.part, it.file, spec)?;
                     added.push(Arc::clone(&source.source.slot));
                     ready.push(source);
                 }
             }
         }
-        let places = added.iter().map(|slot| (slot.name.clone(), slot.place())).collect();
+        let linked = self.linked(&config, &roster.parts)?;
+        let started = linked.iter().filter(|one| !self.running.serves(one)).map(|one| {
+            let place = Place::Serving(Arc::clone(&one.tenure));
+            (one.name.clone(), place)
+        });
+        let added_places = added.iter().map(|slot| (slot.name.clone(), slot.place()));
+        let places: BTreeMap<String, Place> = started.chain(added_places).collect();
+        let mounts = roster.mounts.clone();
         let rearrange = |plan: &mut Plan| {
             // A config has one application at each path.
             let _ = plan.rearrange(mounts, places);
@@ -141,27 +146,58 @@ impl Reload {
         let deployed = together::put(&self.host, staged, rearrange).map_err(said)?;
         // The bytes are kept before their path is known as seen.
         added.iter().for_each(|slot| slot.started(&self.host));
-        let removed = self.settle(ready, &before);
+        let removed = self.settle(ready, &before) + self.settle_linked(linked, &roster.parts);
         added.iter().for_each(|slot| running::tell(&self.host.events, &slot.shown()));
         self.tell_what_waits(&config);
+        tell_renamed(&roster);
         self.config = config;
         let (deployed, added) = (deployed.len(), added.len());
         Ok(format!("{deployed} deployed, {added} added, {removed} removed"))
     }
 
-    /// An application that stays, and its new version if it needs one.
+    /// What is part of the program, as it is to be.
+    fn linked(&self, config: &Config, parts: &[Part]) -> Result<Vec<Arc<Linked>>, Failure> {
+        let (before, mut linked) = (self.running.linked(), Vec::new());
+        for part in parts {
+            let Origin::Linked(kind) = &part.origin else { continue };
+            let json = config.settings.json(&part.name);
+            linked.push(match before.iter().find(|known| known.is(&part.name, kind, &json)) {
+                Some(known) => Arc::clone(known),
+                None => start_linked(config, &self.host, part, kind)?,
+            });
+        }
+        Ok(linked)
+    }
+
+    /// Notes what is part of the program now; so many have gone.
+    fn settle_linked(&self, linked: Vec<Arc<Linked>>, parts: &[Part]) -> usize {
+        let before = self.running.linked();
+        for one in &linked {
+            let part = parts.iter().find(|part| part.name == one.name);
+            part.inspect(|part| one.stands_around(&part.mounts));
+            if !self.running.serves(one) {
+                running::tell(&self.host.events, &one.shown());
+            }
+        }
+        let stays = |gone: &&Arc<Linked>| linked.iter().any(|one| one.name == gone.name);
+        let gone = before.iter().filter(|known| !stays(known)).count();
+        self.running.set_linked(linked);
+        gone
+    }
+
+    /// One that stays, and its new version if it needs one.
     fn keep<'a>(
         &self,
-        app: &Wanted,
+        path: &Path,
         source: &'a Arc<Source>,
         spec: Spec,
     ) -> Result<(Ready, Option<Staged<'a>>), Failure> {
         let slot = &source.slot;
         slot.fits(&spec.policy)?;
-        let seen = Seen::at(&app.file, &self.host)?;
+        let seen = Seen::at(path, &self.host)?;
         let library = seen.as_ref().and_then(|seen| seen.library.clone());
         let is_new = seen.as_ref().is_some_and(|seen| source.is_new(seen));
-        let file = Bytes::File(library.unwrap_or_else(|| app.file.clone()));
+        let file = Bytes::File(library.unwrap_or_else(|| path.to_path_buf()));
         let bytes = if is_new {
             Some(file)
         } else if spec.config == slot.spec().config {
@@ -176,28 +212,28 @@ impl Reload {
         };
         let staged = bytes.map(|bytes| slot.stage(&self.host, &bytes, spec.clone())).transpose();
         let staged = staged.map_err(said)?;
-        let source = if source.file == app.file {
+        let source = if source.file == path {
             Arc::clone(source)
         } else {
             let (slot, seen) = (Arc::clone(slot), seen.clone().unwrap_or_default());
-            Arc::new(Source::new(slot, app.file.clone(), SystemTime::now(), seen))
+            Arc::new(Source::new(slot, path.to_path_buf(), SystemTime::now(), seen))
         };
         Ok((Ready { source, spec, seen }, staged))
     }
 
-    /// An application that was not there.
-    fn add(&self, app: &Wanted, spec: Spec) -> Result<Ready, Failure> {
+    /// One that was not there.
+    fn add(&self, part: &Part, file: &Path, spec: Spec) -> Result<Ready, Failure> {
         let since = SystemTime::now();
-        let mut steps = Steps::new(&|_| {});
-        let artifact = version::read(&self.host, &app.file, &mut steps)?;
+        let (name, mut steps) = (&part.name, Steps::new(&|_| {}));
+        let artifact = version::read(&self.host, file, part.kind, &mut steps)?;
         let seen = Seen::read(&artifact.source, &artifact.digest);
-        let artifact = remembered(&self.host, &app.name, &app.file, artifact)?;
+        let artifact = remembered(&self.host, part, file, artifact)?;
         // It may have gone by the reload before, and be on its way out.
-        alone::wait(&app.name, &artifact, spec.policy.exclusive_hold).map_err(said)?;
+        alone::wait(name, &artifact, spec.policy.exclusive_hold).map_err(said)?;
         let (host, previous) = (&self.host, Previous::None);
-        let version = version::start(host, artifact, &app.name, &spec, previous, &mut steps)?;
-        let slot = Arc::new(Slot::new(app.name.clone(), spec.clone(), Ok(version)));
-        let source = Source::new(slot, app.file.clone(), since, seen.clone());
+        let version = version::start(host, artifact, name, &spec, previous, &mut steps)?;
+        let slot = Arc::new(Slot::new(name.clone(), part.kind, spec.clone(), Ok(version)));
+        let source = Source::new(slot, file.to_path_buf(), since, seen.clone());
         Ok(Ready { source: Arc::new(source), spec, seen: Some(seen) })
     }
 
@@ -232,40 +268,28 @@ impl Reload {
     }
 }
 
-/// The applications of a config, each with what it is now.
-fn wanted(config: &Config, before: &[Arc<Source>]) -> Result<Vec<Wanted>, ConfigError> {
-    config.is_plain()?;
-    let mut apps: Vec<Wanted> = Vec::new();
-    for mount in &config.mounts {
-        let is_it = |source: &&Arc<Source>| match &mount.name {
-            Some(name) => source.slot.name == *name,
-            // The name is the descriptor's, which was read at start.
-            None => source.file == mount.file(),
-        };
-        let source = before.iter().find(is_it).map(Arc::clone);
-        let name = match (&mount.name, &source) {
-            (Some(name), _) => name.clone(),
-            (None, Some(source)) => source.slot.name.clone(),
-            (None, None) => mount.file().display().to_string(),
-        };
-        match apps.iter_mut().find(|app| app.name == name) {
-            Some(app) if app.file == mount.file() => app.mounts.push(mount.clone()),
-            Some(app) => {
-                let (first, second) = (app.file.display(), mount.file().display());
-                return Err(ConfigError::Name {
-                    first: first.to_string(),
-                    second: second.to_string(),
-                    flag: format!("--mount /PATH={name}-2={second}"),
-                    name,
-                });
+/// What comes from files, each with what it is now.
+fn wanted<'a>(parts: &'a [Part], before: &[Arc<Source>]) -> Result<Vec<Wanted<'a>>, Failure> {
+    let files = parts.iter().filter_map(|part| match &part.origin {
+        Origin::File(file) => Some((part, file)),
+        Origin::Linked(_) => None,
+    });
+    let wanted = files.map(|(part, file)| {
+        let source = before.iter().find(|source| source.slot.name == part.name);
+        match source {
+            Some(source) if source.slot.kind != part.kind => {
+                Err(ConfigError::Another { name: part.name.clone() }.into())
             }
-            None => {
-                let (file, mounts) = (mount.file().to_path_buf(), vec![mount.clone()]);
-                apps.push(Wanted { name, file, mounts, source });
-            }
+            source => Ok(Wanted { part, file, source: source.cloned() }),
         }
-    }
-    Ok(apps)
+    });
+    wanted.collect()
+}
+
+/// What a file is called that nobody has named: what was read in it at start.
+fn known_name(file: &Path, before: &[Arc<Source>]) -> String {
+    let known = before.iter().find(|source| source.file == file);
+    known.map_or_else(|| file.display().to_string(), |source| source.slot.name.clone())
 }
 
 fn said(refused: Refused) -> Failure {

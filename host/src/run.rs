@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use crate::apps::{library_of, take_into_service};
+use crate::apps::{Served, library_of, take_into_service};
 use crate::cli::{Cli, Command, File, Serve};
 use crate::config::{Changes, Config};
 use crate::control::{ControlError, Place, Socket};
@@ -84,7 +84,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     let control = control.map(|socket| running.controlled_by(socket)).transpose()?;
     let events = host.events.clone();
     retire::start(move |retired| tell(&events, retired))?;
-    let (plan, sources) = take_into_service(&config, &host)?;
+    let Served { plan, sources, linked } = take_into_service(&config, &host)?;
     // Nobody serves yet, and nobody has ended: a first plan is always taken.
     let _ = host.switch.change(|empty| *empty = plan, Instant::now());
     let server = Server::new(listeners, Arc::clone(&host.switch), Arc::clone(&config.limits))?;
@@ -94,7 +94,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
         source.slot.started(&host);
         source.remember(&host);
     }
-    running.serve(sources);
+    running.serve(sources, linked);
     if config.changes == Changes::Deploy {
         watch::start(Arc::clone(&host), running.sources().clone())?;
     }

@@ -8,10 +8,11 @@ use std::{io, process};
 
 use crate::control::{Control, Socket};
 use crate::limits::Limits;
+use crate::linked::Linked;
 use crate::moment::Moment;
 use crate::operator::{
-    App, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage, State,
-    Status, Verdict,
+    App, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Role, Stage,
+    State, Status, Verdict,
 };
 use crate::slot::{Host, Slot, ended};
 use crate::source::{Source, Sources};
@@ -21,7 +22,8 @@ use crate::source::{Source, Sources};
 pub(crate) struct Running {
     status: Mutex<Status>,
     sources: Sources,
-    /// Applications that a reload has taken away, as long as work of theirs is in hand.
+    linked: Mutex<Vec<Arc<Linked>>>,
+    /// What a reload has taken away, as long as work of theirs is in hand.
     removed: Mutex<Vec<Arc<Slot>>>,
     host: Arc<Host>,
 }
@@ -40,7 +42,8 @@ impl Running {
             limits: numbers(&host.limits),
         };
         let (status, removed) = (Mutex::new(status), Mutex::default());
-        Self { status, sources: Sources::default(), removed, host }
+        let (sources, linked) = (Sources::default(), Mutex::default());
+        Self { status, sources, linked, removed, host }
     }
 
     /// Answers its operator on this socket.
@@ -49,9 +52,10 @@ impl Running {
         Control::start(socket, Arc::clone(self) as Arc<dyn Operator>)
     }
 
-    /// Its applications were taken into service.
-    pub(crate) fn serve(&self, sources: Vec<Arc<Source>>) {
+    /// Its applications and layers were taken into service.
+    pub(crate) fn serve(&self, sources: Vec<Arc<Source>>, linked: Vec<Arc<Linked>>) {
         self.sources.set(sources);
+        self.set_linked(linked);
         self.own().stage = Stage::Serving;
         for app in &self.apps() {
             tell(&self.host.events, app);
@@ -68,6 +72,27 @@ impl Running {
     /// Gives up what its slots hold, so that applications can end.
     pub(crate) fn clear(&self) {
         self.slots().iter().for_each(|slot| slot.clear());
+        self.set_linked(Vec::new());
+    }
+
+    /// What of it is part of the program.
+    pub(crate) fn linked(&self) -> Vec<Arc<Linked>> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether this very one does.
+    pub(crate) fn serves(&self, one: &Arc<Linked>) -> bool {
+        self.linked().iter().any(|known| Arc::ptr_eq(known, one))
+    }
+
+    /// Others are, from now on.
+    pub(crate) fn set_linked(&self, linked: Vec<Arc<Linked>>) {
+        // Not in the lock: the last of one may go here.
+        let before = std::mem::replace(
+            &mut *self.linked.lock().unwrap_or_else(PoisonError::into_inner),
+            linked,
+        );
+        drop(before);
     }
 
     /// Where its applications came from.
@@ -107,11 +132,17 @@ impl Running {
         if self.own().stage == Stage::ShuttingDown {
             return Err(Refused::ShuttingDown);
         }
-        let slots = self.slots();
-        slots.iter().find(|slot| slot.name == app).cloned().ok_or_else(|| Refused::UnknownApp {
-            app: app.to_owned(),
-            apps: slots.iter().map(|slot| slot.name.clone()).collect(),
-        })
+        let (slots, linked) = (self.slots(), self.linked());
+        if let Some(slot) = slots.iter().find(|slot| slot.name == app) {
+            return Ok(Arc::clone(slot));
+        }
+        let app = app.to_owned();
+        if linked.iter().any(|linked| linked.name == app) {
+            return Err(Refused::Linked { app });
+        }
+        let names = slots.iter().map(|slot| &slot.name);
+        let names = names.chain(linked.iter().map(|linked| &linked.name));
+        Err(Refused::UnknownApp { app, apps: names.cloned().collect() })
     }
 
     fn own(&self) -> MutexGuard<'_, Status> {
@@ -169,7 +200,10 @@ impl Operator for Running {
     }
 
     fn apps(&self) -> Vec<App> {
-        let mut apps = self.slots().iter().map(|slot| slot.shown()).collect();
+        let slots = self.slots();
+        let shown = slots.iter().map(|slot| slot.shown());
+        let mut apps: Vec<App> =
+            shown.chain(self.linked().iter().map(|linked| linked.shown())).collect();
         self.left_over(&mut apps);
         apps
     }
@@ -196,7 +230,11 @@ impl Operator for Running {
                 State::Failed { why } => (false, why.clone()),
                 State::Removed => (true, String::from("removed")),
             };
-            Check { name: format!("app {}", app.name), ok, text }
+            let kind = match app.kind {
+                Role::Application => "app",
+                Role::Layer => "layer",
+            };
+            Check { name: format!("{kind} {}", app.name), ok, text }
         });
         std::iter::once(host).chain(apps).chain([retained]).collect()
     }
@@ -255,7 +293,7 @@ mod tests {
         let running = Running::new(String::from("x"), Vec::new(), host);
         let ready = || running.readiness().iter().all(|check| check.ok);
         assert!(!ready(), "while it starts");
-        running.serve(Vec::new());
+        running.serve(Vec::new(), Vec::new());
         assert!(ready());
         assert!(matches!(running.drain("x"), Err(Refused::UnknownApp { .. })));
         running.shut_down();

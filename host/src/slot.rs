@@ -1,4 +1,5 @@
-//! The named place of an application: what serves there, what served before, and what comes next.
+//! The named place of an application or a layer: what serves there, what served before, and what
+//! comes next.
 //!
 //! `turn` lets one deploy in at a time, `version` makes a file a started version, `deploy` puts it
 //! into service and takes the other out, `handover` carries state from one to the next, `window`
@@ -30,6 +31,7 @@ use crate::moment::Moment;
 use crate::operator::{self, Build, Events, Hold, Kept, Refused, Retained, State, Verdict};
 use crate::plan::Place;
 use crate::plugin::artifact::{Artifact, Staging};
+use crate::plugin::inspect::Kind;
 use crate::plugin::load;
 use crate::plugin::probe::{TooDeep, Wish};
 use crate::plugin::retire::{self, Fate};
@@ -50,10 +52,11 @@ pub(crate) struct Host {
     pub(crate) state: Option<StateFolder>,
 }
 
-/// The place of one application.
+/// The place of one application, or of one layer.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     spec: Mutex<Arc<Spec>>,
     turns: Turns,
     held: Mutex<Held>,
@@ -65,9 +68,9 @@ pub(crate) struct Slot {
 /// What its user says of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spec {
-    /// Paths, the root as `/`.
+    /// Where it answers, or what it stands around: paths, the root as `/`.
     pub(crate) mounts: Vec<String>,
-    /// The application's config, as JSON.
+    /// Its config, as JSON.
     pub(crate) config: String,
     pub(crate) policy: Policy,
 }
@@ -169,8 +172,13 @@ struct Leaving {
 }
 
 impl Slot {
-    /// An application that serves, or says why not.
-    pub(crate) fn new(name: String, spec: Spec, started: Result<Version, String>) -> Self {
+    /// One that serves, or says why not.
+    pub(crate) fn new(
+        name: String,
+        kind: Kind,
+        spec: Spec,
+        started: Result<Version, String>,
+    ) -> Self {
         let (standing, current) = match started {
             Ok(version) => (Standing::Serving, Some(version)),
             Err(why) => (Standing::Failed(why), None),
@@ -186,14 +194,23 @@ impl Slot {
         let (turns, held) = (Turns::default(), Mutex::new(held));
         let (verdicts, judged) = (Mutex::default(), Condvar::new());
         let spec = Mutex::new(Arc::new(spec));
-        Self { name, spec, turns, held, verdicts, judged }
+        Self { name, kind, spec, turns, held, verdicts, judged }
     }
 
     /// What is to stand at its mounts.
     pub(crate) fn place(&self) -> Place {
         match &self.lock().current {
             Some(version) => Place::Serving(Arc::clone(&version.tenure)),
-            None => Place::Out(Arc::from("the application is not in service")),
+            None => Place::Out(self.out("is not in service")),
+        }
+    }
+
+    /// What is said at its mounts while it does not serve. A layer that does not serve lets nobody
+    /// by: it may be what asks for a password.
+    pub(super) fn out(&self, how: &str) -> Arc<str> {
+        match self.kind {
+            Kind::Application => format!("the application {how}").into(),
+            Kind::Layer => format!("the layer `{}` {how}", self.name).into(),
         }
     }
 
@@ -220,6 +237,7 @@ impl Slot {
         let work = current.map(|version| version.tenure.work());
         operator::App {
             name: self.name.clone(),
+            kind: role(self.kind),
             mounts: self.spec().mounts.clone(),
             state: held.state(self.turns.busy()),
             current: current.map(|version| version.build.clone()),
@@ -384,6 +402,14 @@ impl Before {
         let artifact = self.artifact();
         let version = artifact.facts.descriptor.version.clone();
         operator::Previous { version, digest: artifact.digest.clone(), kept }
+    }
+}
+
+/// A kind as its operator sees it.
+pub(crate) const fn role(kind: Kind) -> operator::Role {
+    match kind {
+        Kind::Application => operator::Role::Application,
+        Kind::Layer => operator::Role::Layer,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::lease::Stack;
 use crate::limits::Limits;
 use crate::panics::Panics;
 use crate::plugin::generation::{Flavour, Generation};
+use crate::plugin::inspect::Kind;
 use crate::plugin::retire::{self, Heir};
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -60,14 +61,16 @@ pub(crate) struct Work {
 pub(crate) struct Busy;
 
 impl Tenure {
-    /// A generation goes into service; a blocking one gets its pool of threads here.
+    /// A generation goes into service. A blocking application gets its pool of threads here; layers
+    /// usually run on those of the application.
     pub(crate) fn open(
         generation: Arc<Generation>,
         debug_headers: DebugHeaders,
         limits: &Arc<Limits>,
     ) -> io::Result<Arc<Self>> {
         let tenure = Self::new(generation, debug_headers, limits);
-        if tenure.generation().flavour() == Flavour::Blocking {
+        let generation = tenure.generation();
+        if (generation.kind(), generation.flavour()) == (Kind::Application, Flavour::Blocking) {
             tenure.staff()?;
         }
         Ok(Arc::new(tenure))

@@ -11,7 +11,7 @@ use super::{ClientError, hosts};
 use crate::cli::Reach;
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::operator::{App, Hold, Stage, State, Status};
+use crate::operator::{App, Hold, Role, Stage, State, Status};
 
 /// A host with its applications.
 #[derive(Debug, Serialize)]
@@ -20,9 +20,10 @@ struct Seen {
     apps: Vec<App>,
 }
 
-const COLUMNS: [(&str, Align); 11] = [
+const COLUMNS: [(&str, Align); 12] = [
     ("HOST", Align::Left),
     ("APP", Align::Left),
+    ("KIND", Align::Left),
     ("MOUNTS", Align::Left),
     ("STATE", Align::Left),
     ("VERSION", Align::Left),
@@ -94,29 +95,46 @@ fn table(seen: &[Seen], now: Moment) -> String {
 }
 
 /// A host that does not just serve.
-fn stage(host: &Status, stage: &str) -> [String; 11] {
-    let mut cells: [String; 11] = std::array::from_fn(|_| String::from("-"));
+fn stage(host: &Status, stage: &str) -> [String; 12] {
+    let mut cells: [String; 12] = std::array::from_fn(|_| String::from("-"));
     cells[0].clone_from(&host.name);
-    stage.clone_into(&mut cells[3]);
+    stage.clone_into(&mut cells[4]);
     cells
 }
 
-fn cells(host: &Status, app: &App, now: Moment) -> [String; 11] {
+fn cells(host: &Status, app: &App, now: Moment) -> [String; 12] {
     let of = |text: Option<String>| text.unwrap_or_else(|| String::from("-"));
     let current = app.current.as_ref();
     [
         host.name.clone(),
         app.name.clone(),
-        if app.mounts.is_empty() { of(None) } else { app.mounts.join(",") },
+        String::from(match app.kind {
+            Role::Application => "app",
+            Role::Layer => "layer",
+        }),
+        if app.mounts.is_empty() { of(None) } else { mounts(&app.mounts) },
         String::from(word(&app.state)),
         of(current.map(|build| build.version.clone())),
         number(current.map(|build| build.generation)),
-        of(current.map(|build| short(&build.digest).to_owned())),
+        of(current.map(|build| match &*build.digest {
+            "" => String::from("linked"),
+            digest => short(digest).to_owned(),
+        })),
         of(app.since.map(|since| age(since.age(now)))),
         number(app.in_flight),
         number(app.requests),
         number(app.panics),
     ]
+}
+
+/// The first few of them: a layer may stand around thousands.
+fn mounts(mounts: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = mounts[..mounts.len().min(SHOWN)].join(",");
+    match mounts.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown},+{more}"),
+    }
 }
 
 const fn word(state: &State) -> &'static str {
@@ -143,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn a_few_mounts_stand_for_all() {
+        let paths = ["/", "/b", "/c", "/d", "/e"].map(String::from);
+        assert_eq!(mounts(&paths[..3]), "/,/b,/c");
+        assert_eq!(mounts(&paths), "/,/b,/c,+2");
+    }
+
+    #[test]
     fn a_table_shows_what_holds_a_generation() {
         let [noon, five] = ["12:00", "12:05"].map(|time| format!("2026-01-31T{time}:00.000Z"));
         let mut held = build(2);
@@ -151,7 +176,8 @@ mod tests {
         held["since"] = json!(noon);
         let app = |name: &str| {
             json!({
-                "name": name, "mounts": ["/", "/b"], "state": "serving", "current": build(3),
+                "name": name, "kind": "application", "mounts": ["/", "/b"],
+                "state": "serving", "current": build(3),
                 "since": noon, "layout": "proved", "in_flight": 1, "requests": 12345,
                 "panics": null, "previous": null, "retained": [],
             })
@@ -163,20 +189,25 @@ mod tests {
         for none in ["current", "since", "in_flight", "requests"] {
             bad[none] = json!(null);
         }
+        let mut log = app("log");
+        log["kind"] = json!("layer");
+        log["current"] = build(4);
+        log["current"]["digest"] = json!("");
         let host = json!({
             "name": "8080", "pid": 1, "version": "0.1.0", "started": noon, "stage": "serving",
             "listeners": [], "control": "/c.sock", "state": null, "limits": {},
         });
         let mut seen = vec![Seen {
             host: serde_json::from_value(host).unwrap(),
-            apps: serde_json::from_value(json!([shop, bad])).unwrap(),
+            apps: serde_json::from_value(json!([shop, bad, log])).unwrap(),
         }];
         let expected = "\
-HOST  APP   MOUNTS  STATE    VERSION  GEN  DIGEST        AGE  IN FLIGHT  REQUESTS  PANICS
-8080  shop  /,/b    serving  1.3        3  0123456789ab   5m          1     12345       -
+HOST  APP   KIND   MOUNTS  STATE    VERSION  GEN  DIGEST        AGE  IN FLIGHT  REQUESTS  PANICS
+8080  shop  app    /,/b    serving  1.3        3  0123456789ab   5m          1     12345       -
     version 1.2 (0123456789ab, generation 2) has been pinned for 5m: a signal handler
-8080  bad   /,/b    failed   -          -  -               -          -         -       -
+8080  bad   app    /,/b    failed   -          -  -               -          -         -       -
     failed: `bad.so` is no library
+8080  log   layer  /,/b    serving  1.4        4  linked         5m          1     12345       -
 ";
         let now = five.parse().unwrap();
         assert_eq!(table(&seen, now), expected);
@@ -184,6 +215,6 @@ HOST  APP   MOUNTS  STATE    VERSION  GEN  DIGEST        AGE  IN FLIGHT  REQUEST
         seen[0].host.stage = Stage::Starting;
         let text = table(&seen, now);
         let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(words[..4], ["8080", "-", "-", "starting"], "{text}");
+        assert_eq!(words[..5], ["8080", "-", "-", "-", "starting"], "{text}");
     }
 }

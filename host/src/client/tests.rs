@@ -66,7 +66,7 @@ fn each_end_of_a_deploy_has_its_exit_code() {
     let (code, said) =
         with(Fake::default(), |socket| ended(|out| deploy(&typed(socket, "a/b", ""), out)));
     assert_eq!(code, "1");
-    assert!(said.contains("`a/b`") && said.contains("(help: the applications are: shop"), "{said}");
+    assert!(said.contains("`a/b`") && said.contains("(help: there are: shop"), "{said}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
 use super::{
-    App, Build, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Stage,
-    State, Status, Step, Verdict,
+    App, Build, Check, Deployed, Deployment, Events, Kind, Operator, Progress, Refused, Role,
+    Stage, State, Status, Step, Verdict,
 };
 use crate::moment::Moment;
 
@@ -61,6 +61,7 @@ fn build(generation: u64) -> Build {
 fn app(name: &str, state: State) -> App {
     App {
         name: name.to_owned(),
+        kind: Role::Application,
         mounts: vec![format!("/{name}")],
         current: (state == State::Serving).then(|| build(3)),
         state,

@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Refused {
-    /// No application has this name.
-    #[error("no application is named `{app}`")]
+    /// Nothing has this name.
+    #[error("no application or layer is named `{app}`")]
     UnknownApp { app: String, apps: Vec<String> },
+    /// It is code of the host itself.
+    #[error("`{app}` is linked into the host: it is always there, and no file takes its place")]
+    Linked { app: String },
     /// The file was found wanting. `text` names it.
     #[error("{text}")]
     File { text: String, help: Option<String> },
@@ -65,14 +68,15 @@ impl Refused {
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::UnknownApp { apps, .. } if apps.is_empty() => None,
-            Self::UnknownApp { apps, .. } => {
-                Some(format!("the applications are: {}", apps.join(", ")))
-            }
+            Self::UnknownApp { apps, .. } => Some(format!("there are: {}", apps.join(", "))),
             Self::File { help, .. }
             | Self::TimedOut { help, .. }
             | Self::Config { help, .. }
             | Self::NoRoom { help, .. }
             | Self::System { help, .. } => help.clone(),
+            Self::Linked { .. } => {
+                Some(String::from("start the host with a file in its place: --enable NAME=FILE"))
+            }
             Self::Quarantined { .. } => {
                 Some(String::from("mend it and build it again, or deploy it with --force"))
             }
@@ -108,6 +112,7 @@ impl Refused {
             Self::UnknownApp { .. } => {
                 ("unknown-app", "No such application", StatusCode::NOT_FOUND, FAILURE)
             }
+            Self::Linked { .. } => ("linked", "Part of the host", StatusCode::CONFLICT, FAILURE),
             Self::File { .. } => {
                 ("refused-file", "The file was refused", StatusCode::UNPROCESSABLE_ENTITY, 65)
             }
@@ -172,6 +177,7 @@ mod tests {
         let app = || text("shop");
         for (refused, status, exit) in [
             (Refused::UnknownApp { app: app(), apps: vec![text("blog")] }, 404, 1),
+            (Refused::Linked { app: app() }, 409, 1),
             (Refused::File { text: text("`x` is no library"), help: None }, 422, 65),
             (Refused::Superseded { app: app() }, 409, 1),
             (Refused::Quarantined { app: app(), digest: text("ab"), why: text("died") }, 409, 65),

@@ -117,6 +117,15 @@ impl Application {
         }
     }
 
+    /// The same of functions that are part of this program.
+    pub(crate) fn of_program(
+        table: &'static AppTable,
+        start: Start<'_>,
+    ) -> Result<Self, StartError> {
+        // SAFETY: the table and what it leads to live as long as the program.
+        unsafe { Self::start(In::lend(table), start) }
+    }
+
     /// An application that is linked into this program.
     pub(crate) fn linked(linked: &Linked) -> Option<Self> {
         let (call, drop) = (linked.table.call?, linked.table.drop?);

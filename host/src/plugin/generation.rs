@@ -11,13 +11,14 @@ use dsgi::export::Linked;
 use super::alive::Running;
 use super::application::Application;
 use super::artifact::Artifact;
-use super::inspect;
+use super::inspect::{self, Kind};
 use super::library::{Layout, Library};
 
 /// A started application with everything it needs to stay callable.
 pub(crate) struct Generation {
     number: u64,
     name: String,
+    kind: Kind,
     flavour: Flavour,
     // Drop order: the application, then that it runs, then its code.
     application: Application,
@@ -78,33 +79,44 @@ impl Generation {
     pub(crate) fn loaded(
         number: u64,
         name: String,
-        flavour: Flavour,
+        (kind, flavour): (Kind, Flavour),
         application: Application,
         running: Running,
         code: Code,
     ) -> Self {
         crate::log::name(number, &name);
         let (running, code) = (Some(running), Some(code));
-        Self { number, name, flavour, application, running, code, shut_down: Once::new() }
+        let shut_down = Once::new();
+        Self { number, name, kind, flavour, application, running, code, shut_down }
     }
 
     /// Of a library in the child of a probe: its calls run on the calling thread.
-    pub(crate) fn probed(name: String, application: Application) -> Self {
+    pub(crate) fn probed(name: String, kind: Kind, application: Application) -> Self {
         let (number, flavour) = (1, Flavour::NonBlocking);
         crate::log::name(number, &name);
-        let (running, code) = (None, None);
-        Self { number, name, flavour, application, running, code, shut_down: Once::new() }
+        let (running, code, shut_down) = (None, None, Once::new());
+        Self { number, name, kind, flavour, application, running, code, shut_down }
+    }
+
+    /// Of what is part of this program and was started.
+    pub(crate) fn of_program(
+        number: u64,
+        name: String,
+        (kind, flavour): (Kind, Flavour),
+        application: Application,
+    ) -> Self {
+        let (running, code, shut_down) = (None, None, Once::new());
+        Self { number, name, kind, flavour, application, running, code, shut_down }
     }
 
     /// Of an application that is linked into this program.
     pub(crate) fn linked(linked: &Linked) -> Option<Self> {
-        let number = Self::next_number();
+        let (number, kind) = (Self::next_number(), Kind::Application);
         let name = untext(&linked.descriptor.name);
         crate::log::name(number, &name);
         let flavour = Flavour::from_raw(linked.descriptor.flavour);
         let application = Application::linked(linked)?;
-        let (running, code) = (None, None);
-        Some(Self { number, name, flavour, application, running, code, shut_down: Once::new() })
+        Some(Self::of_program(number, name, (kind, flavour), application))
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -113,6 +125,10 @@ impl Generation {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) const fn flavour(&self) -> Flavour {

@@ -8,9 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use dsgi::abi::grown::{previous, purpose};
+use dsgi::export::Entrance;
 
 use super::alive::{self, Beside, Running};
-use super::application::{Start, StartError};
+use super::application::{Application, Start, StartError};
 use super::artifact::{Artifact, ArtifactError, Staging};
 use super::generation::{Code, Flavour, Generation};
 use super::inspect::{Kind, Panic};
@@ -27,9 +28,14 @@ pub(crate) enum LoadError {
     /// The file is no library for this host.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// A layer where an application belongs.
-    #[error("`{0}` is a layer, not an application")]
-    Layer(String),
+    /// A layer where an application belongs, or the reverse.
+    #[error("`{file}` is {}, not {}", a(*kind), a(other(*kind)))]
+    Kind {
+        /// The file.
+        file: String,
+        /// What it is.
+        kind: Kind,
+    },
     /// A panic in it would end the host with every other application.
     #[error("`{0}` is built with panic=abort: a panic in it would end the whole host")]
     PanicAbort(String),
@@ -94,7 +100,13 @@ impl LoadError {
             Self::PanicAbort(_) => {
                 Some(String::from("set `panic = \"unwind\"` in the profile that builds it"))
             }
-            Self::Layer(_) => Some(String::from("give the file of the application itself")),
+            Self::Kind { file, kind } => {
+                let flag = match kind {
+                    Kind::Application => "--load",
+                    Kind::Layer => "--enable",
+                };
+                Some(format!("{} is given with {flag} {file}", a(*kind)))
+            }
             Self::Open { source, .. } => source.help(),
             Self::TooDeep(too_deep) => Some(too_deep.help()),
             Self::Keys(_) => Some(String::from(
@@ -117,14 +129,39 @@ impl LoadError {
     }
 }
 
-/// Reads and copies a file, and refuses what cannot be an application of this host.
+/// Reads and copies a file, and refuses what this host cannot run.
 pub(crate) fn take(file: &Path, staging: &Staging) -> Result<Artifact, LoadError> {
     let artifact = Artifact::take(file, staging)?;
-    let name = || file.display().to_string();
-    match (artifact.facts.descriptor.kind, artifact.facts.descriptor.panic) {
-        (Kind::Layer, _) => Err(LoadError::Layer(name())),
-        (_, Panic::Abort) => Err(LoadError::PanicAbort(name())),
-        _ => Ok(artifact),
+    match artifact.facts.descriptor.panic {
+        Panic::Abort => Err(LoadError::PanicAbort(file.display().to_string())),
+        Panic::Unwind | Panic::Unsaid => Ok(artifact),
+    }
+}
+
+/// Refuses a layer where an application belongs, and the reverse; the file as its user named it.
+pub(crate) fn expect(
+    artifact: Artifact,
+    expected: Kind,
+    file: &Path,
+) -> Result<Artifact, LoadError> {
+    let kind = artifact.facts.descriptor.kind;
+    if kind == expected {
+        return Ok(artifact);
+    }
+    Err(LoadError::Kind { file: file.display().to_string(), kind })
+}
+
+const fn a(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Application => "an application",
+        Kind::Layer => "a layer",
+    }
+}
+
+const fn other(kind: Kind) -> Kind {
+    match kind {
+        Kind::Application => Kind::Layer,
+        Kind::Layer => Kind::Application,
     }
 }
 
@@ -147,6 +184,7 @@ pub(crate) fn probe(
         name: name.to_owned(),
         config: config.to_owned(),
         depth: depth(artifact, wish)?,
+        kind: artifact.facts.descriptor.kind,
         parent: std::process::id(),
     };
     let verdict = probe::probe(&task, limits.probe_timeout);
@@ -157,11 +195,37 @@ pub(crate) fn probe(
     })
 }
 
+/// Starts what is linked into this program.
+pub(crate) fn linked(
+    entrance: &'static Entrance,
+    kind: Kind,
+    name: &str,
+    config: &str,
+    previous: Previous,
+) -> Result<Generation, StartError> {
+    let number = Generation::next_number();
+    crate::log::name(number, name);
+    let (generation, purpose) = (number, purpose::SERVE);
+    let start = Start { name, config, generation, purpose, previous: previous.raw() };
+    let application = Application::of_program(&entrance.table, start)?;
+    let flavour = Flavour::from_raw(entrance.flavour);
+    Ok(Generation::of_program(number, name.to_owned(), (kind, flavour), application))
+}
+
 /// Whether another version of the application runs beside the one that starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Previous {
     None,
     Running,
+}
+
+impl Previous {
+    const fn raw(self) -> u32 {
+        match self {
+            Self::None => previous::NONE,
+            Self::Running => previous::RUNNING,
+        }
+    }
 }
 
 /// An open library whose application may start.
@@ -206,13 +270,11 @@ pub(crate) fn start(
 ) -> Result<Generation, LoadError> {
     let file = artifact.source.display().to_string();
     let Opened { number, library, layout, running } = open(&artifact, name)?;
-    let flavour = Flavour::of(artifact.facts.descriptor.flavour);
+    let told = &artifact.facts.descriptor;
+    let (kind, flavour) = (told.kind, Flavour::of(told.flavour));
     let after = limits.init_timeout;
     let (name, config) = (name.to_owned(), config.to_owned());
-    let previous = match previous {
-        Previous::None => previous::NONE,
-        Previous::Running => previous::RUNNING,
-    };
+    let previous = previous.raw();
     let (told, opened) = (name.clone(), Arc::clone(&artifact));
     // What is sent is received or comes back: nothing is lost between the two.
     let (send, started) = mpsc::sync_channel(0);
@@ -228,7 +290,7 @@ pub(crate) fn start(
         let made = match library.start(start) {
             Ok(application) => {
                 let code = Code { library, artifact, layout };
-                Ok(Generation::loaded(number, name, flavour, application, running, code))
+                Ok(Generation::loaded(number, name, (kind, flavour), application, running, code))
             }
             Err(source) => {
                 running.refused();

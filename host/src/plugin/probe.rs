@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::depth::{Depth, Reach, TooDeep, Wish};
 use self::last_words::LastWords;
 use super::application::StartError;
+use super::inspect::Kind;
 use super::library::{Layout, OpenError};
 use crate::platform::child::{Family, signal_of};
 use crate::platform::process::own_program;
@@ -34,6 +35,7 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) config: String,
     pub(crate) depth: Depth,
+    pub(crate) kind: Kind,
     /// The host.
     pub(crate) parent: u32,
 }

@@ -170,16 +170,26 @@ pub(crate) fn retire(generation: Generation) {
 }
 
 fn retire_to(generation: Generation, heir: Option<Arc<dyn Heir>>) {
-    match JANITOR.get() {
-        // Code that is linked in has nothing to unmap.
-        Some(janitor) if generation.code().is_some() => {
-            let (app, number) = (generation.name(), generation.number());
-            let artifact = generation.code().map(|code| &code.artifact);
-            let retired = noted(app, number, artifact, Fate::Waiting("it shuts down".to_owned()));
-            // The janitor never ends.
-            let _ = janitor.send(Message::Retire(Box::new(generation), heir, retired));
-        }
-        _ => drop(generation),
+    // Code that is linked in has nothing to unmap.
+    if generation.code().is_none() {
+        return end_here(generation);
+    }
+    let Some(janitor) = JANITOR.get() else { return drop(generation) };
+    let (app, number) = (generation.name(), generation.number());
+    let artifact = generation.code().map(|code| &code.artifact);
+    let retired = noted(app, number, artifact, Fate::Waiting("it shuts down".to_owned()));
+    // The janitor never ends.
+    let _ = janitor.send(Message::Retire(Box::new(generation), heir, retired));
+}
+
+/// Ends code that is part of the program: what it does at its end may take its time.
+fn end_here(generation: Generation) {
+    let end = move || {
+        generation.shutdown();
+        drop(generation);
+    };
+    if let Err(error) = thread::Builder::new().name(String::from("retire")).spawn(end) {
+        tracing::error!("what is linked into the host has ended without its shutdown: {error}");
     }
 }
 

@@ -34,7 +34,7 @@ impl Slot {
         let file = deployment.file.display();
         self.tell(host, Kind::DeployStarted, format!("`{file}` is on its way"), None);
         let deployed = self.take_turn(&mut steps, |steps| {
-            let artifact = version::read(host, &deployment.file, steps)?;
+            let artifact = version::read(host, &deployment.file, self.kind, steps)?;
             self.allowed(&artifact.digest, deployment.quarantine)?;
             let named = artifact.facts.descriptor.name.clone();
             let previous = self.previous();
@@ -70,7 +70,7 @@ impl Slot {
     /// Takes the application out of service; what is in hand goes on.
     pub(crate) fn drain(self: &Arc<Self>, host: &Arc<Host>) -> Result<App, Refused> {
         let mut held = self.lock();
-        let why = Arc::from("the application was taken out of service");
+        let why = self.out("was taken out of service");
         host.switch.put(&self.name, &Place::Out(why), Instant::now() + SWAP)?;
         if matches!(held.standing, Standing::Serving | Standing::Holding(_)) {
             held.standing = Standing::Out;

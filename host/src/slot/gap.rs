@@ -277,12 +277,12 @@ impl<'a> Gap<'a> {
         if !held.is_holding() {
             return;
         }
-        let why = match &standing {
-            Standing::Out => "the application was taken out of service",
-            _ => "the application is not in service",
-        };
+        let why = self.slot.out(match &standing {
+            Standing::Out => "was taken out of service",
+            _ => "is not in service",
+        });
         // At the end of the host too: somebody may wait.
-        let _ = self.open(&Place::Out(Arc::from(why)));
+        let _ = self.open(&Place::Out(why));
         held.standing = standing;
     }
 

@@ -64,7 +64,8 @@ impl Slot {
         if self.spec().policy.keep_previous == Keep::Nothing {
             return None;
         }
-        match load::take(&state.stored(digest), &host.staging) {
+        let taken = load::take(&state.stored(digest), &host.staging);
+        match taken.and_then(|artifact| load::expect(artifact, self.kind, Path::new(digest))) {
             Ok(artifact) => Some(Before::File(Arc::new(artifact))),
             Err(error) => {
                 let (app, digest) = (&self.name, short(digest));

@@ -70,7 +70,7 @@ impl Slot {
             Bytes::File(file) => {
                 let text = format!("`{}` is on its way", file.display());
                 self.tell(host, Kind::DeployStarted, text, None);
-                version::read(host, file, &mut steps)?
+                version::read(host, file, self.kind, &mut steps)?
             }
             Bytes::Current => self.current_again(host)?,
         };

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::operator::{Build, Progress, Step};
 use crate::plugin::artifact::Artifact;
+use crate::plugin::inspect::Kind;
 use crate::plugin::load::{self, Previous};
 use crate::tenure::Tenure;
 
@@ -68,14 +69,20 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Reads and copies a library; a crate folder is built first.
-pub(crate) fn read(host: &Host, file: &Path, steps: &mut Steps<'_>) -> Result<Artifact, Failure> {
+/// Reads and copies a library of a kind; a crate folder is built first.
+pub(crate) fn read(
+    host: &Host,
+    file: &Path,
+    kind: Kind,
+    steps: &mut Steps<'_>,
+) -> Result<Artifact, Failure> {
     let library = if file.is_dir() {
         steps.run("build", || library_of(file, host.profile))?
     } else {
         file.to_path_buf()
     };
-    Ok(steps.run("read", || load::take(&library, &host.staging))?)
+    let take = || load::expect(load::take(&library, &host.staging)?, kind, &library);
+    Ok(steps.run("read", take)?)
 }
 
 /// Tries a version in a child, opens it, and starts its application.

@@ -6,6 +6,16 @@ pub(crate) mod alive {
 }
 pub(crate) mod artifact;
 pub(crate) mod generation;
+
+/// What a library is; none of the models waits.
+pub(crate) mod inspect {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Kind {
+        Application,
+        Layer,
+    }
+}
+
 pub(crate) mod library;
 // The host's janitor.
 #[path = "../../../host/src/plugin/retire.rs"]

@@ -8,6 +8,7 @@ use std::mem::offset_of;
 
 use dsgi::abi::ABI;
 use dsgi::abi::app::{self, NOTE_NAME, NOTE_TYPE, flavour, kind, panic_mode, probe, trait_flag};
+use serde::{Deserialize, Serialize};
 
 use super::Unfit;
 use super::image::Image;
@@ -51,7 +52,7 @@ pub(crate) enum Flavour {
 }
 
 /// What a library is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// It answers requests by itself.
     Application,

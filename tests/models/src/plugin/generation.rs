@@ -9,6 +9,7 @@ use loom::sync::atomic;
 use loom::sync::atomic::Ordering;
 
 use super::artifact::Artifact;
+use super::inspect::Kind;
 use super::library::Library;
 use crate::explore::Problems;
 use crate::sync::Arc;
@@ -120,6 +121,10 @@ impl Generation {
 
     pub(crate) fn name(&self) -> &str {
         "app"
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        Kind::Application
     }
 
     pub(crate) const fn flavour(&self) -> Flavour {

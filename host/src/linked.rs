@@ -1,0 +1,158 @@
+//! Layers and applications that are part of this program, by kind: nothing is loaded for them, and
+//! no file takes their place.
+//!
+//! A kind has the same functions as a library, so that a stack knows no difference. What one of
+//! them is told it can be told anew only by another generation, as a library is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dsgi::export::Entrance;
+
+use crate::limits::Limits;
+use crate::moment::Moment;
+use crate::operator::{App, Build, State};
+use crate::plugin::application::StartError;
+use crate::plugin::inspect::Kind as Role;
+use crate::plugin::load::{self, Previous};
+use crate::slot::{Host, role};
+use crate::tenure::Tenure;
+
+/// What is linked into this program under one name.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    pub(crate) entrance: Entrance,
+}
+
+/// All of them.
+pub(crate) static KINDS: &[Kind] = &[];
+
+/// One that serves under a name.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) name: String,
+    kind: &'static Kind,
+    config: String,
+    pub(crate) tenure: Arc<Tenure>,
+    since: Moment,
+    /// Changes with the config, and nothing else with it.
+    mounts: Mutex<Vec<String>>,
+}
+
+/// Why a kind does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum LinkedError {
+    /// No kind has this name.
+    #[error("`{0}` is neither a kind of layer nor a file")]
+    Unknown(String),
+    /// A layer where an application belongs, or the reverse.
+    #[error("`{name}` is of the kind `{kind}`, which cannot stand there")]
+    Role {
+        /// What it is called here.
+        name: String,
+        /// The kind.
+        kind: &'static str,
+    },
+    /// It said no.
+    #[error("`{name}` of the kind `{kind}` did not start: {source}")]
+    Start {
+        /// What it is called here.
+        name: String,
+        /// The kind.
+        kind: &'static str,
+        /// Why.
+        source: StartError,
+    },
+    /// The system has no threads for it.
+    #[error("`{name}` did not start: there are no threads for its calls")]
+    Threads {
+        /// What it is called here.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl LinkedError {
+    /// What the user can do.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Unknown(text) => {
+                let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+                let kinds = if kinds.is_empty() { String::from("none") } else { kinds.join(", ") };
+                Some(format!("the kinds are: {kinds}; a file has a slash or a dot: ./{text}"))
+            }
+            Self::Role { kind, .. } => {
+                Some(format!("a layer stands around a mount: --enable {kind}"))
+            }
+            Self::Start { .. } | Self::Threads { .. } => None,
+        }
+    }
+}
+
+/// The kind of this name.
+pub(crate) fn find(name: &str) -> Result<&'static Kind, LinkedError> {
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    kind.ok_or_else(|| LinkedError::Unknown(name.to_owned()))
+}
+
+impl Linked {
+    /// Starts one; nothing else of its name serves, or it does until this takes its place.
+    pub(crate) fn start(
+        host: &Host,
+        name: &str,
+        kind: &'static Kind,
+        expected: Role,
+        config: &str,
+    ) -> Result<Self, LinkedError> {
+        let name = name.to_owned();
+        if kind.role != expected {
+            return Err(LinkedError::Role { name, kind: kind.name });
+        }
+        let started = load::linked(&kind.entrance, kind.role, &name, config, Previous::None);
+        let generation = match started {
+            Ok(generation) => Arc::new(generation),
+            Err(source) => return Err(LinkedError::Start { name, kind: kind.name, source }),
+        };
+        let limits: &Arc<Limits> = &host.limits;
+        let tenure = match Tenure::open(generation, host.debug_headers, limits) {
+            Ok(tenure) => tenure,
+            Err(source) => return Err(LinkedError::Threads { name, source }),
+        };
+        let (config, since, mounts) = (config.to_owned(), Moment::now(), Mutex::default());
+        Ok(Self { name, kind, config, tenure, since, mounts })
+    }
+
+    /// Whether it is what a config asks for.
+    pub(crate) fn is(&self, name: &str, kind: &str, config: &str) -> bool {
+        self.name == name && self.kind.name == kind && self.config == config
+    }
+
+    /// It stands around these from now on.
+    pub(crate) fn stands_around(&self, mounts: &[String]) {
+        mounts.clone_into(&mut self.mounts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As its operator sees it.
+    pub(crate) fn shown(&self) -> App {
+        let work = self.tenure.work();
+        let version = String::from(env!("CARGO_PKG_VERSION"));
+        let generation = self.tenure.generation().number();
+        App {
+            name: self.name.clone(),
+            kind: role(self.kind.role),
+            mounts: self.mounts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            state: State::Serving,
+            current: Some(Build { version, digest: String::new(), generation }),
+            since: Some(self.since),
+            layout: Some(String::from("linked")),
+            in_flight: Some(work.in_flight),
+            requests: Some(work.requests),
+            panics: Some(work.panics),
+            previous: None,
+            retained: Vec::new(),
+        }
+    }
+}
