@@ -629,6 +629,10 @@ struct dsgi_exchange_table {
     /* Adds a value, which this exchange and those derived of it have from now on; takes it: READY,
      * or UNSUPPORTED, and then it is still the caller's. */
     uint32_t (*set_value)(dsgi_exchange *exchange, const dsgi_value *value);
+    /* Name of the member that stands so far inwards of whoever holds this handle, or outwards where
+     * negative; valid until this handle is released. Empty where none stands. `kind` is set to one
+     * of `enum dsgi_kind`, or 0. */
+    dsgi_str (*member)(const dsgi_exchange *exchange, int32_t inwards, uint32_t *kind);
 };
 
 /* Functions of a dsgi_body. */
@@ -982,7 +986,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_state, handover) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, reserved) == 12, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, bytes) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, fault) == 48, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_exchange_table) == 96, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_exchange_table) == 104, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, head) == 8, "layout");
@@ -996,6 +1000,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, cancelled) == 64, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, inform) == 72, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, value) == 80, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, set_value) == 88, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, member) == 96, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_body_table) == 32, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_body_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_body_table, reserved) == 4, "layout");

@@ -140,8 +140,14 @@ pub struct ExchangeTable {
         Option<unsafe extern "C" fn(exchange: *const Exchange, name: Str, out: Out<Value>) -> u32>,
     /// Adds a value, which this exchange and those derived of it have from now on; takes it:
     /// `READY`, or `UNSUPPORTED`, and then it is still the caller's.
-    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub set_value: Option<unsafe extern "C" fn(exchange: *mut Exchange, value: In<Value>) -> u32>,
+    /// Name of the member that stands so far inwards of whoever holds this handle, or outwards
+    /// where negative; valid until this handle is released. Empty where none stands. `kind` is set
+    /// to one of [`kind`](super::app::kind), or 0.
+    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
+    pub member: Option<
+        unsafe extern "C" fn(exchange: *const Exchange, inwards: i32, kind: *mut u32) -> Str,
+    >,
 }
 
 /// Functions of a [`Body`].

@@ -285,6 +285,21 @@ impl Handle {
         }
     }
 
+    /// Who stands so far inwards of this handle's holder, or outwards where negative: one of
+    /// [`kind`](abi::app::kind), and a name. `None` where nobody stands, or the host does not say.
+    #[must_use]
+    pub fn member(&self, inwards: i32) -> Option<(u32, String)> {
+        let (exchange, _turn) = self.borrow();
+        let mut kind = 0;
+        // SAFETY: owned and alive; the number is lent, and the name is copied at once.
+        unsafe {
+            let member = slot!(ExchangeTable, exchange, member)?;
+            let name = member(exchange, inwards, &raw mut kind);
+            let name = String::from_utf8_lossy(name.bytes()).into_owned();
+            (kind != 0).then_some((kind, name))
+        }
+    }
+
     /// Whether the exchange was given up.
     #[must_use]
     pub fn cancelled(&self) -> bool {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Mode;
 use crate::Error;
+use crate::abi::app::kind;
 use crate::abi::object::level;
 use crate::bridge::exchange::{Handle, Text};
 use crate::bridge::watched::{Misuse, Told};
@@ -16,15 +17,19 @@ pub(super) struct Witness {
     mode: Mode,
     /// The exchange, as long as its response goes on.
     handle: Mutex<Option<Handle>>,
-    host: String,
+    outwards: String,
+    inwards: String,
     /// Numbers of the rules that were told.
     told: Mutex<Vec<u16>>,
 }
 
 impl Witness {
     pub(super) fn new(mode: Mode, handle: &Handle) -> Self {
-        let host = String::from_utf8_lossy(handle.text(Text::Software)).into_owned();
-        Self { mode, handle: Mutex::new(handle.duplicate()), host, told: Mutex::default() }
+        let host = || format!("host {}", String::from_utf8_lossy(handle.text(Text::Software)));
+        let outwards = handle.member(-1).map_or_else(host, named);
+        let inwards = handle.member(1).map_or_else(|| String::from("application"), named);
+        let (handle, told) = (Mutex::new(handle.duplicate()), Mutex::default());
+        Self { mode, handle, outwards, inwards, told }
     }
 
     /// Tells what is broken; the error that stands for it where the validator enforces.
@@ -56,8 +61,8 @@ impl Witness {
         told.push(breach.rule.number);
         drop(told);
         let by = match breach.rule.keeper {
-            Keeper::App => String::from("application"),
-            Keeper::Host | Keeper::Layer => format!("host {}", self.host),
+            Keeper::App => &self.inwards,
+            Keeper::Host | Keeper::Layer => &self.outwards,
         };
         let line = line(breach, by.trim_end());
         let level = match breach.rule.severity() {
@@ -81,6 +86,12 @@ impl Told for std::sync::Arc<Witness> {
         };
         self.tell_once(&breach);
     }
+}
+
+/// A member of the stack, as a line of the log calls it.
+fn named((kind, name): (u32, String)) -> String {
+    let kind = if kind == kind::LAYER { "layer" } else { "application" };
+    format!("{kind} {name}")
 }
 
 /// The line of the log.

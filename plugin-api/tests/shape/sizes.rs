@@ -189,6 +189,7 @@ static SMALL: ExchangeTable = ExchangeTable {
     inform: None,
     value: None,
     set_value: None,
+    member: None,
 };
 
 unsafe extern "C" fn small_head(exchange: *const Exchange) -> In<Head> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dsgi::export::{Linked, link};
-use dsgi::rules::{Kept, Rule, Severity, all, find};
+use dsgi::rules::{Keeper, Kept, Rule, Severity, all, find};
 use dsgi::{Environ, StartResponse};
 
 use crate::raw::{Raw, RawFrame};
@@ -106,7 +106,8 @@ fn each_mutant_is_told_by_its_rule_and_no_other() {
         let known: &Rule = find(rule).expect("a rule");
         let level = if known.severity() == Some(Severity::Warning) { "2 " } else { "1 " };
         assert!(line.starts_with(level), "{line}");
-        assert!(line.contains(" broken by ") && line.contains(": saw "), "{line}");
+        let by = if known.keeper == Keeper::App { "application tea" } else { "host" };
+        assert!(line.contains(&format!(" broken by {by}")) && line.contains(": saw "), "{line}");
         assert!(line.ends_with(&format!("the rule says \"{}\"", known.sentence())), "{line}");
         assert!(!line.contains('\n'), "{line:?}");
     }
@@ -131,6 +132,8 @@ fn a_validator_around_a_validator_tells_the_same() {
         }
         let tried = mutant.tried(&["", ""]);
         assert_eq!(named(&tried.lines), [rule, rule], "mutant {at}: {:?}", tried.lines);
+        let of_a_layer = tried.lines.iter().filter(|line| line.contains("by layer validator: "));
+        assert_eq!(of_a_layer.count(), 1, "mutant {at}: {:?}", tried.lines);
     }
 }
 

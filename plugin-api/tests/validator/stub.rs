@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use dsgi::Outcome;
 use dsgi::abi::answer;
-use dsgi::abi::app::AppTable;
+use dsgi::abi::app::{AppTable, kind};
 use dsgi::abi::grown::{Frame, Head, Init, Instance, Reply, head_flag};
 use dsgi::abi::leaf::{Header, Str, rows};
 use dsgi::abi::object::{self, Exchange, ExchangeTable, HostTable};
@@ -219,6 +219,7 @@ static TABLE: ExchangeTable = ExchangeTable {
     inform: None,
     value: None,
     set_value: None,
+    member: Some(member),
 };
 
 /// # Safety
@@ -268,6 +269,22 @@ unsafe extern "C" fn log(exchange: *const Exchange, level: u32, text: Str) {
     // SAFETY: the boundary's rule: an alive handle, and a lent text.
     let (host, text) = unsafe { (made(exchange).1, text.bytes()) };
     lock(&host.log).push(format!("{level} {}", String::from_utf8_lossy(text)));
+}
+
+/// The validators are layers, and what they stand around is an application.
+unsafe extern "C" fn member(exchange: *const Exchange, inwards: i32, kind: *mut u32) -> Str {
+    // SAFETY: the boundary's rule: an alive handle.
+    let (made, host) = unsafe { made(exchange) };
+    let last = host.stack.len() - 1;
+    let depth = made.depth.checked_add_signed(inwards as isize).filter(|depth| *depth <= last);
+    let (number, name) = match depth {
+        None => (0, ""),
+        Some(depth) if depth == last => (kind::APPLICATION, "tea"),
+        Some(_) => (kind::LAYER, "validator"),
+    };
+    // SAFETY: lent for this call.
+    unsafe { kind.write(number) };
+    Str::lend(name.as_bytes())
 }
 
 impl Answer {

@@ -5,11 +5,11 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dsgi::abi::answer;
 use dsgi::abi::grown::{Changes, Frame, Head, Reply, Value};
 use dsgi::abi::leaf::{Fault, Header, Str};
 use dsgi::abi::object::{self, ExchangeTable, level};
 use dsgi::abi::pointer::{In, Out};
+use dsgi::abi::{answer, app};
 use dsgi::bridge::bytes::{Failure, fault};
 use dsgi::bridge::{caught, waker};
 
@@ -101,6 +101,7 @@ const fn table<H: Handle>() -> ExchangeTable {
         inform: Some(inform),
         value: Some(value::<H>),
         set_value: Some(set_value::<H>),
+        member: Some(member::<H>),
     }
 }
 
@@ -205,6 +206,29 @@ unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u
     let severity = if severity == 0 { level::ERROR } else { severity };
     let text = String::from_utf8_lossy(text);
     crate::log::from_library(member.number(), severity, "errors", &text);
+}
+
+unsafe extern "C" fn member<H: Handle>(
+    object: *const object::Exchange,
+    inwards: i32,
+    kind: *mut u32,
+) -> Str {
+    // SAFETY: the boundary's rule: an alive handle.
+    let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
+    let lease = &exchange.mounted.lease;
+    let depth = handle.depth().load(Ordering::Relaxed).checked_add_signed(inwards);
+    let at = |depth: u32| lease.member(depth as usize);
+    let (number, name) = match depth.and_then(|depth| Some((depth, at(depth)?))) {
+        // The stack lives as long as the exchange, and with it the name.
+        Some((depth, member)) if at(depth + 1).is_some() => (app::kind::LAYER, member.name()),
+        Some((_, member)) => (app::kind::APPLICATION, member.name()),
+        None => (0, ""),
+    };
+    if !kind.is_null() {
+        // SAFETY: lent for this call.
+        unsafe { kind.write(number) };
+    }
+    Str::lend(name.as_bytes())
 }
 
 unsafe extern "C" fn cancelled<H: Handle>(object: *const object::Exchange) -> u32 {

@@ -160,6 +160,7 @@ static TABLE: ExchangeTable = ExchangeTable {
     inform: None,
     value: Some(value),
     set_value: Some(set_value),
+    member: None,
 };
 
 /// The handle behind a pointer; a use after the release is noted, and harmless.
