@@ -59,6 +59,8 @@ mod portable;
 mod readme;
 // HUP: files and config are read again, as one step or not at all.
 mod reload;
+// Layers and applications that come with the host.
+mod shipped;
 // The end of the host.
 mod shutdown;
 // Versions of an application that replace each other while clients come and go.

@@ -131,7 +131,10 @@ impl AccessLog {
             target: text("REQUEST_URI"),
             path: text("PATH_INFO"),
             protocol: text("SERVER_PROTOCOL"),
-            generation: text("dsgi.generation"),
+            generation: match self.format.tells_generation() {
+                true => text("dsgi.generation"),
+                false => String::new(),
+            },
             status: 0,
             bytes: 0,
             outcome: "",

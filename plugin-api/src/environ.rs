@@ -178,6 +178,7 @@ impl Environ {
             "REMOTE_ADDR" => return present(self.handle.text(Text::RemoteAddress)),
             "dsgi.gateway" => Text::Gateway,
             "CONTENT_TYPE" => return self.field(b"content-type"),
+            "SERVER_PROTOCOL" => return protocol(self.handle.protocol()),
             "HTTP_CONTENT_TYPE" | "HTTP_CONTENT_LENGTH" => return Direct::Absent,
             _ => {
                 return match key.strip_prefix("HTTP_") {
@@ -232,6 +233,16 @@ enum Direct<'a> {
 
 const fn present(value: &[u8]) -> Direct<'_> {
     if value.is_empty() { Direct::Absent } else { Direct::Value(value) }
+}
+
+/// Those that are spoken today.
+const fn protocol(version: u32) -> Direct<'static> {
+    match version {
+        10 => Direct::Value(b"HTTP/1.0"),
+        11 => Direct::Value(b"HTTP/1.1"),
+        20 => Direct::Value(b"HTTP/2.0"),
+        _ => Direct::Computed,
+    }
 }
 
 /// Whether a lower-case field name is the one that `HTTP_` and `name` stand for.

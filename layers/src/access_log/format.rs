@@ -121,6 +121,11 @@ impl Format {
         }
     }
 
+    /// Whether a line says the application's generation, which is not there for nothing.
+    pub(super) fn tells_generation(&self) -> bool {
+        matches!(self, Self::Template(parts) if parts.contains(&Part::Field(Field::Generation)))
+    }
+
     /// The line, with its end.
     pub(super) fn line(&self, entry: &Entry) -> String {
         let mut line = String::with_capacity(256);
@@ -240,7 +245,6 @@ struct Object<'a> {
     bytes: u64,
     duration_ms: f64,
     outcome: &'static str,
-    generation: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     referer: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -264,7 +268,6 @@ fn json(line: &mut String, entry: &Entry) {
         bytes: entry.bytes,
         duration_ms: (entry.took.as_secs_f64() * 1_000_000.0).round() / 1000.0,
         outcome: entry.outcome,
-        generation: &entry.generation,
         referer: header(0),
         user_agent: header(1),
         request_id: header(2),
@@ -348,7 +351,7 @@ mod tests {
             line("json"),
             "{\"time\":\"2000-10-10T13:55:36.123Z\",\"peer\":\"192.0.2.7\",\"method\":\"GET\",\
              \"target\":\"/a?b=\\\"c\\\"\",\"protocol\":\"HTTP/1.1\",\"status\":200,\
-             \"bytes\":2326,\"duration_ms\":1.5,\"outcome\":\"completed\",\"generation\":\"3\",\
+             \"bytes\":2326,\"duration_ms\":1.5,\"outcome\":\"completed\",\
              \"user_agent\":\"curl/8\\n\"}\n"
         );
         let empty = Entry { bytes: 0, ..entry() };

@@ -196,7 +196,10 @@ mod tests {
         }
         let shown = root_of(Hidden::Shown);
         assert_eq!(read(&shown, "/.env").as_deref(), Some("hidden"));
-        assert_eq!(read(&shown, "/../secret"), None);
+        // By these a name has two paths, or none.
+        for path in ["/../secret", "/a/../plain", "/./plain", "/a/b/../../plain"] {
+            assert_eq!(read(&shown, path), None, "{path}");
+        }
         Root::new(&folder.path().join("none"), Hidden::Off).unwrap_err();
         Root::new(&folder.path().join("secret"), Hidden::Off).unwrap_err();
     }

@@ -64,6 +64,11 @@ pub(crate) fn ailing() -> Result<PathBuf> {
     build("app-ailing", Kind::Library)
 }
 
+/// Builds the host, and the application that sends files.
+pub(crate) fn static_files() -> Result<(PathBuf, PathBuf)> {
+    Ok((build("dsgi-host", Kind::Binary)?, build("sample-static", Kind::Library)?))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Binary,

@@ -7,7 +7,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
-use crate::{broken_deploy, growth, idle, instructions, layers, static_server, swap, throughput};
+use crate::{
+    bodies, broken_deploy, growth, idle, instructions, layers, static_server, swap, throughput,
+};
 
 /// Measures the host beside a plain hyper server, nginx and Apache.
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ enum Bench {
     Instructions(Options),
     /// CPU time per request under wrk, one core, interleaved rounds
     Throughput(Options),
+    /// CPU time of bodies that are files, beside nginx with and without sendfile
+    Bodies(Options),
     /// Memory of an idle keep-alive connection
     Idle(Options),
     /// User instructions of layers around an application
@@ -44,8 +48,8 @@ pub(crate) struct Options {
     /// Write one JSON row per judged case to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// How often to measure (default: 3 for instructions and idle, 30 for throughput, 2 for
-    /// swap; broken-deploy does once)
+    /// How often to measure (default: 3 for instructions and idle, 30 for throughput, 20 for
+    /// bodies, 2 for swap; broken-deploy does once)
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroUsize>,
     /// Leave the host out: try the method on the static server and the peers alone
@@ -96,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             Bench::Static => return static_server::run(),
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
+            Bench::Bodies(options) => ("bodies", options, bodies::run),
             Bench::Idle(options) => ("idle", options, idle::run),
             Bench::Layers(options) => ("layers", options, layers::run),
             Bench::Growth(options) => ("growth", options, growth::run),

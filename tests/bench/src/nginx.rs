@@ -11,6 +11,19 @@ use crate::tools::NGINX;
 
 /// Starts one worker on one core; everything it writes lies in `folder`.
 pub(crate) fn start(core: usize, folder: &Path) -> Result<Server> {
+    start_with(core, folder, configuration)
+}
+
+/// The same with other words in place of its answer.
+pub(crate) fn start_serving(core: usize, folder: &Path, words: &str) -> Result<Server> {
+    start_with(core, folder, |address| configuration(address).replace(ANSWER, words))
+}
+
+fn start_with(
+    core: usize,
+    folder: &Path,
+    configuration: impl Fn(SocketAddr) -> String,
+) -> Result<Server> {
     let folder = folder.join("nginx");
     fs::create_dir(&folder).context("no folder for nginx")?;
     let address = free_address()?;
@@ -25,6 +38,8 @@ pub(crate) fn start(core: usize, folder: &Path) -> Result<Server> {
 pub(crate) fn configuration(address: SocketAddr) -> String {
     CONFIGURATION.replace("@ADDRESS@", &address.to_string())
 }
+
+const ANSWER: &str = "return 200 \"I'm a DSGI application.\\n\"";
 
 // A connection lives as long as the load wants it: by default it would end after 1000 requests,
 // and new connections would be part of the figure.
