@@ -1,10 +1,49 @@
-//! The layers and applications that come with the host, as the libraries of `sample-plugins`: over
-//! real sockets, byte for byte where it matters, and with curl as a second client.
+//! The layers and applications that come with the host, as kinds that are linked in and as the
+//! libraries of `sample-plugins`: over real sockets, byte for byte where it matters, and with curl as
+//! a second client.
 
+mod around;
+mod compressed;
 mod files;
+mod logged;
 
+use crate::harness::host::{Host, Launch};
+use crate::harness::libraries::sample;
 use std::net::SocketAddr;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+/// A host that serves one application behind one layer.
+struct Site(Host);
+
+impl Site {
+    /// A sample, and a layer as `--enable` takes it; each setting is one of `--set`.
+    fn start(app: &str, layer: &str, settings: &[&str]) -> Self {
+        Self::start_library(&sample(app), layer, settings)
+    }
+
+    fn start_library(app: &Path, layer: &str, settings: &[&str]) -> Self {
+        let mut launch = Launch::new().arg("--load").arg(app).args(["--enable", layer]);
+        for setting in settings {
+            launch = launch.args(["--set", setting]);
+        }
+        Self(launch.start())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    fn stdout(&self) -> String {
+        self.0.stdout()
+    }
+
+    /// Ends it in an orderly way.
+    fn end(mut self) -> ExitStatus {
+        self.0.terminate();
+        self.0.wait()
+    }
+}
 
 /// What curl makes of it: its standard output, of a transfer that must succeed.
 fn curl(address: SocketAddr, path: &str, options: &[&str]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 //! Each is a type that implements [`dsgi::Middleware`] or [`dsgi::Application`], behind a feature of
 //! its kind's name. It is used in three ways: linked into the host (`--enable gzip`), as a library
 //! of its own (the crates of these names in `sample-plugins`, a line each), and as a type by whoever
-//! writes a program with the host inside. See [`kinds`].
+//! writes a program with the host inside. See [`KINDS`].
 //!
 //! | kind | type | what |
 //! |---|---|---|
@@ -40,7 +40,7 @@ pub use self::basic_auth::{BasicAuth, Config as BasicAuthConfig};
 pub use self::cors::{Config as CorsConfig, Cors};
 #[cfg(feature = "gzip")]
 pub use self::gzip::{Coding, Config as GzipConfig, Gzip};
-pub use self::kind::{Kind, Sort, kinds};
+pub use self::kind::{KINDS, Kind, Sort};
 #[cfg(feature = "rate-limit")]
 pub use self::rate_limit::{Config as RateLimitConfig, RateLimit};
 #[cfg(feature = "request-id")]

@@ -187,39 +187,6 @@ const fn panics() -> u32 {
     if cfg!(panic = "unwind") { panic_mode::UNWIND } else { panic_mode::ABORT }
 }
 
-/// The same functions as in a library, around a type with config: an application or a layer, as the
-/// options say.
-///
-/// # Errors
-/// Whatever `init` says of the config, which is JSON; an empty text is none.
-///
-/// ```
-/// use dsgi::export::{LayerType, Options, link_entry};
-/// # use dsgi::{Body, Environ, Inner, Middleware, Purpose, StartResponse};
-/// # struct Login;
-/// # impl Middleware for Login {
-/// #     type Config = ();
-/// #     fn init((): (), _: Purpose) -> dsgi::Result<Self> { Ok(Self) }
-/// #     fn call(&self, inner: Inner, environ: Environ, start_response: StartResponse)
-/// #         -> dsgi::Result<Body> { inner(environ, start_response) }
-/// # }
-/// let options = Options::of("login", "1.0").layer();
-/// let linked = link_entry::<LayerType<Login>>(options, "", Purpose::Probe)?;
-/// # drop(linked); Ok::<(), dsgi::Error>(())
-/// ```
-pub fn link_entry<E: Entry>(
-    options: Options,
-    config: &str,
-    purpose: crate::Purpose,
-) -> crate::Result<Linked> {
-    let app = Arc::new(E::init(config, purpose)?);
-    Ok(Linked {
-        table: table::<E>(std::ptr::null()),
-        descriptor: options.flavour(E::FLAVOUR).descriptor(),
-        app: Arc::into_raw(app).cast_mut().cast(),
-    })
-}
-
 /// What the export macro needs of a function. It asks for everything at once, so that the
 /// compiler says only once what is wrong with the function.
 #[derive(Debug)]

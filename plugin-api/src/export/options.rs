@@ -43,18 +43,6 @@ impl Options {
         }
     }
 
-    /// The options of something that is linked in, under this name; what it is follows with its
-    /// entry, see [`link_entry`](super::link_entry).
-    #[must_use]
-    pub const fn of(name: &str, version: &str) -> Self {
-        Self::new(flavour::BLOCKING, name, version, super::panics())
-    }
-
-    pub(super) const fn flavour(mut self, flavour: u32) -> Self {
-        self.descriptor.flavour = flavour;
-        self
-    }
-
     /// The options of a layer.
     #[must_use]
     pub const fn layer(mut self) -> Self {
