@@ -108,7 +108,8 @@ const SYSTEMS: &[(&str, &str)] = &[
 ];
 
 /// Functions that take a bool because somebody else's trait says so: file, function, whose.
-const BOOL_PARAMETERS: &[(&str, &str, &str)] = &[];
+const BOOL_PARAMETERS: &[(&str, &str, &str)] =
+    &[("layers/connection-pool/src/cell.rs", "from", "std's `From`, of a cell that holds a bool")];
 
 /// Crates that a user builds, dependencies included.
 const BUDGETS: &[(&str, usize)] = &[("dsgi", 40), ("dsgi-host", 160)];

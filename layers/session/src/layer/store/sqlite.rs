@@ -1,0 +1,204 @@
+//! Sessions in a database of SQLite: they outlive the host, and several hosts may share them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::{Birth, Changes, Fields, Kept, Store, StoreError};
+use crate::layer::id::Id;
+
+/// Sessions in a file. It is opened by the first request that needs it, and again after a failure.
+pub(crate) struct Sqlite {
+    file: PathBuf,
+    wait: Duration,
+    connection: Mutex<Option<Connection>>,
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS session (
+        id BLOB PRIMARY KEY,
+        ends INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS session_ends ON session (ends);
+    CREATE TABLE IF NOT EXISTS session_field (
+        id BLOB NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (id, key)
+    ) WITHOUT ROWID;";
+
+impl Sqlite {
+    /// `wait` is how long a request waits for another one that writes.
+    pub(crate) const fn new(file: PathBuf, wait: Duration) -> Self {
+        Self { file, wait, connection: Mutex::new(None) }
+    }
+
+    fn open(&self) -> Result<Connection, Error> {
+        let connection = Connection::open(&self.file)?;
+        connection.busy_timeout(self.wait)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(connection)
+    }
+
+    /// Does work that lasts as a whole or not at all.
+    fn transact<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        let mut slot = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transact = || {
+            let connection = match slot.take() {
+                Some(connection) => slot.insert(connection),
+                None => slot.insert(self.open()?),
+            };
+            let transaction = connection.transaction_with_behavior(behavior)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        transact().map_err(|error: Error| {
+            *slot = None;
+            StoreError(format!("{}: {error}", self.file.display()))
+        })
+    }
+}
+
+impl Store for Sqlite {
+    fn load(&self, id: &Id) -> Result<Option<Kept>, StoreError> {
+        self.transact(TransactionBehavior::Deferred, |transaction| {
+            let (id, now) = (id.as_bytes(), now());
+            let ends = "SELECT ends FROM session WHERE id = ?1 AND ends > ?2";
+            let ends =
+                transaction.query_row(ends, params![id, now], |row| row.get(0)).optional()?;
+            let Some(ends): Option<i64> = ends else { return Ok(None) };
+            let text = "SELECT key, value FROM session_field WHERE id = ?1";
+            let mut statement = transaction.prepare(text)?;
+            let fields = statement.query_map([id], |row| {
+                let (key, value): (String, String) = (row.get(0)?, row.get(1)?);
+                Ok((key, serde_json::from_str(&value).unwrap_or_default()))
+            });
+            let fields = fields?.collect::<Result<Fields, _>>()?;
+            let left = Duration::from_millis(ends.abs_diff(now));
+            Ok(Some(Kept { fields, left }))
+        })
+    }
+
+    fn save(
+        &self,
+        id: &Id,
+        birth: Birth,
+        changes: &Changes,
+        lifetime: Duration,
+    ) -> Result<(), StoreError> {
+        self.transact(TransactionBehavior::Immediate, |transaction| {
+            let (id, now) = (id.as_bytes(), now());
+            let ends = now.saturating_add(milliseconds(lifetime));
+            transaction.execute("DELETE FROM session WHERE ends <= ?1", [now])?;
+            let is_there = match birth {
+                Birth::Now => {
+                    let text = "INSERT INTO session (id, ends) VALUES (?1, ?2)";
+                    transaction.execute(text, params![id, ends])?
+                }
+                Birth::Earlier => {
+                    let text = "UPDATE session SET ends = ?2 WHERE id = ?1";
+                    transaction.execute(text, params![id, ends])?
+                }
+            };
+            if is_there == 0 {
+                return Ok(());
+            }
+            for (key, value) in changes {
+                if let Some(value) = value {
+                    let text = "INSERT OR REPLACE INTO session_field VALUES (?1, ?2, ?3)";
+                    transaction.execute(text, params![id, key, value.to_string()])?;
+                } else {
+                    let text = "DELETE FROM session_field WHERE id = ?1 AND key = ?2";
+                    transaction.execute(text, params![id, key])?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn remove(&self, id: &Id) -> Result<(), StoreError> {
+        self.transact(TransactionBehavior::Immediate, |transaction| {
+            transaction.execute("DELETE FROM session WHERE id = ?1", [id.as_bytes()])?;
+            Ok(())
+        })
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sqlite({})", self.file.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::super::tests::{changes, fields, tried};
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn it_is_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        tried(&Sqlite::new(folder.path().join("a.db"), WAIT));
+    }
+
+    #[test]
+    fn another_start_finds_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Sqlite::new(folder.path().join("a.db"), WAIT);
+        let id = Id::random().unwrap();
+        open().save(&id, Birth::Now, &changes(&[("a", Some(json!(1)))]), WAIT).unwrap();
+        assert_eq!(fields(&open(), &id), json!({"a": 1}));
+    }
+
+    #[test]
+    fn one_that_was_down_is_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("not yet there");
+        let store = Sqlite::new(place.join("a.db"), WAIT);
+        let id = Id::random().unwrap();
+        let down = store.load(&id).unwrap_err().to_string();
+        assert!(down.starts_with("the store of sessions: ") && down.contains("a.db"), "{down}");
+        fs::create_dir(&place).unwrap();
+        assert_eq!(store.load(&id), Ok(None));
+    }
+
+    #[test]
+    fn after_a_failure_the_file_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let (store, id) = (Sqlite::new(file.clone(), WAIT), Id::random().unwrap());
+        let change = changes(&[("a", Some(json!(1)))]);
+        store.save(&id, Birth::Now, &change, WAIT).unwrap();
+        for entry in fs::read_dir(&folder).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        assert!(store.save(&id, Birth::Now, &change, WAIT).is_err(), "it began already");
+        store.save(&Id::random().unwrap(), Birth::Now, &change, WAIT).unwrap();
+        assert!(file.exists());
+    }
+}
