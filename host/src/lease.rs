@@ -72,6 +72,21 @@ impl Stack {
         self.members.get(depth).map(|member| &*member.generation)
     }
 
+    /// The member at a depth, and the one that it stands around.
+    #[inline]
+    pub(crate) fn pair(&self, depth: usize) -> Option<(&Generation, &Generation)> {
+        match self.members.get(depth..depth + 2)? {
+            [outside, inside] => Some((&outside.generation, &inside.generation)),
+            _ => None,
+        }
+    }
+
+    /// How many members there are.
+    #[inline]
+    pub(crate) const fn depth(&self) -> usize {
+        self.members.len()
+    }
+
     /// The application under the layers.
     pub(crate) fn application(&self) -> Option<&Generation> {
         self.members.last().map(|member| &*member.generation)

@@ -44,28 +44,33 @@ pub(crate) fn outermost(
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
-    let mut reply = room.reply();
+    let mut reply = if lease.depth() > 1 { room.wide(lease.depth()) } else { room.reply() };
     let handle = exchange.into_handle();
-    // SAFETY: the handle is owned and passes; the reply is lent.
-    let answer = unsafe { member(outermost, handle, Out::lend(&mut reply)) };
+    let call = || {
+        // SAFETY: the handle is owned and passes; the reply is lent.
+        unsafe { outermost.application().call(handle, Out::lend(&mut reply)) }
+    };
+    let answer = place::inside(outermost.number(), call);
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
     let called = unsafe { conclude(answer, &reply, lease, wanted, response) };
     room.renew();
     called
 }
 
-/// Calls one member of a stack.
+/// Calls a member of a stack for the one around it.
 ///
 /// # Safety
 /// `exchange` is an owned handle, and `reply` is lent for the call.
 #[inline]
-pub(super) unsafe fn member(
+pub(super) unsafe fn further(
+    caller: &Generation,
     member: &Generation,
     exchange: *mut object::Exchange,
     reply: Out<Reply>,
 ) -> u32 {
     // SAFETY: the caller's promise.
-    place::inside(member.number(), || unsafe { member.application().call(exchange, reply) })
+    let call = || unsafe { member.application().call(exchange, reply) };
+    place::further(caller.number(), member.number(), call)
 }
 
 /// Waits on this thread for a call that answers later, and lets it fill the reply.

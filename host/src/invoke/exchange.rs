@@ -11,6 +11,8 @@ mod head;
 pub(crate) mod input;
 pub(super) mod spare;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod values;
 mod view;
 

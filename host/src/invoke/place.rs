@@ -56,6 +56,19 @@ pub(crate) fn inside<T>(generation: u64, code: impl FnOnce() -> T) -> T {
     result
 }
 
+/// The same for code that a generation calls: the pulse shows who is inside, and then the caller
+/// again. The call that it belongs to is counted where it began.
+#[inline]
+pub(crate) fn further<T>(caller: u64, generation: u64, code: impl FnOnce() -> T) -> T {
+    let Some(pulse) = PULSE.get() else {
+        return code();
+    };
+    pulse.inside.store(generation, Ordering::Relaxed);
+    let result = code();
+    pulse.inside.store(caller, Ordering::Relaxed);
+    result
+}
+
 impl Pulse {
     /// The generation that the core is inside of, and how many calls it finished before.
     pub(crate) fn read(&self) -> Option<(u64, u64)> {
@@ -82,5 +95,28 @@ impl std::task::Wake for Unpark {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pulse_shows_whoever_is_innermost() {
+        let seen = std::thread::spawn(|| {
+            let pulse = become_core();
+            let mut seen = vec![pulse.read()];
+            inside(1, || {
+                seen.push(pulse.read());
+                further(1, 2, || seen.push(pulse.read()));
+                seen.push(pulse.read());
+            });
+            seen.push(pulse.read());
+            inside(3, || seen.push(pulse.read()));
+            seen
+        });
+        let expected = [None, Some((1, 0)), Some((2, 0)), Some((1, 0)), None, Some((3, 1))];
+        assert_eq!(seen.join().unwrap(), expected);
     }
 }

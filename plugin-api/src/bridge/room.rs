@@ -4,6 +4,7 @@
 //! `start_response` for longer than the call, so the room counts its users: the caller uses it
 //! again when it is the only one, and else leaves it to the others.
 
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -13,23 +14,20 @@ use crate::abi::grown::Reply;
 use crate::abi::leaf::Keep;
 use crate::abi::pointer::{Growable, Out};
 
-/// Bytes of room that a caller lends.
-const BYTES: usize = 832;
+/// Bytes of room for one application.
+pub(super) const BYTES: usize = 832;
 
 /// Room of the caller's, beside its out-struct.
 #[derive(Debug)]
 pub struct Room(NonNull<Block>);
 
-#[repr(C)]
+/// What stands in front of the bytes.
+#[repr(C, align(8))]
 #[derive(Debug)]
 struct Block {
     users: AtomicU32,
-    bytes: Aligned,
+    length: u32,
 }
-
-#[repr(C, align(8))]
-#[derive(Debug)]
-struct Aligned([MaybeUninit<u8>; BYTES]);
 
 // SAFETY: the caller's part is owned, and what others do with the bytes is theirs.
 unsafe impl Send for Room {}
@@ -38,26 +36,36 @@ impl Room {
     /// Room that nothing was written to yet.
     #[must_use]
     pub fn new() -> Self {
-        let mut block = Box::<Block>::new_uninit();
-        // SAFETY: the count is written; the bytes may stay as they are.
-        let block = unsafe {
-            (&raw mut (*block.as_mut_ptr()).users).write(AtomicU32::new(1));
-            Box::into_raw(block.assume_init())
-        };
-        // SAFETY: a box is never null.
-        Self(unsafe { NonNull::new_unchecked(block) })
+        Self(Block::make(BYTES))
     }
 
     /// An empty out-struct that lends this room.
     #[inline]
     #[must_use]
     pub fn reply(&mut self) -> Reply {
+        self.lend(BYTES as u64)
+    }
+
+    /// The same for a stack of so many members, each of which takes its part.
+    #[must_use]
+    pub fn wide(&mut self, members: usize) -> Reply {
+        // Who stands deeper asks an allocator.
+        let length = BYTES * members.min(8);
+        // SAFETY: alive, because this is one of its users.
+        if (unsafe { self.0.as_ref() }.length as usize) < length {
+            *self = Self(Block::make(length));
+        }
+        self.lend(length as u64)
+    }
+
+    #[inline(always)]
+    fn lend(&mut self, length: u64) -> Reply {
         let block = self.0.as_ptr();
-        // SAFETY: alive; only addresses are taken.
-        let (users, bytes) = unsafe { (&raw mut (*block).users, &raw mut (*block).bytes) };
+        // SAFETY: alive, and the bytes follow it; only addresses are taken.
+        let (users, bytes) = unsafe { (&raw mut (*block).users, block.add(1)) };
         Reply {
             scratch: bytes.cast(),
-            scratch_length: BYTES as u64,
+            scratch_length: length,
             scratch_users: users.cast(),
             scratch_keep: Keep { owner: block.cast(), release: Some(release) },
             ..Growable::absent()
@@ -93,15 +101,44 @@ impl Drop for Room {
         // SAFETY: alive, because this is one of its users.
         let users = unsafe { &(*self.0.as_ptr()).users };
         if users.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // SAFETY: made by `new`, and nobody uses it any more.
-            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+            // SAFETY: nobody uses it any more.
+            unsafe { Block::free(self.0) };
         }
     }
 }
 
 unsafe extern "C" fn release(owner: *mut std::ffi::c_void) {
-    // SAFETY: made by `new`; called by whoever took the last user away.
-    drop(unsafe { Box::from_raw(owner.cast::<Block>()) });
+    // SAFETY: a block of a room; called by whoever took the last user away.
+    unsafe { Block::free(NonNull::new_unchecked(owner.cast())) };
+}
+
+impl Block {
+    const fn layout(length: usize) -> Layout {
+        match Layout::from_size_align(size_of::<Self>() + length, align_of::<Self>()) {
+            Ok(layout) => layout,
+            Err(_) => panic!("a few kilobytes"),
+        }
+    }
+
+    /// A block with so many bytes behind it, and one user.
+    fn make(length: usize) -> NonNull<Self> {
+        let layout = Self::layout(length);
+        // SAFETY: not of size zero.
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast::<Self>()) else {
+            handle_alloc_error(layout)
+        };
+        let length = length as u32;
+        // SAFETY: just allocated. The bytes may stay as they are.
+        unsafe { block.write(Self { users: AtomicU32::new(1), length }) };
+        block
+    }
+
+    /// # Safety
+    /// `block` was made by `make`, and nobody uses it any more.
+    unsafe fn free(block: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        unsafe { dealloc(block.as_ptr().cast(), Self::layout(block.as_ref().length as usize)) };
+    }
 }
 
 /// What the caller lends for an answer, during the call.
@@ -231,6 +268,30 @@ mod tests {
         unsafe { second.as_ptr().write(MaybeUninit::new(7)) };
         // SAFETY: nothing needs to be dropped.
         unsafe { part.give_back() };
+    }
+
+    /// Each layer takes a part and lends the rest, and all of it is given back.
+    #[test]
+    fn layers_share_a_wide_room() {
+        let mut room = Room::new();
+        let mut lent = room.wide(3);
+        let mut parts = Vec::new();
+        for _ in 0..3 {
+            // SAFETY: lent for this test.
+            let asked = unsafe { Asked::new(Out::lend(&mut lent)) };
+            let (place, part) = asked.take::<[u64; BYTES / 8]>().expect("room for each");
+            let rest = asked.rest::<[u64; BYTES / 8]>().expect("what is left, if only nothing");
+            assert!(parts.iter().all(|(other, _)| *other != place), "taken twice");
+            parts.push((place, part));
+            lent = rest.reply();
+        }
+        // SAFETY: lent for this test.
+        let asked = unsafe { Asked::new(Out::lend(&mut lent)) };
+        assert!(asked.take::<u64>().is_none(), "more than there is");
+        assert!(!room.is_free());
+        // SAFETY: nothing is in them.
+        parts.into_iter().for_each(|(_, part)| unsafe { part.give_back() });
+        assert!(room.is_free());
     }
 
     #[test]

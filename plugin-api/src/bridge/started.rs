@@ -54,6 +54,9 @@ mod phase {
     pub(super) const SENT: u8 = 3;
 }
 
+// A room has place for one, and that of a layer for one more each.
+const _: () = assert!(size_of::<Started>() <= super::room::BYTES);
+
 // SAFETY: the pointers lead into the very same allocation, which `Shared` keeps where it is.
 unsafe impl Send for Started {}
 // SAFETY: `phase` lets one writer in at a time, and readers only when nobody writes any more.

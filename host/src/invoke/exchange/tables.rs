@@ -174,14 +174,13 @@ unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<
     handle.depth().store(caller + 1, Ordering::Relaxed);
     let lease = &exchange.mounted.lease;
     // Both are kept by the lease of whoever has called the stack; the exchange may end before.
-    let (outside, inside) = (lease.member(caller as usize), lease.member(caller as usize + 1));
-    let Some(inside) = inside else {
+    let Some((outside, inside)) = lease.pair(caller as usize) else {
         // SAFETY: the handle was given to this call.
         unsafe { release::<H>(object) };
         return answer::UNSUPPORTED;
     };
     // SAFETY: the handle passes on, and the reply is lent by whoever called.
-    let answer = unsafe { call::member(inside, object, reply) };
+    let answer = unsafe { call::further(outside, inside, object, reply) };
     if answer == answer::PENDING && may_wait(outside) {
         // SAFETY: filled for this answer, and its future was not taken yet.
         return unsafe { call::wait(reply) };
@@ -192,9 +191,8 @@ unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<
 /// Whether an answer that comes later is waited for here: a caller of the sync form cannot wait for
 /// it, and on a core nobody can.
 #[cold]
-fn may_wait(caller: Option<&Generation>) -> bool {
-    let waits_itself = caller.is_some_and(|caller| caller.flavour() == Flavour::Async);
-    place::current() == Place::Elsewhere && !waits_itself
+fn may_wait(caller: &Generation) -> bool {
+    place::current() == Place::Elsewhere && caller.flavour() != Flavour::Async
 }
 
 unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u32, text: Str) {
