@@ -37,6 +37,8 @@ mod harness;
 mod held;
 // HTTP/1.1, HTTP/1.0 and HTTP/2 as clients speak them.
 mod http;
+// Layers around applications, and what becomes of them while they serve.
+mod layers;
 // Every limit, reached.
 mod limits;
 // The same applications without a library.

@@ -44,46 +44,45 @@ pub(crate) fn take_into_service(config: &Config, host: &Host) -> Result<Served, 
         read.push((file.to_path_buf(), found));
         name
     })?;
-    tell_renamed(&roster);
-    let names = roster.names();
-    let all = roster.mounts.len();
-    let mut parts: Vec<(Part, Option<Read>)> = Vec::new();
-    for part in roster.parts {
+    let mut parts: Vec<(&Part, BadApps, Option<Read>)> = Vec::new();
+    for part in &roster.parts {
+        // Where nothing else would serve, there is no use in a host.
+        let alone = part.mounts.len() == roster.mounts.len();
+        let bad = if alone { BadApps::Refuse } else { config.bad_apps };
         let found = match &part.origin {
             Origin::File(file) => {
                 let known = read.iter().position(|(known, _)| known == file);
                 let found = known.map(|at| read.swap_remove(at).1);
-                Some(found.unwrap_or_else(|| read_library(config, host, file)))
+                let found = found.unwrap_or_else(|| read_library(config, host, file));
+                Some(found.expect(part, file, bad)?)
             }
             Origin::Linked(_) => None,
         };
-        parts.push((part, found));
+        parts.push((part, bad, found));
     }
+    tell_renamed(&roster);
     // The name of a file that could not be read is not known.
-    if parts.iter().all(|(_, found)| found.as_ref().is_none_or(|found| found.artifact.is_ok())) {
-        config.settings.check_names(&names)?;
+    if parts.iter().all(|(.., found)| found.as_ref().is_none_or(|found| found.artifact.is_ok())) {
+        config.settings.check_names(&roster.names())?;
     }
     let (mut places, mut sources, mut linked) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for (part, found) in parts {
-        // Where nothing else would serve, there is no use in a host.
-        let alone = part.mounts.len() == all;
-        let bad = if alone { BadApps::Refuse } else { config.bad_apps };
+    for (part, bad, found) in parts {
         let place = match (&part.origin, found) {
             (Origin::File(file), Some(found)) => {
-                let source = put_file(config, host, &part, file, found, bad)?;
+                let source = put_file(config, host, part, file, found, bad)?;
                 let place = source.slot.place();
                 sources.push(Arc::new(source));
                 place
             }
             (Origin::File(_), None) => continue,
             (Origin::Linked(kind), _) => {
-                let started = start_linked(config, host, &part, kind)?;
+                let started = start_linked(config, host, part, kind)?;
                 let place = Place::Serving(Arc::clone(&started.tenure));
                 linked.push(started);
                 place
             }
         };
-        places.insert(part.name, place);
+        places.insert(part.name.clone(), place);
     }
     let mut plan = Plan::default();
     plan.rearrange(roster.mounts, places)?;
@@ -123,6 +122,17 @@ fn read_library(config: &Config, host: &Host, file: &Path) -> Read {
     Read { since, artifact }
 }
 
+impl Read {
+    /// A layer where an application belongs, or the reverse, is refused before others start.
+    fn expect(self, part: &Part, file: &Path, bad: BadApps) -> Result<Self, Failure> {
+        let Self { since, artifact: Ok(artifact) } = self else { return Ok(self) };
+        match load::expect(artifact, part.kind, file).map_err(Failure::from) {
+            Err(failure) if bad == BadApps::Refuse => Err(failure),
+            artifact => Ok(Self { since, artifact }),
+        }
+    }
+}
+
 /// What a library is called that nobody has named.
 fn name_of(host: &Host, file: &Path, artifact: &Result<Artifact, Failure>) -> String {
     match artifact {
@@ -147,7 +157,6 @@ fn put_file(
 ) -> Result<Source, Failure> {
     let (name, spec) = (&part.name, part.spec(config));
     let Read { since, artifact } = found;
-    let artifact = artifact.and_then(|it| Ok(load::expect(it, part.kind, file)?));
     if let Ok(artifact) = &artifact {
         spec.policy.fits(artifact)?;
         if let Some(remark) = spec.policy.remark(name, artifact) {

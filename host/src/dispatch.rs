@@ -207,7 +207,7 @@ impl Dispatched {
 /// The page that stands for a failure; the log is told why.
 #[cold]
 fn failure(response: &mut Response, failed: &Failed, lease: &Lease) {
-    let app = lease.name();
+    let app = lease.name_of(failed.generation);
     let status = failed.status.as_u16();
     if failed.generation != 0 {
         lease.panicked(failed.generation);

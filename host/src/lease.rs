@@ -99,10 +99,20 @@ impl Stack {
     /// A member has panicked: the one of this generation, the application if there is none.
     #[cold]
     pub(crate) fn panicked(&self, generation: u64) {
-        let it = self.members.iter().find(|member| member.generation.number() == generation);
-        if let Some(member) = it.or(self.members.last()) {
+        if let Some(member) = self.of(generation) {
             member.tenure.panics().add();
         }
+    }
+
+    /// The name of the member of this generation, of the application if there is none.
+    #[cold]
+    pub(crate) fn name_of(&self, generation: u64) -> &str {
+        self.of(generation).map_or("", |member| member.generation.name())
+    }
+
+    fn of(&self, generation: u64) -> Option<&Member> {
+        let it = self.members.iter().find(|member| member.generation.number() == generation);
+        it.or(self.members.last())
     }
 
     #[inline]

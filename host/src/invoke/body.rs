@@ -321,7 +321,7 @@ pub(super) fn read(
             None
         }
         Err(failure) => {
-            let app = lease.name();
+            let app = lease.name_of(failure.generation);
             tracing::error!(app, "failed within its body: {}", failure.message);
             if failure.generation != 0 {
                 lease.panicked(failure.generation);
