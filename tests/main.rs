@@ -73,6 +73,8 @@ mod state;
 mod strict;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.
 mod tidy;
+// The validator finds who breaks a rule, and no client can tell that it is there.
+mod validator;
 // An application that holds a core is named.
 mod watchdog;
 // Files and crates that change while their applications serve.

@@ -6,7 +6,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dsgi::export::Entrance;
+use dsgi::export::{Entrance, entrance};
+use dsgi::validator::Validator;
 
 use crate::limits::Limits;
 use crate::moment::Moment;
@@ -26,7 +27,8 @@ pub(crate) struct Kind {
 }
 
 /// All of them.
-pub(crate) static KINDS: &[Kind] = &[];
+pub(crate) static KINDS: &[Kind] =
+    &[Kind { name: "validator", role: Role::Layer, entrance: entrance::<Validator>() }];
 
 /// One that serves under a name.
 #[derive(Debug)]

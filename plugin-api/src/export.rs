@@ -15,6 +15,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+pub(crate) use self::form::read_config;
 pub use self::form::{Async, AsyncType, Called, Entry, Form, Function, Shape, Sync, SyncType};
 pub use self::layer::{
     Around, AsyncAround, AsyncLayerType, LayerForm, LayerFunction, LayerShape, LayerType,

@@ -27,7 +27,7 @@ use crate::bridge::exchange::{Handle, Text};
 use crate::bridge::future::Pending;
 use crate::bridge::room::Asked;
 use crate::bridge::watched::{self, Closed, Later};
-use crate::export::{Called, Entry, report};
+use crate::export::{Called, Entry, read_config, report};
 use crate::rules::{self, Account, Answered, Breach};
 use crate::{Error, Purpose, Result};
 
@@ -79,9 +79,7 @@ impl Entry for Validator {
     const FLAVOUR: u32 = flavour::ASYNC;
 
     fn init(config: &str, _: Purpose) -> Result<Self> {
-        let config = if config.is_empty() { "{}" } else { config };
-        let Config { mode } =
-            serde_json::from_str(config).map_err(|error| Error::new(format!("config: {error}")))?;
+        let Config { mode } = read_config(config)?;
         Ok(Self { mode, open: Arc::default(), closed: Arc::default() })
     }
 

@@ -110,6 +110,9 @@ impl Launch {
     }
 
     fn listen(mut self) -> (Running, Result<Vec<String>, Missed>) {
+        if is_validated(&self.arguments) {
+            self.arguments.extend(["--enable", "validator"].map(OsString::from));
+        }
         let is_listen =
             |one: &OsString| one.to_string_lossy().split('=').next() == Some("--listen");
         let listeners = match self.arguments.iter().filter(|one| is_listen(one)).count() {
@@ -224,6 +227,13 @@ impl Host {
     }
 }
 
+/// Whether a validator is to stand around everything that is served: with `DSGI_TESTS_VALIDATED` in
+/// the environment of the tests, and in a host whose layers no test has chosen.
+fn is_validated(arguments: &[OsString]) -> bool {
+    let has = |name: &str| arguments.iter().any(|one| one.to_string_lossy().starts_with(name));
+    std::env::var_os("DSGI_TESTS_VALIDATED").is_some() && !has("--enable")
+}
+
 /// A started host. It is reaped here only, so that its id is its own until then.
 #[derive(Debug)]
 struct Running {
@@ -271,6 +281,12 @@ impl Drop for Running {
         // Both fail only for a child that has been reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.stderr.text();
+        let told: Vec<&str> =
+            log.lines().filter(|line| line.contains(" broken by host ")).collect();
+        if !std::thread::panicking() && is_validated(&self.arguments[..0]) {
+            assert!(told.is_empty(), "the host breaks rules: {told:#?}");
+        }
         if std::thread::panicking() {
             let (out, err) = (self.stdout.text(), self.stderr.text());
             eprintln!("host {:?}\n--- stdout\n{out}\n--- stderr\n{err}\n---", self.arguments);

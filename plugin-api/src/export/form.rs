@@ -306,7 +306,7 @@ impl<F: Function<M>, M: 'static> Entry for Linkable<F, M> {
 }
 
 /// Reads a config; an empty one is also the unit type's.
-pub(super) fn read_config<C: DeserializeOwned>(config: &str) -> Result<C> {
+pub(crate) fn read_config<C: DeserializeOwned>(config: &str) -> Result<C> {
     let empty = config.is_empty() || config == "{}";
     let config = if config.is_empty() { "{}" } else { config };
     match serde_json::from_str(config) {
