@@ -5,8 +5,10 @@
 
 use crate::harness::client::{Connection, Response, request};
 use crate::harness::host::{Host, Launch};
+use crate::harness::http2::Http2;
 use crate::harness::libraries::sample;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
+use http::Request;
 
 /// Places for it, outermost first.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +75,7 @@ const SAMPLES: &[(&str, &[&str])] = &[
         "upload",
         &[
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/tea\r\nContent-Length: 5\r\n\r\nhello",
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
         ],
     ),
     ("async-length", &["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"]),
@@ -127,6 +129,20 @@ fn an_upload_comes_back_while_it_is_sent() {
         assert_eq!(connection.chunk().unwrap(), None);
         said_nothing(host);
     }
+}
+
+/// Many windows of blocks, so that threads of the pool take turns at each body.
+#[test]
+fn a_body_is_not_asked_for_more_after_its_end() {
+    let host = Places::One.serve("upload");
+    let mut client = Http2::open(host.address());
+    let body = "0123456789abcdef".repeat(16 * 1024);
+    for _ in 0..20 {
+        let sent = client.send(Request::post("http://a.example/").body(body.clone()));
+        assert!(client.response(sent).unwrap().body == body.as_bytes(), "another body came back");
+    }
+    drop(client);
+    said_nothing(host);
 }
 
 /// What an application does wrong, and the rule that it breaks.

@@ -45,6 +45,9 @@ struct State {
 enum Holder {
     /// Nobody: it lies here until the reader has taken enough.
     Lying(Stream),
+    /// Nobody: it is over, and lies here until it is closed. A thread that was asked for before
+    /// must not pull it again.
+    Over(Stream),
     /// A thread pulls it.
     Pulled,
     /// A thread pulls it, and will close it with this.
@@ -93,7 +96,7 @@ impl Pipe {
             let over = state.take_in(pulled);
             let full = state.untaken >= self.lease.limits.pool_window;
             if over || full {
-                state.stream = Holder::Lying(stream);
+                state.stream = if over { Holder::Over(stream) } else { Holder::Lying(stream) };
                 return state.wake();
             }
             state.wake();
@@ -124,7 +127,7 @@ impl Pipe {
         };
         state.untaken -= data.remaining();
         let room = state.untaken < self.lease.limits.pool_window;
-        let go_on = room && state.end.is_none() && matches!(state.stream, Holder::Lying(_));
+        let go_on = room && matches!(state.stream, Holder::Lying(_));
         drop(state);
         if go_on && let Some(pool) = self.lease.pool() {
             pool.go_on(Arc::clone(self) as Arc<dyn Job>);
@@ -137,7 +140,7 @@ impl Pipe {
         let mut state = self.lock();
         state.made.clear();
         match std::mem::replace(&mut state.stream, Holder::Closed) {
-            Holder::Lying(stream) => {
+            Holder::Lying(stream) | Holder::Over(stream) => {
                 state.stream = Holder::Done(stream, outcome, sent);
                 drop(state);
                 let lease = self.lease.clone();
