@@ -25,10 +25,14 @@ mod config;
 mod control;
 // A crate's folder in place of a library: how it is built, and why it is not.
 mod crate_dir;
+// Connections to databases, which a layer lends to applications.
+mod databases;
 // The verbs of an operator, done by a host that serves, and what becomes of bad versions.
 mod deploys;
 // Bodies that are files.
 mod files;
+// Application, session and database together, as a visitor with a browser meets them.
+mod guestbook;
 // State that versions hand over to each other.
 mod handover;
 // Children, clients and libraries that the tests share.
@@ -63,6 +67,8 @@ mod readme;
 mod reload;
 // Layers and applications that come with the host.
 mod shipped;
+// Sessions of visitors, which a layer keeps for applications.
+mod sessions;
 // The end of the host.
 mod shutdown;
 // Versions of an application that replace each other while clients come and go.

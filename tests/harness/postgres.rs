@@ -16,6 +16,9 @@ pub(crate) struct Postgres {
     folder: TempDir,
 }
 
+/// Connections of others than [`Postgres::ask`], which may end a little later than it does.
+const CLIENTS: &str = "backend_type = 'client backend' AND application_name <> 'psql'";
+
 /// Who runs the server: it refuses to be root.
 #[derive(Clone, Debug)]
 enum User {
@@ -79,11 +82,16 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect()
     }
 
-    /// How many clients are connected, but for the one that asks.
+    /// How many clients are connected, but for those that ask.
     pub(crate) fn clients(&self) -> usize {
-        let others = "SELECT count(*) FROM pg_stat_activity \
-                      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        self.ask(others)[0].parse().expect("a number")
+        let count = format!("SELECT count(*) FROM pg_stat_activity WHERE {CLIENTS}");
+        self.ask(&count)[0].parse().expect("a number")
+    }
+
+    /// Ends every client's connection, and tells of how many.
+    pub(crate) fn disconnect(&self) -> usize {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity";
+        self.ask(&format!("{end} WHERE {CLIENTS}")).len()
     }
 
     fn data(&self) -> PathBuf {
