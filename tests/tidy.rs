@@ -26,7 +26,6 @@ const FLOORS: &[(&str, u8)] = &[
     // What an operator can ask: the seam between the control socket and who does it.
     ("operator", 0),
     ("path", 0),
-    ("pattern", 0),
     ("platform", 0),
     ("state", 0),
     ("sync", 0),

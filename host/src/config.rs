@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use self::file::{ConfigFile, FileError};
 pub(crate) use self::layer::{Around, Layer};
+use crate::authority::HostPattern;
 use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::limits::Limits;
 use crate::linked::LinkedError;
-use crate::pattern::HostPattern;
 use crate::slot::Policy;
 use crate::tenure::DebugHeaders;
 

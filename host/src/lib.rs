@@ -5,8 +5,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 0 | `clock`, `duty`, `limits`, `path`, `log`, `platform`, `state`, `moment`, `operator` |
-//! | 0 | `authority`, `pattern`: the host of a request, and those that a mount is for |
+//! | 0 | `clock`, `duty`, `limits`, `path`, `authority`, `log`, `platform`, `state`, `moment` |
+//! | 0 | `operator`: what an operator can ask |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
 //! | 2 | `tenure`, `panics`, `lease`: a library in service, and the right to use it |
@@ -44,8 +44,6 @@ mod moment;
 mod operator;
 mod panics;
 mod path;
-#[allow(dead_code, reason = "the config file says it with its next change")]
-mod pattern;
 mod plan;
 mod platform;
 mod plugin;

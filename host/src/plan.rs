@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use crate::authority::HostPattern;
 use crate::gate::Gate;
 use crate::lease::{Lease, Stack};
-use crate::pattern::HostPattern;
 use crate::site::{Index, MountError, Served, Site};
 use crate::sync::Arc;
 use crate::tenure::Tenure;

@@ -9,12 +9,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::authority;
+use crate::authority::{self, HostPattern};
 use crate::gate::{self, Gate};
 use crate::invoke::exchange::Mounted;
 use crate::lease::Lease;
 use crate::path;
-use crate::pattern::HostPattern;
 use crate::sync::{Arc, thread_local};
 
 /// What a path leads to.
@@ -65,7 +64,7 @@ pub(crate) struct Index {
 struct Hosts {
     exact: HashMap<String, Paths>,
     /// Without the star and the dot.
-    below: HashMap<String, Paths>,
+    under: HashMap<String, Paths>,
 }
 
 /// Mounts by their decoded path without a trailing slash; the root is the empty path.
@@ -87,7 +86,7 @@ impl Index {
         let paths = match host {
             None => &mut self.any,
             Some(HostPattern::Exact(name)) => self.hosts().exact.entry(name.clone()).or_default(),
-            Some(HostPattern::Below(name)) => self.hosts().below.entry(name.clone()).or_default(),
+            Some(HostPattern::Under(name)) => self.hosts().under.entry(name.clone()).or_default(),
         };
         let before = if path.is_empty() {
             paths.root.replace(number)
@@ -126,7 +125,7 @@ impl Hosts {
         let exact = self.exact.get(&*host).and_then(|paths| paths.find(path));
         exact.or_else(|| {
             let mut names = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
-            names.find_map(|name| self.below.get(name)?.find(path))
+            names.find_map(|name| self.under.get(name)?.find(path))
         })
     }
 }
@@ -241,7 +240,7 @@ mod tests {
         let mut index = Index::default();
         for (number, mount) in mounts.iter().enumerate() {
             let (host, path) = mount.split_at(mount.find('/').expect("a path"));
-            let host = (!host.is_empty()).then(|| HostPattern::parse(host).expect("a pattern"));
+            let host = (!host.is_empty()).then(|| host.parse().expect("a pattern"));
             index.insert(host.as_ref(), path.trim_end_matches('/'), number).expect("one mount");
         }
         let served = mounts.iter().map(|mount| Served::Out(Arc::from(*mount)));
@@ -314,15 +313,15 @@ mod tests {
 
     #[test]
     fn one_place_has_one_mount() {
-        let host = HostPattern::parse("example.org").unwrap();
-        let below = HostPattern::parse("*.example.org").unwrap();
+        let host: HostPattern = "example.org".parse().unwrap();
+        let under: HostPattern = "*.example.org".parse().unwrap();
         let mut index = Index::default();
-        for host in [None, Some(&host), Some(&below)] {
+        for host in [None, Some(&host), Some(&under)] {
             index.insert(host, "/shop", 0).unwrap();
             index.insert(host, "", 1).unwrap();
         }
         let mut twice = |host, path| index.insert(host, path, 2).unwrap_err().to_string();
         assert_eq!(twice(None, "/shop"), "two applications are mounted at `/shop/`");
-        assert_eq!(twice(Some(&below), ""), "two applications are mounted at `*.example.org/`");
+        assert_eq!(twice(Some(&under), ""), "two applications are mounted at `*.example.org/`");
     }
 }

@@ -233,7 +233,7 @@ pub const fn entrance<E: Entry>() -> Entrance {
 /// # Errors
 /// When the config holds anything.
 pub fn no_config(config: &str) -> crate::Result<()> {
-    form::read_config::<()>(config)
+    read_config::<()>(config)
 }
 
 impl fmt::Debug for Linked {

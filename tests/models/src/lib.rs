@@ -8,11 +8,9 @@
 #![cfg(test)]
 #![allow(dead_code, reason = "the models use a part of what the host's files offer")]
 
-// The host that a request names, and those that a mount is for; the models name none.
+// Which hosts a mount is for; the models name none.
 #[path = "../../../host/src/authority.rs"]
 mod authority;
-#[path = "../../../host/src/pattern.rs"]
-mod pattern;
 // A stack, its shares and leases.
 #[path = "../../../host/src/lease.rs"]
 mod lease;

@@ -41,7 +41,7 @@ fn exchange(members: Vec<Linked>) -> Arc<Exchange> {
         .expect("a request");
     let mounted = Mounted { lease: lease(members), script_name: "/shop".into(), script_length: 5 };
     let origin = Arc::new(Origin::http(None, None));
-    Exchange::new(&mut Some(request), |()| Input::ended(), mounted, origin).expect("it is there")
+    begin!(request).exchange(|()| None, mounted, origin)
 }
 
 fn ask(members: Vec<Linked>) -> Result<String, Failed> {
