@@ -143,7 +143,7 @@ impl<B> Begun<B> {
         // promise, and nothing unwinds in between. `into_parts` would move everything twice, which
         // costs more than calling an application.
         unsafe {
-            Head::place(&raw mut (*place.as_ptr().cast_mut()).head, request);
+            Head::place(&raw mut (*spare::inside(&place)).head, request);
             let (extensions, body) = (ptr::read(request.extensions()), ptr::read(request.body()));
             Self { place, extensions, body }
         }
@@ -161,7 +161,7 @@ impl<B> Begun<B> {
         drop(extensions);
         let input = input(body);
         // Filled where it stays: half a kilobyte is worth not being moved.
-        let exchange = place.as_ptr().cast_mut();
+        let exchange = spare::inside(&place);
         // SAFETY: nobody else has the memory yet, and every field beside the head is written once.
         // Field by field, because the whole would be put together on the stack first.
         unsafe {

@@ -2,7 +2,7 @@
 //!
 //! A request ends on the thread that the next one begins on, nearly always; asking the allocator in
 //! between costs a small request 5 % of its instructions (measured: three pairs of allocations). A
-//! thread keeps the memory of one exchange and of one header map, of whichever kind.
+//! thread keeps the memory of one exchange, and in it the header map, for the next response.
 
 use std::cell::Cell;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
@@ -12,58 +12,100 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::Exchange;
+use super::head::Fields;
 
-/// A map with room for more fields is not worth keeping.
-const FIELDS_MAX: usize = 32;
+/// Memory that nobody else has. Nothing in it is an exchange's any more but its header map, if that
+/// is kept.
+struct Over(Arc<MaybeUninit<Exchange>>);
 
 thread_local! {
-    static PLACE: Cell<Option<Arc<MaybeUninit<Exchange>>>> = const { Cell::new(None) };
-    static HEADERS: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+    static OVER: Cell<Option<Over>> = const { Cell::new(None) };
 }
 
 /// Where an exchange can be put; nobody else has it.
-#[inline]
+#[inline(always)]
 pub(super) fn place() -> Arc<MaybeUninit<Exchange>> {
-    PLACE.take().unwrap_or_else(Arc::new_uninit)
+    OVER.take().unwrap_or_else(Over::new).into_place()
 }
 
 /// Ends an exchange if this was its last handle, and keeps its memory.
-#[inline]
+#[inline(always)]
 pub(super) fn release(mut exchange: Arc<Exchange>) {
     let Some(over) = Arc::get_mut(&mut exchange) else { return };
+    over.head.headers.keep();
+    let over = Arc::into_raw(exchange).cast_mut();
     // SAFETY: unique, and dropped just once: from here on the memory is not an exchange any more.
     let place = unsafe {
         ptr::drop_in_place(over);
-        Arc::from_raw(Arc::into_raw(exchange).cast::<MaybeUninit<Exchange>>())
+        Arc::from_raw(over.cast::<MaybeUninit<Exchange>>())
     };
+    let over = Over(place);
     // A thread that ends has no place any more, and frees it.
-    let _ = PLACE.try_with(|spare| spare.set(Some(place)));
+    let _ = OVER.try_with(|spare| spare.set(Some(over)));
 }
 
 /// Gives an empty map that has no room yet the room of one that is over.
-#[inline]
+#[inline(always)]
 pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
     if headers.capacity() > 0 {
         return;
     }
-    if let Some(spare) = HEADERS.take() {
+    let Some(mut over) = OVER.take() else { return };
+    if let Some(spare) = over.give() {
         // Empty and without memory of its own: even finding that out costs something.
         let _ = ManuallyDrop::new(mem::replace(headers, spare));
     }
+    // Nothing was put there meanwhile.
+    let _ = ManuallyDrop::new(OVER.replace(Some(over)));
 }
 
-/// Empties a map that is to be kept.
-#[inline]
-pub(super) fn empty(headers: &mut HeaderMap) {
-    if headers.capacity() <= FIELDS_MAX {
-        headers.clear();
+impl Over {
+    #[cold]
+    fn new() -> Self {
+        let place: Arc<MaybeUninit<Exchange>> = Arc::new_uninit();
+        // SAFETY: just made.
+        unsafe { Fields::none(fields(&place)) };
+        Self(place)
+    }
+
+    /// The header map that was kept.
+    #[inline(always)]
+    fn give(&mut self) -> Option<HeaderMap> {
+        // SAFETY: it was kept, or is none.
+        unsafe { Fields::give(fields(&self.0)) }
+    }
+
+    #[inline(always)]
+    fn into_place(mut self) -> Arc<MaybeUninit<Exchange>> {
+        if let Some(map) = self.give() {
+            unused(map);
+        }
+        let over = ManuallyDrop::new(self);
+        // SAFETY: taken once.
+        unsafe { ptr::read(&raw const over.0) }
     }
 }
 
-/// Keeps the memory of an empty map that is over; any other is dropped.
-#[inline]
-pub(super) fn keep(headers: HeaderMap) {
-    if headers.is_empty() && headers.capacity() <= FIELDS_MAX {
-        let _ = HEADERS.try_with(|spare| spare.set(Some(headers)));
+/// No response has taken it.
+#[cold]
+fn unused(map: HeaderMap) {
+    drop(map);
+}
+
+#[inline(always)]
+fn fields(place: &Arc<MaybeUninit<Exchange>>) -> *mut Fields {
+    // SAFETY: within the memory of an exchange; only an address is taken.
+    unsafe { &raw mut (*inside(place)).head.headers }
+}
+
+/// Where the exchange is to be, for writing: nobody else has the place.
+#[inline(always)]
+pub(super) fn inside(place: &Arc<MaybeUninit<Exchange>>) -> *mut Exchange {
+    Arc::as_ptr(place).cast_mut().cast()
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        drop(self.give());
     }
 }
