@@ -185,11 +185,53 @@ impl ReplyBody {
     fn whole(&mut self) -> Option<Data> {
         let Source::Whole(data) = &self.source else { return None };
         let length = data.remaining() as u64;
-        self.left = self.left.map(|left| left.saturating_sub(length));
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(length);
+        }
         self.sent = length;
         match std::mem::replace(&mut self.source, Source::Over) {
             Source::Whole(data) if length > 0 => Some(data),
             _ => None,
+        }
+    }
+
+    /// Of a body that is made piece by piece, or is over.
+    #[inline(never)]
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Data>, BodyError>>> {
+        self.take();
+        loop {
+            let polled = match self.pull(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(polled) => polled,
+            };
+            match polled {
+                Some(Ok(data)) => {
+                    let data = self.account(data);
+                    if data.has_remaining() {
+                        self.offer();
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                    if self.left == Some(0) {
+                        self.finish(Outcome::Completed);
+                        return Poll::Ready(None);
+                    }
+                }
+                Some(Err(error)) => {
+                    self.finish(Outcome::Failed);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    let missing = self.left.take().filter(|left| *left > 0);
+                    if let (Some(left), Some(lease)) = (missing, self.lease()) {
+                        short(lease, left);
+                    }
+                    self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
+                    return Poll::Ready(missing.map(|left| Err(BodyError::Short(left))));
+                }
+            }
         }
     }
 
@@ -360,38 +402,7 @@ impl Body for ReplyBody {
         if let Some(data) = self.whole() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        self.take();
-        loop {
-            let polled = match self.pull(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(polled) => polled,
-            };
-            match polled {
-                Some(Ok(data)) => {
-                    let data = self.account(data);
-                    if data.has_remaining() {
-                        self.offer();
-                        return Poll::Ready(Some(Ok(Frame::data(data))));
-                    }
-                    if self.left == Some(0) {
-                        self.finish(Outcome::Completed);
-                        return Poll::Ready(None);
-                    }
-                }
-                Some(Err(error)) => {
-                    self.finish(Outcome::Failed);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                None => {
-                    let missing = self.left.take().filter(|left| *left > 0);
-                    if let (Some(left), Some(lease)) = (missing, self.lease()) {
-                        short(lease, left);
-                    }
-                    self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
-                    return Poll::Ready(missing.map(|left| Err(BodyError::Short(left))));
-                }
-            }
-        }
+        self.poll_piece(context)
     }
 
     #[inline]

@@ -15,7 +15,7 @@ enum Piece {
     Host(Bytes),
     File { block: Block, from: usize, to: usize },
     // Drop order: the bytes go back to their library before the lease on it does.
-    Library { bytes: SharedBytes, from: usize, to: usize, _lease: Lease },
+    Library { bytes: SharedBytes, _lease: Lease },
 }
 
 impl Data {
@@ -30,9 +30,10 @@ impl Data {
     }
 
     /// Bytes of a library, cut to `limit`.
-    pub(crate) fn library(bytes: SharedBytes, limit: usize, lease: Lease) -> Self {
-        let to = bytes.len().min(limit);
-        Self(Piece::Library { bytes, from: 0, to, _lease: lease })
+    #[inline(always)]
+    pub(crate) fn library(mut bytes: SharedBytes, limit: usize, lease: Lease) -> Self {
+        bytes.truncate(limit);
+        Self(Piece::Library { bytes, _lease: lease })
     }
 
     /// At most so many bytes of it.
@@ -40,9 +41,8 @@ impl Data {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         match &mut self.0 {
             Piece::Host(bytes) => bytes.truncate(length),
-            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => {
-                *to = (*to).min(from.saturating_add(length));
-            }
+            Piece::File { from, to, .. } => *to = (*to).min(from.saturating_add(length)),
+            Piece::Library { bytes, .. } => bytes.truncate(length),
         }
         self
     }
@@ -53,7 +53,8 @@ impl Buf for Data {
     fn remaining(&self) -> usize {
         match &self.0 {
             Piece::Host(bytes) => bytes.remaining(),
-            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => to - from,
+            Piece::File { from, to, .. } => to - from,
+            Piece::Library { bytes, .. } => bytes.len(),
         }
     }
 
@@ -62,7 +63,7 @@ impl Buf for Data {
         match &self.0 {
             Piece::Host(bytes) => bytes,
             Piece::File { block, from, to } => &block[*from..*to],
-            Piece::Library { bytes, from, to, .. } => &bytes[*from..*to],
+            Piece::Library { bytes, .. } => bytes,
         }
     }
 
@@ -70,10 +71,11 @@ impl Buf for Data {
     fn advance(&mut self, count: usize) {
         match &mut self.0 {
             Piece::Host(bytes) => bytes.advance(count),
-            Piece::File { from, to, .. } | Piece::Library { from, to, .. } => {
+            Piece::File { from, to, .. } => {
                 assert!(count <= *to - *from, "advanced past the end");
                 *from += count;
             }
+            Piece::Library { bytes, .. } => bytes.advance(count),
         }
     }
 }

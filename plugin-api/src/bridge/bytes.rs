@@ -43,6 +43,23 @@ impl SharedBytes {
         Self(bytes)
     }
 
+    /// Leaves the first `count` bytes out.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[inline]
+    pub fn advance(&mut self, count: usize) {
+        assert!(count <= self.len(), "advanced past the end");
+        self.0.ptr = self.0.ptr.wrapping_add(count);
+        self.0.len -= count;
+    }
+
+    /// Leaves everything behind the first `length` bytes out.
+    #[inline]
+    pub fn truncate(&mut self, length: usize) {
+        self.0.len = self.0.len.min(length);
+    }
+
     /// Hands the bytes over; the receiver releases them.
     #[must_use]
     #[allow(clippy::mem_forget, reason = "ownership passes to the other side")]
@@ -170,6 +187,29 @@ mod tests {
         assert_eq!((&*bytes, Arc::strong_count(&owners)), (b"counted".as_slice(), 2));
         drop(bytes);
         assert_eq!(Arc::strong_count(&owners), 1);
+    }
+
+    #[test]
+    fn parts_that_are_left_out_are_freed_with_the_rest() {
+        let owners = Arc::new(());
+        let counted = Counted { bytes: *b"counted", _count: Arc::clone(&owners) };
+        let mut bytes = SharedBytes::from_owner(counted);
+        bytes.truncate(9);
+        bytes.advance(2);
+        bytes.truncate(3);
+        assert_eq!(&*bytes, b"unt");
+        bytes.advance(3);
+        assert_eq!((bytes.len(), Arc::strong_count(&owners)), (0, 2));
+        drop(bytes);
+        assert_eq!(Arc::strong_count(&owners), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "past the end")]
+    fn no_bytes_are_made_up() {
+        let mut bytes = SharedBytes::constant(b"abc");
+        bytes.truncate(2);
+        bytes.advance(3);
     }
 
     #[test]
