@@ -108,12 +108,7 @@ fn hand_over(stream: TcpStream, remote: SocketAddr, cores: &Cores, limits: &Arc<
     };
     let duties = Arc::clone(core.duties());
     let limits = Arc::clone(limits);
-    core.spawn(async move {
-        let _served = served;
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            http::serve(stream, Origin::http(Some(remote), local), duties, limits).await;
-        }
-    });
+    core.spawn(http::serve(stream, Origin::http(Some(remote), local), duties, limits, served));
 }
 
 /// The client left before it was accepted.

@@ -1,9 +1,13 @@
 //! One connection from its first byte to its end.
+//!
+//! Its future has a name, so that what is polled for each request becomes a part of its task: inside
+//! of an `async` block it is a function of its own, with a state to look up on the way.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioExecutor;
@@ -16,40 +20,67 @@ use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::Limits;
 use crate::message::Origin;
 
+/// A connection, to be polled on its core; `K` is kept until it has ended.
+pub(crate) struct Connection<K> {
+    phase: Phase,
+    /// What it was told to do.
+    told: Verdict,
+    duty: Arc<Duty>,
+    _kept: K,
+}
+
+#[allow(clippy::large_enum_variant, reason = "nearly every connection is the large one")]
+enum Phase {
+    /// Its first bytes tell what it speaks.
+    Opening(Pin<Box<dyn Future<Output = Option<Self>> + Send>>),
+    Http1(http1::Connection<Socket, Answers>),
+    /// Boxed, because every connection would have room for it otherwise.
+    Http2(Pin<Box<http2::Connection<Socket, Answers, TokioExecutor>>>),
+}
+
 /// Serves a connection to its end.
-pub(crate) async fn serve(
-    stream: TcpStream,
+pub(crate) fn serve<K>(
+    stream: std::net::TcpStream,
     origin: Origin,
     duties: Arc<Duties>,
     limits: Arc<Limits>,
-) {
+    kept: K,
+) -> Connection<K> {
     let duty = Arc::new(Duty::default());
+    let opening = open(stream, origin, Arc::clone(&duty), duties, limits);
+    let phase = Phase::Opening(Box::pin(opening));
+    Connection { phase, told: Verdict::Serve, duty, _kept: kept }
+}
+
+/// Reads what a connection speaks; none when it ends before that.
+async fn open(
+    stream: std::net::TcpStream,
+    origin: Origin,
+    duty: Arc<Duty>,
+    duties: Arc<Duties>,
+    limits: Arc<Limits>,
+) -> Option<Phase> {
+    let stream = TcpStream::from_std(stream).ok()?;
     poll_fn(|context| {
         duties.watch(&duty, context.waker().clone());
         Poll::Ready(())
     })
     .await;
     let mut socket = Socket::new(stream, Arc::clone(&duty));
-    let Some(Ok(protocol)) = unless_ended(&duty, pin!(socket.protocol())).await else {
-        return;
-    };
-    let origin = Arc::new(origin);
+    let protocol = unless_ended(&duty, pin!(socket.protocol())).await?.ok()?;
     let answers = Answers {
-        origin,
+        origin: Arc::new(origin),
         duty: Arc::clone(&duty),
         limits: Arc::clone(&limits),
         known_host: KnownHost::default(),
     };
-    // Errors of a connection are its client's; what an application did was logged where it was
-    // seen.
-    match protocol {
-        Protocol::Http1 => {
-            let connection = http1::Builder::new()
+    Some(match protocol {
+        Protocol::Http1 => Phase::Http1(
+            http1::Builder::new()
                 .max_headers(limits.header_count)
                 .max_buf_size(limits.header_bytes.max(8192))
-                .serve_connection(socket, answers);
-            drive(&duty, pin!(connection), http1::Connection::graceful_shutdown).await;
-        }
+                .serve_connection(socket, answers),
+        ),
         Protocol::Http2 => {
             duty.multiplex();
             let header_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
@@ -57,11 +88,9 @@ pub(crate) async fn serve(
                 .max_header_list_size(header_bytes)
                 .max_concurrent_streams(limits.streams)
                 .serve_connection(socket, answers);
-            // Boxed, because every connection would have room for it otherwise.
-            let mut connection = Box::pin(connection);
-            drive(&duty, connection.as_mut(), http2::Connection::graceful_shutdown).await;
+            Phase::Http2(Box::pin(connection))
         }
-    }
+    })
 }
 
 /// Polls until the end, or until the verdict on the connection is to end it.
@@ -73,21 +102,52 @@ async fn unless_ended<F: Future>(duty: &Duty, mut future: Pin<&mut F>) -> Option
     .await
 }
 
-async fn drive<C>(duty: &Duty, mut connection: Pin<&mut C>, finish: fn(Pin<&mut C>))
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut told = Verdict::Serve;
-    poll_fn(|context: &mut Context<'_>| {
-        match duty.verdict() {
-            Verdict::End => return Poll::Ready(()),
-            Verdict::Finish if told == Verdict::Serve => {
-                told = Verdict::Finish;
-                finish(connection.as_mut());
+impl<K: Unpin> Future for Connection<K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { phase, told, duty, .. } = self.get_mut();
+        loop {
+            let verdict = duty.verdict();
+            if verdict != *told {
+                *told = verdict;
+                if phase.tell(verdict).is_ready() {
+                    return Poll::Ready(());
+                }
             }
-            Verdict::Serve | Verdict::Finish => {}
+            // Errors of a connection are its client's; what an application did was logged where it
+            // was seen.
+            match phase {
+                Phase::Http1(connection) => return Pin::new(connection).poll(context).map(drop),
+                Phase::Http2(connection) => return connection.as_mut().poll(context).map(drop),
+                Phase::Opening(opening) => match ready!(opening.as_mut().poll(context)) {
+                    Some(opened) => *phase = opened,
+                    None => return Poll::Ready(()),
+                },
+            }
         }
-        connection.as_mut().poll(context).map(drop)
-    })
-    .await;
+    }
+}
+
+impl Phase {
+    /// Tells the connection to finish, or to end; pending as long as it has something to finish.
+    #[cold]
+    fn tell(&mut self, verdict: Verdict) -> Poll<()> {
+        match (verdict, self) {
+            (Verdict::Serve, _) => {}
+            (Verdict::End, _) | (Verdict::Finish, Self::Opening(_)) => return Poll::Ready(()),
+            (Verdict::Finish, Self::Http1(connection)) => {
+                Pin::new(connection).graceful_shutdown();
+            }
+            (Verdict::Finish, Self::Http2(connection)) => connection.as_mut().graceful_shutdown(),
+        }
+        Poll::Pending
+    }
+}
+
+impl<K> fmt::Debug for Connection<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection(told to {:?})", self.told)
+    }
 }
