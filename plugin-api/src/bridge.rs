@@ -16,6 +16,7 @@ pub mod future;
 pub mod glance;
 pub mod inward;
 pub mod remote;
+pub mod once;
 pub mod reply;
 pub mod room;
 pub mod started;

@@ -4,11 +4,11 @@ mod changes;
 mod variables;
 
 use std::ops::Index;
-use std::sync::OnceLock;
 
 use self::changes::Changes;
 use self::variables::everything;
 use crate::bridge::exchange::{Handle, Text};
+use crate::bridge::once::Once;
 use crate::input::{Errors, Input, Unread};
 
 /// The request: CGI variables as in PEP 3333, the body, and the error log.
@@ -43,7 +43,7 @@ pub struct Environ {
     unread: Unread,
     /// What a layer has changed, which most environs know nothing of.
     changes: Option<Box<Changes>>,
-    all: OnceLock<Vec<(String, Vec<u8>)>>,
+    all: Once<Vec<(String, Vec<u8>)>>,
 }
 
 impl Environ {
@@ -51,7 +51,7 @@ impl Environ {
     #[inline]
     #[must_use]
     pub fn new(handle: Handle) -> Self {
-        let (unread, changes, all) = (Unread::default(), None, OnceLock::new());
+        let (unread, changes, all) = (Unread::default(), None, Once::new());
         Self { handle, unread, changes, all }
     }
 

@@ -1,0 +1,88 @@
+//! A value that is made when it is first asked for, and costs one word until then.
+//!
+//! Nearly no environ is ever laid out whole; that there is nothing to drop is told without a call
+//! here, which `OnceLock` does not offer.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Made once. Two threads that ask at the same time may both make one; the first one stays.
+#[derive(Debug)]
+pub struct Once<T>(AtomicPtr<T>);
+
+// SAFETY: as a box of `T` that is written once.
+unsafe impl<T: Send> Send for Once<T> {}
+// SAFETY: as `OnceLock`: shared ones lend `&T`, and one thread may drop what another has made.
+unsafe impl<T: Send + Sync> Sync for Once<T> {}
+
+impl<T> Once<T> {
+    /// Not made yet.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The value, made by `make` if there is none.
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        let mut made = self.0.load(Ordering::Acquire);
+        if made.is_null() {
+            made = self.put(Box::new(make()));
+        }
+        // SAFETY: made by `put`, and never dropped while this is borrowed.
+        unsafe { &*made }
+    }
+
+    #[cold]
+    fn put(&self, value: Box<T>) -> *mut T {
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        let value = Box::into_raw(value);
+        match self.0.compare_exchange(ptr::null_mut(), value, order.0, order.1) {
+            Ok(_) => value,
+            Err(first) => {
+                // SAFETY: nobody else has seen it.
+                drop(unsafe { Box::from_raw(value) });
+                first
+            }
+        }
+    }
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for Once<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let made = *self.0.get_mut();
+        if !made.is_null() {
+            // SAFETY: made by `put`, and nobody borrows it any more.
+            drop(unsafe { Box::from_raw(made) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_first_value_stays_and_is_dropped_once() {
+        let value = Arc::new(1);
+        let once = Once::new();
+        assert_eq!(**once.get_or_init(|| Arc::clone(&value)), 1);
+        assert_eq!(**once.get_or_init(|| Arc::new(2)), 1, "made a second time");
+        let late = once.put(Box::new(Arc::new(3)));
+        // SAFETY: it is the first one, and still there.
+        assert_eq!(unsafe { &**late }, &1, "the first one was replaced");
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop(once);
+        assert_eq!(Arc::strong_count(&value), 1);
+        drop(Once::<Arc<u8>>::new());
+    }
+}
