@@ -54,7 +54,7 @@ fn help_lists_what_works_and_nothing_else() {
         commands.collect::<Vec<_>>(),
         ["check", "inspect", "ps", "deploy", "rollback", "drain", "events", "help"]
     );
-    assert!(!help.contains("fastcgi"), "it does not work yet:\n{help}");
+    assert!(!help.contains("fastcgi"), "`fastcgi` does not work yet:\n{help}");
 }
 
 #[test]

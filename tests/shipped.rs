@@ -1,6 +1,6 @@
 //! The layers and applications that come with the host, as kinds that are linked in and as the
-//! libraries of `sample-plugins`: over real sockets, byte for byte where it matters, and with curl as
-//! a second client.
+//! libraries of `sample-plugins`: over real sockets, byte for byte where it matters, and with curl
+//! as a second client.
 
 mod around;
 mod compressed;

@@ -4,10 +4,11 @@
 //! A kind has the same functions as a library, so that a stack knows no difference. What one of
 //! them is told it can be told anew only by another generation, as a library is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use dsgi::export::{Entrance, entrance};
 use dsgi::validator::Validator;
+use dsgi_layers::Sort;
 
 use crate::limits::Limits;
 use crate::moment::Moment;
@@ -23,12 +24,25 @@ use crate::tenure::Tenure;
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    pub(crate) entrance: Entrance,
+    pub(crate) entrance: &'static Entrance,
 }
 
 /// All of them.
-pub(crate) static KINDS: &[Kind] =
-    &[Kind { name: "validator", role: Role::Layer, entrance: entrance::<Validator>() }];
+pub(crate) static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+    let shipped = dsgi_layers::KINDS.iter().map(|kind| Kind {
+        name: kind.name,
+        role: match kind.sort {
+            Sort::Layer => Role::Layer,
+            Sort::Application => Role::Application,
+        },
+        entrance: &kind.entrance,
+    });
+    let validator = Kind { name: "validator", role: Role::Layer, entrance: &VALIDATOR };
+    shipped.chain([validator]).collect()
+});
+
+/// The interface brings it.
+static VALIDATOR: Entrance = entrance::<Validator>();
 
 /// One that serves under a name.
 #[derive(Debug)]
@@ -113,7 +127,7 @@ impl Linked {
         if kind.role != expected {
             return Err(LinkedError::Role { name, kind: kind.name });
         }
-        let started = load::linked(&kind.entrance, kind.role, &name, config, Previous::None);
+        let started = load::linked(kind.entrance, kind.role, &name, config, Previous::None);
         let generation = match started {
             Ok(generation) => Arc::new(generation),
             Err(source) => return Err(LinkedError::Start { name, kind: kind.name, source }),

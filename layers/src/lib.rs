@@ -1,9 +1,9 @@
 //! Layers and applications for every DSGI host, each of one idea.
 //!
-//! Each is a type that implements [`dsgi::Middleware`] or [`dsgi::Application`], behind a feature of
-//! its kind's name. It is used in three ways: linked into the host (`--enable gzip`), as a library
-//! of its own (the crates of these names in `sample-plugins`, a line each), and as a type by whoever
-//! writes a program with the host inside. See [`KINDS`].
+//! Each is a type that implements [`dsgi::Middleware`] or [`dsgi::Application`], behind a feature
+//! of its kind's name. It is used in three ways: linked into the host (`--enable gzip`), as a
+//! library of its own (the crates of these names in `sample-plugins`, a line each), and as a type
+//! by whoever writes a program with the host inside. See [`KINDS`].
 //!
 //! | kind | type | what |
 //! |---|---|---|

@@ -15,7 +15,7 @@ use self::buckets::{Buckets, Rate};
 /// | `requests` | 10 | how many, for each client |
 /// | `seconds` | 1 | in how long a time |
 /// | `burst` | as `requests` | how many of them at once |
-/// | `by` | `"peer"` | who is one client: its address, or the value of this header field, as `"X-Api-Key"` |
+/// | `by` | `"peer"` | one client is an address, or a value of this field, as `"X-Api-Key"` |
 /// | `clients` | 65536 | how many are remembered; the one that asks least is forgotten first |
 ///
 /// By its address an IPv6 client is its network of 64 bits. A header field is to be trusted only

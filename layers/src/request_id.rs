@@ -14,7 +14,9 @@ use dsgi::{Body, Environ, Flavour, Inner, Middleware, Purpose, StartResponse};
 /// | key | default | what |
 /// |---|---|---|
 /// | `header` | `"X-Request-Id"` | the field that carries the name, in both directions |
-/// | `incoming` | `"replace"` | or `"keep"`: one that comes with the request stays, if it has at most 128 letters, digits and `-._~:/+=@` |
+/// | `incoming` | `"replace"` | or `"keep"`: one that comes with the request stays |
+///
+/// What is kept has at most 128 letters, digits and `-._~:/+=@`.
 #[derive(Debug)]
 pub struct RequestId {
     header: String,

@@ -1,4 +1,5 @@
-//! Layers that look at a request before it goes on: `request-id`, `basic-auth`, `cors`, `rate-limit`.
+//! Layers that look at a request before it goes on: `request-id`, `basic-auth`, `cors`,
+//! `rate-limit`.
 
 use super::{Site, curl_text};
 use crate::harness::client::{Response, request};

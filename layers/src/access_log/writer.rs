@@ -1,9 +1,9 @@
 //! Lines on their way to a file: a bounded queue, and a thread that empties it.
 //!
 //! A request never waits for the disk. Where the queue is full its line is dropped and counted, and
-//! the host's log is told how many were. A file that was moved away is opened anew: before it writes
-//! the thread looks, once a second at most, whether the path still leads to the file that it has
-//! open. So a rotation is a rename and nothing else; no signal is needed, and none is heeded.
+//! the host's log is told how many were. A file that was moved away is opened anew: before it
+//! writes the thread looks, once a second at most, whether the path still leads to the file that it
+//! has open. So a rotation is a rename and nothing else; no signal is needed, and none is heeded.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
