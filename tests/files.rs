@@ -103,6 +103,34 @@ fn ranges_of_a_file_are_sent_where_a_read_may_wait() {
     }
 }
 
+/// It is told the end, and so is the application; the bytes pass through neither.
+#[test]
+fn a_layer_hands_a_file_on_to_the_host() {
+    let shared_memory = Path::new("/dev/shm");
+    if !shared_memory.is_dir() {
+        return skip::skip("files::a_layer_hands_a_file_on_to_the_host", "no tmpfs");
+    }
+    let (file, folder) = (file_in(shared_memory), tempfile::tempdir().unwrap());
+    for (number, flavour) in Flavour::ALL.into_iter().enumerate() {
+        let log = folder.path().join(number.to_string());
+        let to = format!("access-log.to={}", log.display());
+        let format = "access-log.format={status} {bytes} {outcome}";
+        let host = Misbehaving::start_with(
+            flavour,
+            ["--enable", "access-log", "--set", &to, "--set", format],
+        );
+        let response = get(host.address(), &target(file.path(), 3, 200_000, ""));
+        assert_eq!(response.header("content-length"), Some("200000"), "{flavour:?}");
+        assert!(response.body == bytes()[3..200_003], "{flavour:?}");
+        assert!((1..=4).contains(&readers(&host)), "{flavour:?}: the host has not read it");
+        assert_eq!(host.wait_for_log("app: closed"), "app: closed Completed 200000");
+        eventually("the line of the log", || {
+            (fs::read_to_string(&log).ok()? == "200 200000 completed\n").then_some(())
+        });
+        check_closed(&host, file.path());
+    }
+}
+
 #[test]
 fn the_fallback_sends_the_same_bytes() {
     let (file, bytes) = (file(), bytes());
