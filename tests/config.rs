@@ -1,5 +1,7 @@
 //! The config file: it says what the command line can say, and the command line wins.
 
+mod broken;
+
 use crate::harness::client::get;
 use crate::harness::host::{Launch, run};
 use crate::harness::libraries::{TemporaryLibrary, c_app, fault_app};
@@ -88,40 +90,53 @@ fn an_application_is_given_its_config() {
     refusal.says(["init failed", "nonsense"]);
 }
 
+/// All that is wrong at once, each with its line, before any library is tried.
 #[test]
-fn what_is_wrong_is_refused_with_file_and_line() {
-    let place = Place::new("");
-    place.add("one.so", &version("one"));
-    let app = "[apps.shop]\npath = \"one.so\"\n";
-    let mount = "[[mount]]\npath = \"/\"\napp = \"shop\"\n";
-    for (config, line, what, help) in [
-        (format!("{app}{mount}[server]\nlisen = []\n"), 7, "unknown key `lisen`", "`listen`?"),
-        (format!("{app}pth = \"\"\n{mount}"), 3, "unknown key `pth`", "did you mean `path`?"),
-        (format!("[server]\nlisten = 3\n{app}{mount}"), 2, "integer `3`", ""),
-        (format!("{app}{mount}").replace("\"shop\"", "\"shp\""), 1, "mounted nowhere", "[[mount]]"),
-        (format!("{app}{mount}{}", mount.replace("shop", "shp")), 8, "is named `shp`", "`shop`?"),
-        (format!("{app}{mount}{mount}"), 7, "a second application is mounted at `/`", ""),
-        (format!("{app}{mount}").replace("\"/\"", "\"a\""), 4, "`a` is not a path", "/shop"),
-        (format!("[server]\nlisten = [\"https://x:1\"]\n{app}{mount}"), 2, "speak `https`", ""),
-        (
-            format!("{app}{mount}[[listen]]\nbind = \"x\"\nprotocol = \"scgi\"\n"),
-            8,
-            "does not speak `scgi`",
-            "",
-        ),
-    ] {
-        place.write(&config);
-        let place_of_it = format!("host.toml:{line}`: ");
-        for refusal in [
-            refuses(place.launch().args(["--listen", "127.0.0.1:0"]), 78),
-            refused(&run(["check".as_ref(), place.config().as_os_str()]), 78),
-        ] {
-            refusal.says([&*place_of_it, what]);
-            assert!(refusal.help.unwrap_or_default().contains(help), "{config}");
-        }
-    }
-    let none = place.config().with_file_name("none.toml");
-    refused(&run(["check".as_ref(), none.as_os_str()]), 78).says(["cannot read", "none.toml"]);
+fn check_shows_every_mistake() {
+    let place = Place::new(
+        "[server]\nlimts = { streams = 64 }\n[apps.shop]\npath = \"shop.so\"\n\
+         [[mount]]\npath = \"/\"\napp = \"shop\"\nhost = 3\n",
+    );
+    place.add("shop.so", &c_app(&["INIT ABORT"]));
+    let check = || Launch::new().current_dir(&place.0).args(["check", "host.toml"]).run();
+    let output = check();
+    assert_eq!(output.status.code(), Some(78));
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(shown, SHOWN);
+    // A start tells the first, and where the others are.
+    let start = Launch::new().current_dir(&place.0).args(["--config", "host.toml"]).run();
+    let told = String::from_utf8(start.stderr).unwrap();
+    assert!(told.ends_with("note: `host check host.toml` shows one more mistake\n"), "{told}");
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    // What is named and is not there is told where it is named.
+    fs::remove_file(place.0.path().join("shop.so")).unwrap();
+    place.write(&TWO.replace("one.so", "shop.so"));
+    let told = String::from_utf8(check().stderr).unwrap();
+    assert!(told.contains("no file `shop.so`\n --> host.toml:5:8\n"), "{told}");
+    assert!(told.contains("no file `two.so`\n --> host.toml:7:8\n"), "{told}");
+}
+
+const SHOWN: &str = r#"error: unknown key `limts`
+ --> host.toml:2:1
+  |
+2 | limts = { streams = 64 }
+  | ^^^^^
+  |
+help: did you mean `limits`?
+
+error: invalid type: integer `3`, expected a string
+ --> host.toml:8:8
+  |
+8 | host = 3
+  |        ^
+"#;
+
+#[test]
+fn the_schema_is_printed() {
+    let output = run(["config", "schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["$defs"]["Mount"]["additionalProperties"], false);
+    assert!(schema["properties"]["apps"]["description"].is_string());
 }
 
 /// What is kept of the version before, and what a rollback finds.
@@ -191,7 +206,7 @@ fn a_probe_goes_as_far_as_is_said() {
             refused(&run(["check".as_ref(), place.config().as_os_str()]), 78),
         ] {
             let text = format!("must not go as far as `{probe}`, only to `{allowed}`");
-            refusal.says(["host.toml:6`: ", "one.so", &text]).helps([help]);
+            refusal.says(["host.toml:6:9`: ", "one.so", &text]).helps([help]);
         }
         // Not even beside one that could serve.
         let other = format!("/other=other={}", version("other").display());
@@ -199,7 +214,7 @@ fn a_probe_goes_as_far_as_is_said() {
         assert_eq!(output.status.code(), Some(78), "{output:?}");
     }
     place.write(&deployed_by("probe = \"deep\""));
-    refuses(place.launch(), 78).says(["host.toml:6`: unknown value `deep`"]);
+    refuses(place.launch(), 78).says(["host.toml:6:9`: unknown value `deep`"]);
 }
 
 /// The same while the host serves: a reload changes nothing, and a deploy is refused.
@@ -212,11 +227,11 @@ fn a_probe_that_would_go_too_far_is_refused_while_the_host_serves() {
     let other = c_app(&["PROBE DSGI_PROBE_LAYOUT"]);
     let deploy = ["deploy", "shop", other.to_str().unwrap()];
     let output = Launch::new().env("DSGI_CONTROL_DIR", &control).args(deploy).run();
-    refused(&output, 78).says(["host.toml:6`: ", "only to `layout`"]);
+    refused(&output, 78).says(["host.toml:6:9`: ", "only to `layout`"]);
     place.write(&deployed_by("probe = \"request\""));
     host.signal(rustix::process::Signal::HUP);
     let line = host.wait_for_log("everything stays as it was");
-    assert!(line.contains("host.toml:6`: ") && line.contains("only to `init`"), "{line}");
+    assert!(line.contains("host.toml:6:9`: ") && line.contains("only to `init`"), "{line}");
     assert_eq!(get(host.address(), "/").text(), "one\n");
 }
 

@@ -135,7 +135,7 @@ fn one_that_cannot_change_keeps_all_from_changing() {
     assert_eq!([says(&host, "/shop"), says(&host, "/blog")], ["one", "one"]);
     place.write(&[("shop", "/shop", "pth = 1"), ("blog", "/blog", "")]);
     let line = reload(&host, 2);
-    assert!(line.contains("host.toml:4`: unknown key `pth`"), "{line}");
+    assert!(line.contains("host.toml:4:1`: unknown key `pth`"), "{line}");
     assert_eq!([says(&host, "/shop"), says(&host, "/blog")], ["one", "one"]);
     // What was not deployed with the other is deployed once both are well.
     place.write(&[("shop", "/shop", ""), ("blog", "/blog", "")]);

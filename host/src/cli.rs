@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Check(File),
     /// Show what a library says of itself, without running any of it
     Inspect(File),
+    /// Say what a config file may hold
+    #[command(subcommand)]
+    Config(About),
     /// Show the hosts of this user and their applications
     Ps(Reach),
     /// Take another version of an application or a layer into service
@@ -38,6 +41,13 @@ pub(crate) enum Command {
     /// The child of a probe
     #[command(name = crate::plugin::probe::COMMAND, hide = true)]
     Probe,
+}
+
+/// What there is to know of config files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum About {
+    /// Print the JSON schema of a config file, for editors
+    Schema,
 }
 
 /// One library.

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use crate::client::ClientError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Mistakes};
 use crate::control::ControlError;
 use crate::crate_dir::BuildError;
 use crate::linked::LinkedError;
@@ -55,6 +55,8 @@ pub(crate) struct Failure {
     cause: Cause,
     text: String,
     help: Option<String>,
+    /// The same where it stands in a file.
+    picture: Option<String>,
 }
 
 /// Whose fault it was.
@@ -75,7 +77,13 @@ impl Failure {
         };
         let help = help.or_else(|| lack.map(|lack| lack.help().to_owned()));
         let help = help.as_deref().map(on_one_line);
-        Self { code, cause, text: on_one_line(&chain(error)), help }
+        Self { code, cause, text: on_one_line(&chain(error)), help, picture: None }
+    }
+
+    /// All that is wrong with a config.
+    pub(crate) fn in_full(error: ConfigError) -> Self {
+        let pictures = error.mistakes().map(Mistakes::pictures);
+        Self { picture: pictures, ..Self::from(error) }
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -93,6 +101,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(picture) = &self.picture {
+            return f.write_str(picture);
+        }
         write!(f, "error: {}", self.text)?;
         match &self.help {
             Some(help) => write!(f, "\nhelp: {help}"),
@@ -103,7 +114,7 @@ impl fmt::Display for Failure {
 
 /// For whoever asked for it over the control socket: what a start would have said.
 impl From<Failure> for Refused {
-    fn from(Failure { code, cause, text, help }: Failure) -> Self {
+    fn from(Failure { code, cause, text, help, .. }: Failure) -> Self {
         match (code, cause) {
             (Code::BadFile, _) => Self::File { text, help },
             (Code::TimedOut, _) => Self::TimedOut { text, help },
@@ -184,7 +195,8 @@ impl From<ConfigError> for Failure {
             | ConfigError::Protocol { .. } => Code::Usage,
             _ => Code::BadConfig,
         };
-        Self::new(code, &error, error.help())
+        let picture = error.mistakes().map(Mistakes::picture);
+        Self { picture, ..Self::new(code, &error, error.help()) }
     }
 }
 
@@ -305,7 +317,8 @@ mod tests {
         for code in [Code::Failure, Code::TimedOut, Code::BadFile, Code::BadConfig] {
             let (text, help) =
                 (String::from("`x.so` is no library"), Some(String::from("mend it")));
-            let refused = Refused::from(Failure { code, cause: Cause::Said, text, help });
+            let refused =
+                Refused::from(Failure { code, cause: Cause::Said, text, help, picture: None });
             let problem = refused.problem();
             assert_eq!(problem.exit, code as u8);
             assert_eq!(problem.detail, "`x.so` is no library");

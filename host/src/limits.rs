@@ -163,3 +163,17 @@ pub(crate) const FILE_BLOCKS_KEPT: usize = 8;
 /// Threads that read files for responses where the disk has to be waited for: what one disk does
 /// at once well. A slow one delays other files that are not in memory, and nothing else.
 pub(crate) const FILE_READERS: usize = 4;
+/// Bytes of a config, all its files together: ten thousand mounts are below one MiB.
+pub(crate) const CONFIG_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Files of a config.
+pub(crate) const CONFIG_FILES: usize = 1000;
+
+/// How deep the files of a config include each other: who nests deeper finds nothing any more.
+pub(crate) const CONFIG_DEPTH: usize = 8;
+
+/// Bytes of a file that a value of a config stands for: keys and certificates are a few KiB.
+pub(crate) const CONFIG_SECRET_BYTES: u64 = 64 * 1024;
+
+/// Mistakes of a config that are told at once: more is a file of something else.
+pub(crate) const CONFIG_MISTAKES: usize = 20;

@@ -9,8 +9,8 @@ use std::time::Instant;
 use clap::Parser;
 
 use crate::apps::{Served, library_of, take_into_service};
-use crate::cli::{Cli, Command, File, Serve};
-use crate::config::{Changes, Config};
+use crate::cli::{About, Cli, Command, File, Serve};
+use crate::config::{Changes, Config, Origin, schema};
 use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ use crate::plugin::load;
 use crate::plugin::retire::{self, Fate, Retired};
 use crate::plugin::unload;
 use crate::reload::{Hup, Reload};
+use crate::roster::{Part, Roster};
 use crate::running::Running;
 use crate::server::Server;
 use crate::slot::{Host, short};
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     log::start(std::env::var("DSGI_LOG").ok().as_deref());
     let result = match cli.command {
+        Some(Command::Config(About::Schema)) => print(schema::SCHEMA),
         Some(Command::Probe) => probe_child::run(),
         Some(Command::Inspect(file)) => inspect_file(&file),
         Some(Command::Check(file)) => check_file(&file),
@@ -213,17 +215,15 @@ fn check_file(typed: &File) -> Result<(), Failure> {
     print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))
 }
 
-/// Reads a config, and tries each of its applications with its own settings.
+/// Reads a config, and tries each of its libraries with its own settings.
 fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
-    let config = Config::read(&typed.file)?;
-    let mut tried: Vec<&str> = Vec::new();
-    for mount in &config.mounts {
-        let name = mount.name.as_deref().unwrap_or_default();
-        if tried.contains(&name) {
-            continue;
-        }
-        let file = library_of(mount.file(), profile(typed))?;
-        let artifact = load::take(&file, staging)?;
+    let config = Config::check(&typed.file).map_err(Failure::in_full)?;
+    // A file names what it speaks of.
+    let roster = Roster::of(&config, &mut |file| file.display().to_string())?;
+    for Part { name, kind, origin, .. } in &roster.parts {
+        let Origin::File(file) = origin else { continue };
+        let file = library_of(file, profile(typed))?;
+        let artifact = load::expect(load::take(&file, staging)?, *kind, &file)?;
         let (json, policy) = (config.settings.json(name), config.policies.get(name));
         let wish = policy.and_then(|policy| policy.probe.as_ref());
         let layout = load::probe(&artifact, name, &json, wish, &config.limits)?;
@@ -231,7 +231,6 @@ fn check_config(typed: &File, staging: &Staging) -> Result<(), Failure> {
             print(&format!("{}: {remark}\n", file.display()))?;
         }
         print(&format!("{}: `{name}` passed its probe, layout {layout}\n", file.display()))?;
-        tried.push(name);
     }
     let mounts = config.mounts.len();
     print(&format!("{}: fine, with {mounts} mounts\n", typed.file.display()))

@@ -69,8 +69,10 @@ fn refusal_of(output: &Output, code: i32) -> (String, Refusal) {
     assert_eq!(out, "", "{said}");
     assert!(err.ends_with('\n'), "{said}");
     let mut lines: Vec<&str> = err.lines().collect();
+    lines.pop_if(|line| line.starts_with("note: "));
     let help = lines.pop_if(|line| line.starts_with("help: "));
-    let error = lines.pop().unwrap_or_default();
+    let error = in_a_file(&mut lines).or_else(|| lines.pop().map(str::to_owned));
+    let error = error.as_deref().unwrap_or_default();
     for line in [Some(error), help].into_iter().flatten() {
         assert!(!line.contains(char::is_control), "{said}");
         for noise in NOISE {
@@ -80,6 +82,16 @@ fn refusal_of(output: &Output, code: i32) -> (String, Refusal) {
     let error = error.strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {said}"));
     let help = help.map(|line| line["help: ".len()..].to_owned());
     (lines.join("\n"), Refusal { error: error.to_owned(), help })
+}
+
+/// What is wrong in a file, which is shown with its line, as the log tells it.
+fn in_a_file(lines: &mut Vec<&str>) -> Option<String> {
+    let is_place = |line: &&str| line.trim_start().starts_with("--> ");
+    let at = lines.iter().position(is_place)?.checked_sub(1)?;
+    let picture = lines.split_off(at);
+    let what = picture[0].strip_prefix("error: ")?;
+    let place = picture[1].trim_start().strip_prefix("--> ")?;
+    Some(format!("error: `{place}`: {what}"))
 }
 
 /// What a panic says beside its place and message.

@@ -3,7 +3,8 @@
 //! What is typed is a kind that is linked into the host, or a file; which of the two is seen from
 //! the text alone, so that a file that appears one day changes nothing.
 
-use super::{ConfigError, Origin, is_name};
+use super::typed::is_name;
+use super::{ConfigError, Origin};
 use crate::linked;
 
 /// One layer.
@@ -19,7 +20,6 @@ pub(crate) struct Layer {
 
 /// What a layer stands around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the config file says it with its next change")]
 pub(crate) enum Around {
     /// Every mount: `--enable`.
     Every,

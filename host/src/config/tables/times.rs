@@ -9,7 +9,7 @@ use crate::cli::duration;
 
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time(pub(super) Duration);
+pub(in crate::config) struct Time(pub(in crate::config) Duration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -32,5 +32,22 @@ impl<'de> Deserialize<'de> for Time {
         }
 
         from.deserialize_any(Times)
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A time: \"250ms\", \"30s\", \"5m\", \"1h\", or seconds.",
+            "anyOf": [
+                { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)?$" },
+                { "type": "integer", "minimum": 0 },
+            ],
+        })
     }
 }
