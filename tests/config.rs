@@ -1,6 +1,7 @@
 //! The config file: it says what the command line can say, and the command line wins.
 
 mod broken;
+mod layers;
 
 use crate::harness::client::get;
 use crate::harness::host::{Launch, run};
