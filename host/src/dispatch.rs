@@ -149,8 +149,8 @@ fn look_up<'a, B>(site: &'a Site, head: &Request<B>) -> Result<Mount<'a>, Instea
 }
 
 impl Dispatched {
-    /// Calls the application, or sees to it that it is called; `input` makes the body of the request
-    /// what an exchange reads.
+    /// Calls the application, or sees to it that it is called; `input` makes the body of the
+    /// request what an exchange reads.
     ///
     /// Everything on that way is inlined, and the request stays where hyper has put it until it is
     /// taken apart: every move of it is a copy of 264 bytes.

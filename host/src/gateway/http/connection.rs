@@ -1,7 +1,7 @@
 //! One connection from its first byte to its end.
 //!
-//! Its future has a name, so that what is polled for each request becomes a part of its task: inside
-//! of an `async` block it is a function of its own, with a state to look up on the way.
+//! Its future has a name, so that what is polled for each request has one state to look up: inside
+//! of an `async` block it has two.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -70,7 +70,8 @@ impl Fields {
         unsafe { (&raw mut (*place).life).write(Life::Gone) };
     }
 
-    /// Lets the map outlive its head, empty and where it is: moving it costs as much as emptying it.
+    /// Lets the map outlive its head, empty and where it is: moving it costs as much as emptying
+    /// it.
     #[inline(always)]
     pub(super) fn keep(&mut self) {
         if self.map.capacity() <= FIELDS_MAX {
@@ -118,5 +119,53 @@ impl Drop for Fields {
             // SAFETY: never used again.
             unsafe { ManuallyDrop::drop(&mut self.map) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::MaybeUninit;
+
+    use http::HeaderValue;
+    use http::header::HOST;
+
+    use super::*;
+
+    /// What is left of a map with room for so many fields once its head is over.
+    fn left(room: usize) -> (Option<HeaderMap>, Option<HeaderMap>) {
+        let mut map = HeaderMap::with_capacity(room);
+        map.insert(HOST, HeaderValue::from_static("a"));
+        let mut place = MaybeUninit::new(Fields { map: ManuallyDrop::new(map), life: Life::Head });
+        // SAFETY: written just now.
+        unsafe { place.assume_init_mut() }.keep();
+        // SAFETY: dropped once.
+        unsafe { place.assume_init_drop() };
+        let mut give = || {
+            // SAFETY: what was kept lies there, or nothing.
+            unsafe { Fields::give(place.as_mut_ptr()) }
+        };
+        (give(), give())
+    }
+
+    #[test]
+    fn a_map_outlives_its_head_once_and_empty() {
+        let (map, again) = left(4);
+        let map = map.expect("a small map is kept");
+        assert!(map.is_empty() && map.capacity() >= 4, "{map:?}");
+        assert_eq!(again, None, "given twice");
+    }
+
+    #[test]
+    fn a_large_map_ends_with_its_head() {
+        assert_eq!(left(FIELDS_MAX + 1), (None, None));
+    }
+
+    #[test]
+    fn where_no_map_was_none_is_given() {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: room for one.
+        unsafe { Fields::none(place.as_mut_ptr()) };
+        // SAFETY: there is none.
+        assert_eq!(unsafe { Fields::give(place.as_mut_ptr()) }, None);
     }
 }
