@@ -35,12 +35,17 @@ impl Visitor {
         let cookie = cookie.unwrap_or_default();
         let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{cookie}\r\n");
         let response = request(host.address(), raw);
+        self.take(&response);
+        response
+    }
+
+    /// Does with its cookie what a response says.
+    fn take(&mut self, response: &Response) {
         if let Some(given) = response.header("set-cookie") {
             let (pair, _) = given.split_once(';').expect("attributes");
             let value = pair.strip_prefix("session=").expect("the session's cookie");
             self.cookie = Some(value.to_owned()).filter(|value| !value.is_empty());
         }
-        response
     }
 
     /// What is kept for it.

@@ -2,6 +2,7 @@
 //! store is away; and what stays of a layer that was replaced: nothing.
 
 use super::{KEY, Visitor, host, launch};
+use crate::harness::client::Connection;
 use crate::harness::libraries::{TemporaryLibrary, sample, versions};
 use crate::harness::operated::Operated;
 use crate::harness::redis::Redis;
@@ -56,6 +57,42 @@ fn a_logout_after_a_swap_is_not_undone_by_the_last_word_of_the_version_before() 
     visitor.ask(&host, "/destroy");
     wait_for_the_end_of_all_others(&host);
     assert_eq!(copy.has(&host), "nothing");
+}
+
+/// A request of a stranger that is in hand, and sets something once the rest of it is sent.
+struct InHand(Connection);
+
+impl InHand {
+    fn begin(host: &Operated, value: &str) -> Self {
+        let mut connection = Connection::open(host.address());
+        connection.send(format!(
+            "POST /set?{value} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\
+             Expect: 100-continue\r\n\r\n"
+        ));
+        assert_eq!(connection.response().unwrap().status, 100);
+        Self(connection)
+    }
+
+    fn end(mut self) -> Visitor {
+        self.0.send("x");
+        let mut visitor = Visitor::default();
+        visitor.take(&self.0.response().unwrap());
+        visitor
+    }
+}
+
+#[test]
+fn a_session_that_the_version_before_begins_after_the_swap_is_not_lost() {
+    let [_, other] = layers();
+    let host = host(&[]);
+    let [late, last] = ["late", "last"].map(|value| InHand::begin(&host, value));
+    host.deploy("session", &other);
+    let mut visitor = late.end();
+    // Not yet heard of: the version before has still a request in hand.
+    assert_eq!(visitor.has(&host), "nothing");
+    let mut last = last.end();
+    wait_for_the_end_of_all_others(&host);
+    assert_eq!([visitor.has(&host), last.has(&host)], ["late", "last"]);
 }
 
 #[test]

@@ -96,12 +96,12 @@ impl Middleware for Sessions {
         }
     }
 
-    fn import_state(&self, state: &State, _: Handover) -> Result<()> {
+    fn import_state(&self, state: &State, handover: Handover) -> Result<()> {
         match &self.place {
             Place::Memory(memory) if state.format() == FORMAT => {
                 let estate: Estate = serde_json::from_slice(state.bytes())?;
                 self.keys.adopt(estate.keys);
-                memory.import(estate.sessions);
+                memory.import(estate.sessions, handover);
                 Ok(())
             }
             Place::Memory(_) => {

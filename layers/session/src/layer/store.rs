@@ -16,7 +16,7 @@ use super::id::Id;
 /// change, not what they have seen: one that sets a colour and one that sets a size both last.
 pub(crate) trait Store: Send + Sync {
     /// A session whose time is not over.
-    fn load(&self, id: &Id) -> Result<Option<Kept>, StoreError>;
+    fn load(&self, id: &Id) -> Result<Sought, StoreError>;
 
     /// Changes a session, and puts the end of its time off. One that was known and has ended in
     /// the meantime stays ended.
@@ -32,8 +32,19 @@ pub(crate) trait Store: Send + Sync {
     fn remove(&self, id: &Id) -> Result<(), StoreError>;
 }
 
+/// What became of a session that a cookie names.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Sought {
+    Kept(Kept),
+    /// It has ended, or its time is over.
+    Gone,
+    /// Nothing was heard of it, and the version before, which may have begun it, has not said its
+    /// last word yet.
+    Awaited,
+}
+
 /// What is kept of a session.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
     pub(crate) fields: Fields,
     /// How much of its time is left.

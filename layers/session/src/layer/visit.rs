@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::id::Id;
 use super::keys::{Mark, Named};
-use super::store::{Birth, Changes, Fields, Kept, Store, StoreError};
+use super::store::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::wish::Wish;
 
 /// What a request has to do with a session.
@@ -49,6 +49,8 @@ enum Loaded {
     NotYet,
     /// None of that name is kept.
     Unknown,
+    /// The version before may keep one.
+    Awaited,
     Known(Kept),
     Failed(StoreError),
 }
@@ -155,14 +157,23 @@ impl Visit {
                 }
                 Ok(if is_due || is_old { Word::Give(id) } else { Word::Personal })
             }
-            (Loaded::Known(_), Some(id)) => {
-                let new = self.begin(fields)?;
+            (Loaded::Awaited, Some(id)) if fate == Fate::Goes => {
+                if !state.changes.is_empty() {
+                    self.store.save(&id, Birth::Now, &state.changes, self.terms.lifetime)?;
+                }
+                Ok(Word::Personal)
+            }
+            (Loaded::Known(_) | Loaded::Awaited, Some(id)) => {
+                let word = match fields.is_empty() {
+                    true => Word::Take,
+                    false => Word::Give(self.begin(fields)?),
+                };
                 self.store.remove(&id)?;
-                Ok(Word::Give(new))
+                Ok(word)
             }
             (Loaded::Unknown, Some(_)) if fields.is_empty() => Ok(Word::Take),
-            (Loaded::Known(_) | Loaded::Unknown, _) if fields.is_empty() => Ok(Word::Personal),
-            (Loaded::Known(_) | Loaded::Unknown, _) => Ok(Word::Give(self.begin(fields)?)),
+            (_, _) if fields.is_empty() => Ok(Word::Personal),
+            (_, _) => Ok(Word::Give(self.begin(fields)?)),
         }
     }
 
@@ -185,8 +196,9 @@ impl Visit {
     fn load(&self, state: &mut State) -> Result<()> {
         if state.loaded == Loaded::NotYet {
             state.loaded = match state.named.as_ref().map(|named| self.store.load(&named.id)) {
-                None | Some(Ok(None)) => Loaded::Unknown,
-                Some(Ok(Some(kept))) => Loaded::Known(kept),
+                None | Some(Ok(Sought::Gone)) => Loaded::Unknown,
+                Some(Ok(Sought::Awaited)) => Loaded::Awaited,
+                Some(Ok(Sought::Kept(kept))) => Loaded::Known(kept),
                 Some(Err(error)) => Loaded::Failed(error),
             };
         }

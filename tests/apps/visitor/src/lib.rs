@@ -3,12 +3,14 @@
 use dsgi::{Body, Environ, Result, StartResponse};
 use dsgi_session::Session;
 
-fn app(environ: Environ, start_response: StartResponse) -> Result<Body> {
+fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
     const KEY: &str = "value";
     if &environ["PATH_INFO"] == "/nothing" {
         start_response("200 OK", &[])?;
         return Ok(Body::from("nothing"));
     }
+    // Until the client has sent the rest of the request.
+    while environ.input().block()?.is_some() {}
     let session = environ.value::<Session>()?;
     match &environ["PATH_INFO"] {
         "/get" => {}

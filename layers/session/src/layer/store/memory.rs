@@ -10,10 +10,11 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dsgi::Handover;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Birth, Changes, Fields, Kept, Store, StoreError};
+use super::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::layer::id::Id;
 
 /// Sessions in memory, at most so many.
@@ -25,10 +26,23 @@ pub(crate) struct Memory {
 /// Microseconds since 1970, and never the same twice in one version.
 type Moment = u64;
 
+/// How long the last word of the version before is waited for: a day.
+const LAST_WORD_MAX: Moment = 24 * 60 * 60 * 1_000_000;
+
 #[derive(Default)]
 struct Sessions {
     by_id: HashMap<Id, Session>,
     last: Moment,
+    knowledge: Knowledge,
+}
+
+/// Whether there are sessions that this version has not heard of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Knowledge {
+    #[default]
+    Whole,
+    /// The version before may begin some until it says its last word.
+    Partial,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -63,8 +77,12 @@ impl Memory {
     }
 
     /// Takes in what another version has exported.
-    pub(crate) fn import(&self, Inheritance(theirs): Inheritance) {
+    pub(crate) fn import(&self, Inheritance(theirs): Inheritance, handover: Handover) {
         let mut sessions = self.sessions();
+        sessions.knowledge = match handover {
+            Handover::Snapshot => Knowledge::Partial,
+            Handover::Final => Knowledge::Whole,
+        };
         for (id, theirs) in theirs {
             let Some(id) = Id::from_bytes(&id) else { continue };
             sessions.by_id.entry(id).or_default().merge(theirs);
@@ -77,10 +95,14 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn load(&self, id: &Id) -> Result<Option<Kept>, StoreError> {
+    fn load(&self, id: &Id) -> Result<Sought, StoreError> {
         let mut sessions = self.sessions();
         let now = sessions.now();
-        Ok(sessions.by_id.get(id).and_then(|session| session.kept(now)))
+        Ok(match (sessions.by_id.get(id), sessions.knowledge) {
+            (Some(session), _) => session.kept(now).map_or(Sought::Gone, Sought::Kept),
+            (None, Knowledge::Partial) => Sought::Awaited,
+            (None, Knowledge::Whole) => Sought::Gone,
+        })
     }
 
     fn save(
@@ -108,6 +130,11 @@ impl Store for Memory {
     fn remove(&self, id: &Id) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
         let now = sessions.now();
+        if sessions.knowledge == Knowledge::Partial {
+            // The last word of the version before may name it.
+            let unheard_of = Session { ends: now + LAST_WORD_MAX, ..Session::default() };
+            sessions.by_id.entry(*id).or_insert(unheard_of);
+        }
         if let Some(session) = sessions.by_id.get_mut(id) {
             session.ended = Some(now);
             session.fields.clear();
@@ -233,7 +260,7 @@ mod tests {
         let snapshot = serde_json::to_string(&old.export()).unwrap();
         let told = |text: &str| serde_json::from_str::<Inheritance>(text).unwrap();
         let snapshot = || told(&snapshot);
-        new.import(snapshot());
+        new.import(snapshot(), Handover::Snapshot);
         assert_eq!(fields(&new, &kept), json!({"user": "Ada", "colour": "red"}));
 
         // Both are at work: a late request of the old one, and requests of the new one.
@@ -245,9 +272,30 @@ mod tests {
         let last_word = serde_json::to_string(&old.export()).unwrap();
         let last_word = || told(&last_word);
         for told in [last_word(), snapshot(), last_word()] {
-            new.import(told);
+            new.import(told, Handover::Final);
             assert_eq!(fields(&new, &kept), json!({"colour": "blue", "late": 1}));
             assert_eq!(fields(&new, &ended), Value::Null);
+        }
+    }
+
+    #[test]
+    fn what_the_version_before_may_have_begun_is_awaited() {
+        let [old, new] = [Memory::new(100), Memory::new(100)];
+        let ids = [(); 3].map(|()| Id::random().unwrap());
+        let [late, ended, never] = ids;
+        assert_eq!(new.load(&late), Ok(Sought::Gone));
+        new.import(old.export(), Handover::Snapshot);
+        for id in &ids {
+            assert_eq!(new.load(id), Ok(Sought::Awaited));
+        }
+        set(&old, &late, Birth::Now, "user", json!("Ada"));
+        set(&old, &ended, Birth::Now, "user", json!("Ada"));
+        set(&new, &late, Birth::Now, "colour", json!("red"));
+        new.remove(&ended).unwrap();
+        new.import(old.export(), Handover::Final);
+        assert_eq!(fields(&new, &late), json!({"user": "Ada", "colour": "red"}));
+        for id in [&ended, &never] {
+            assert_eq!(new.load(id), Ok(Sought::Gone));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::{Client, Cmd, Connection, FromRedisValue, RedisError, RedisResult, cmd};
 
-use super::{Birth, Changes, Fields, Kept, Store, StoreError};
+use super::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::layer::id::Id;
 
 /// A server of Redis. Connections are opened by the requests that need them.
@@ -88,15 +88,15 @@ impl Redis {
 }
 
 impl Store for Redis {
-    fn load(&self, id: &Id) -> Result<Option<Kept>, StoreError> {
+    fn load(&self, id: &Id) -> Result<Sought, StoreError> {
         let load = cmd("EVAL").arg(LOAD).arg(1).arg(self.key(id)).to_owned();
         let found: Option<(u64, Vec<(String, String)>)> = self.ask(&load)?;
-        Ok(found.map(|(left, fields)| {
+        Ok(found.map_or(Sought::Gone, |(left, fields)| {
             let parse = |(key, text): (String, String)| {
                 (key, serde_json::from_str(&text).unwrap_or_default())
             };
             let fields: Fields = fields.into_iter().map(parse).collect();
-            Kept { fields, left: Duration::from_millis(left) }
+            Sought::Kept(Kept { fields, left: Duration::from_millis(left) })
         }))
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Birth, Changes, Fields, Kept, Store, StoreError};
+use super::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::layer::id::Id;
 
 /// Sessions in a file. It is opened by the first request that needs it, and again after a failure.
@@ -70,13 +70,13 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn load(&self, id: &Id) -> Result<Option<Kept>, StoreError> {
+    fn load(&self, id: &Id) -> Result<Sought, StoreError> {
         self.transact(TransactionBehavior::Deferred, |transaction| {
             let (id, now) = (id.as_bytes(), now());
             let ends = "SELECT ends FROM session WHERE id = ?1 AND ends > ?2";
             let ends =
                 transaction.query_row(ends, params![id, now], |row| row.get(0)).optional()?;
-            let Some(ends): Option<i64> = ends else { return Ok(None) };
+            let Some(ends): Option<i64> = ends else { return Ok(Sought::Gone) };
             let text = "SELECT key, value FROM session_field WHERE id = ?1";
             let mut statement = transaction.prepare(text)?;
             let fields = statement.query_map([id], |row| {
@@ -85,7 +85,7 @@ impl Store for Sqlite {
             });
             let fields = fields?.collect::<Result<Fields, _>>()?;
             let left = Duration::from_millis(ends.abs_diff(now));
-            Ok(Some(Kept { fields, left }))
+            Ok(Sought::Kept(Kept { fields, left }))
         })
     }
 
@@ -184,7 +184,7 @@ mod tests {
         let down = store.load(&id).unwrap_err().to_string();
         assert!(down.starts_with("the store of sessions: ") && down.contains("a.db"), "{down}");
         fs::create_dir(&place).unwrap();
-        assert_eq!(store.load(&id), Ok(None));
+        assert_eq!(store.load(&id), Ok(Sought::Gone));
     }
 
     #[test]

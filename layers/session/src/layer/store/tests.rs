@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Birth, Changes, Store};
+use super::{Birth, Changes, Sought, Store};
 use crate::layer::id::Id;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -15,7 +15,17 @@ pub(crate) fn changes(changes: &[(&str, Option<Value>)]) -> Changes {
 
 /// What is kept, as one JSON object; null for no session.
 pub(crate) fn fields(store: &dyn Store, id: &Id) -> Value {
-    store.load(id).unwrap().map_or(Value::Null, |kept| json!(kept.fields))
+    match store.load(id).unwrap() {
+        Sought::Kept(kept) => json!(kept.fields),
+        Sought::Gone | Sought::Awaited => Value::Null,
+    }
+}
+
+pub(crate) fn left(store: &dyn Store, id: &Id) -> Duration {
+    match store.load(id).unwrap() {
+        Sought::Kept(kept) => kept.left,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(crate) fn tried(store: &dyn Store) {
@@ -64,10 +74,10 @@ fn time_passes(store: &dyn Store) {
     let id = Id::random().unwrap();
     let change = changes(&[("user", Some(json!(1)))]);
     store.save(&id, Birth::Now, &change, HOUR).unwrap();
-    let left = store.load(&id).unwrap().unwrap().left;
-    assert!(left <= HOUR && left > HOUR / 2, "{left:?}");
+    let left_at_first = left(store, &id);
+    assert!(left_at_first <= HOUR && left_at_first > HOUR / 2, "{left_at_first:?}");
     store.save(&id, Birth::Earlier, &Changes::new(), HOUR * 3).unwrap();
-    assert!(store.load(&id).unwrap().unwrap().left > HOUR, "it was put off");
+    assert!(left(store, &id) > HOUR, "it was put off");
     store.save(&id, Birth::Earlier, &Changes::new(), Duration::ZERO).unwrap();
     assert_eq!(fields(store, &id), Value::Null);
     store.save(&id, Birth::Earlier, &change, HOUR).unwrap();

@@ -1,10 +1,11 @@
 //! A request's part in a session, over a store in memory and over one that is down.
 
+use dsgi::Handover;
 use serde_json::json;
 
 use super::*;
 use crate::layer::store::memory::Memory;
-use crate::layer::store::tests::{changes, fields};
+use crate::layer::store::tests::{changes, fields, left};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const TERMS: Terms = Terms { lifetime: HOUR, most: 100 };
@@ -17,7 +18,7 @@ fn down<T>() -> Result<T, StoreError> {
 }
 
 impl Store for Down {
-    fn load(&self, _: &Id) -> Result<Option<Kept>, StoreError> {
+    fn load(&self, _: &Id) -> Result<Sought, StoreError> {
         down()
     }
 
@@ -142,7 +143,7 @@ fn a_session_in_use_is_put_off() {
     let visit = visit(&store, id);
     fulfilled(&visit, &json!({"get": "user"}));
     assert_eq!(given(visit.settle().unwrap()), id);
-    assert!(store.load(&id).unwrap().unwrap().left > HOUR / 2);
+    assert!(left(&*store, &id) > HOUR / 2);
 }
 
 #[test]
@@ -205,4 +206,21 @@ fn forms_have_one_token_until_the_session_has_another_name() {
     assert_eq!(fulfilled(&second, &json!("token")), token);
     fulfilled(&second, &json!("regenerate"));
     assert_ne!(fulfilled(&second, &json!("token")), token);
+}
+
+#[test]
+fn a_session_that_the_version_before_may_have_begun_keeps_its_name() {
+    let store = Arc::new(Memory::new(10));
+    store.import(Memory::new(10).export(), Handover::Snapshot);
+    let id = Id::random().unwrap();
+    let first = visit(&store, id);
+    assert_eq!(fulfilled(&first, &json!({"get": "user"})), Value::Null);
+    assert_eq!(first.settle().unwrap(), Word::Personal, "its cookie is not taken");
+    let second = visit(&store, id);
+    fulfilled(&second, &json!({"set": ["colour", "red"]}));
+    assert_eq!(second.settle().unwrap(), Word::Personal);
+    assert_eq!(fields(&*store, &id), json!({"colour": "red"}));
+    let other = visit(&store, Id::random().unwrap());
+    fulfilled(&other, &json!("destroy"));
+    assert_eq!(other.settle().unwrap(), Word::Take);
 }
