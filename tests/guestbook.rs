@@ -7,9 +7,14 @@ use crate::harness::host::Launch;
 use crate::harness::libraries::{TemporaryLibrary, sample, versions};
 use crate::harness::operated::Operated;
 use crate::harness::postgres::Postgres;
+use crate::harness::project;
 use crate::harness::redis::Redis;
 use crate::harness::skip::skip;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How long cargo may take for three libraries, where nothing of them is built.
+const BUILD: Duration = Duration::from_secs(900);
 
 /// A host that serves the guestbook at a mount, with these settings of its layers.
 fn host(mount: &str, database: &str, sessions: &[&str]) -> Operated {
@@ -99,6 +104,20 @@ fn it_names_no_store_and_no_driver() {
     let host = host("/book", &postgres.address(), &[&store, keys, "form=encrypted"]);
     visit(&mut browser, &host, "/book");
     assert_eq!(postgres.ask("SELECT count(*) FROM guestbook"), ["2"]);
+}
+
+#[test]
+fn one_line_builds_and_serves_it() {
+    let folder = TempDir::new().unwrap();
+    let database = format!("connection-pool.database={}", in_a_file(&folder));
+    let launch = Launch::new()
+        .arg("--config")
+        .arg(project().join("sample-plugins/guestbook/host.toml"))
+        .args(["--debug", "--set", &database]);
+    let host = launch.deadline(BUILD).start();
+    let page = get(host.address(), "/");
+    assert!(page.text().contains("Nobody has signed yet."), "{page:?}");
+    assert!(page.header("set-cookie").unwrap().starts_with("session="));
 }
 
 #[test]
