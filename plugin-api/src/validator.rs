@@ -22,7 +22,7 @@ use self::body::Passing;
 use self::witness::Witness;
 use crate::abi::app::flavour;
 use crate::bridge::bytes::Failure;
-use crate::bridge::examined::{self, Examined, Given, Kind};
+use crate::bridge::examined::{self, End, Examined, Given, Kind};
 use crate::bridge::exchange::{Handle, Text};
 use crate::bridge::future::Pending;
 use crate::bridge::room::Asked;
@@ -148,11 +148,12 @@ impl Looking {
         let mut breaches = head.breaches();
         match given {
             Given::Stream(hint) => (breaches, Next::Body(Account::open(&self.method, head, hint))),
-            Given::Whole(length) => {
+            Given::Whole(length) | Given::File(length, _) => {
                 let mut account = Account::open(&self.method, head, None);
                 breaches.extend(account.block(length));
                 breaches.extend(account.end());
-                (breaches, Next::Pass)
+                let told = matches!(given, Given::File(_, End::Told));
+                (breaches, if told { Next::Body(account) } else { Next::Pass })
             }
             Given::Unknown(kind) => {
                 breaches.push(Breach::of(&rules::KIND, format!("the kind {kind}")));

@@ -45,6 +45,8 @@ pub(crate) type Head<'a> = (u32, &'a [u8], Vec<(&'a [u8], &'a [u8])>);
 pub(crate) enum Given {
     /// All of it is there: so many bytes.
     Whole(u64),
+    /// So many bytes of a file, and what is only told how sending it ended.
+    File(u64, End),
     /// A stream, with least and most bytes to come where that is known.
     Stream(Option<(u64, u64)>),
     /// None of those there are.
@@ -56,6 +58,15 @@ pub(crate) fn inner(handle: Handle, asked: Asked<'_>) -> Examined {
     let out = asked.reply();
     // SAFETY: lent for the call in which this is, and filled for the answer.
     unsafe { Examined::new(handle.inner(out), out) }
+}
+
+/// Whether somebody is told how a file was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A stream that is only closed.
+    Told,
+    /// Nobody.
+    Untold,
 }
 
 impl Examined {
@@ -102,7 +113,10 @@ impl Examined {
         match reply.body_kind {
             body_kind::EMPTY => Given::Whole(0),
             body_kind::WHOLE => Given::Whole(reply.whole.len as u64),
-            body_kind::FILE if reply.file >= 0 => Given::Whole(reply.file_length),
+            body_kind::FILE if reply.file >= 0 => {
+                let end = if reply.stream.is_null() { End::Untold } else { End::Told };
+                Given::File(reply.file_length, end)
+            }
             body_kind::STREAM if !reply.stream.is_null() => {
                 // SAFETY: owned by the answer, and still so afterwards.
                 let stream = unsafe { Stream::from_raw(reply.stream) };

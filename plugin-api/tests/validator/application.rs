@@ -1,5 +1,7 @@
 //! Applications that break a rule, and some that break none.
 
+use std::fs::File;
+
 use dsgi::abi::answer;
 use dsgi::export::{Linked, link};
 use dsgi::{Body, Chunk, Environ, StartResponse};
@@ -88,6 +90,12 @@ pub(crate) const WRITTEN: &[Breaks<App>] = &[
             Ok(Body::blocks((0..2).map(again)))
         })
     }),
+    ("body-length", || {
+        link(|_: Environ, start_response: StartResponse| {
+            start_response("200 OK", &[TEXT, ("Content-Length", "4")])?;
+            Ok(Body::file(tea(), 0, 3))
+        })
+    }),
     ("status-three-digits", || status("20 OK")),
     ("status-final", || status("100 Continue")),
     ("status-reason", || status("200OK")),
@@ -106,6 +114,23 @@ pub(crate) fn streaming() -> Linked {
         start_response("200 OK", &[TEXT])?;
         Ok(Body::blocks((0..5).map(|_| vec![b'x'; 1024 * 1024])))
     })
+}
+
+/// A file, and whoever is told how it was sent.
+pub(crate) fn file() -> Linked {
+    link(|_: Environ, start_response: StartResponse| {
+        start_response("200 OK", &[TEXT, ("Content-Length", "3")])?;
+        Ok(Body::file(tea(), 0, 3).on_close(|_, _| {}))
+    })
+}
+
+/// A file of three bytes that has no name.
+fn tea() -> File {
+    let path = std::env::temp_dir().join(format!("dsgi-tea-{}", std::process::id()));
+    std::fs::write(&path, "tea").expect("a file");
+    let file = File::open(&path).expect("the same file");
+    std::fs::remove_file(&path).expect("nobody else has removed it");
+    file
 }
 
 /// Nothing to say.

@@ -9,6 +9,7 @@ use dsgi::abi::object::{self, BodyTable};
 use dsgi::abi::pointer::{Growable, Out};
 use dsgi::abi::{answer, outcome};
 use dsgi::bridge::body;
+use dsgi::bridge::reply::ReplyBody;
 use dsgi::export::{Linked, link};
 use dsgi::{Body, Environ, Outcome, StartResponse, slot};
 
@@ -51,6 +52,7 @@ pub(crate) const USES: &[Breaks<Mistreat>] = &[
     ("close-outcome", (application::streaming, complete_too_early)),
     ("body-after-close", (application::streaming, poll_after_close)),
     ("body-after-end", (application::streaming, poll_after_end)),
+    ("body-after-end", (application::file, poll_end_of_file)),
     ("body-one-user", (meeting, poll_twice_at_once)),
     ("body-read-ahead", (application::streaming, keep_all)),
 ];
@@ -111,6 +113,14 @@ fn poll_after_close(host: &Host) {
 fn poll_after_end(host: &Host) {
     let body = ByHand::of(host);
     while body.poll() == answer::READY {}
+    assert_eq!(body.poll(), answer::END);
+    body.close(outcome::COMPLETED);
+}
+
+/// Who is told how a file was sent has no blocks.
+fn poll_end_of_file(host: &Host) {
+    let Answer::Reply { body: ReplyBody::File(range), .. } = host.call() else { panic!("no file") };
+    let body = ByHand(range.end.expect("somebody to tell").into_raw());
     assert_eq!(body.poll(), answer::END);
     body.close(outcome::COMPLETED);
 }

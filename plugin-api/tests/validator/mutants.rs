@@ -151,6 +151,7 @@ fn who_keeps_the_rules_is_told_nothing() {
         Mutant::Use(application::streaming, |host| drop(host.call())),
         Mutant::Application(application::no_content),
         Mutant::Application(application::later),
+        Mutant::Application(application::file),
         Mutant::Application(application::fails),
         Mutant::Reply(|| {
             Raw::stream(

@@ -328,8 +328,12 @@ impl Answer {
                     ReplyBody::Stream(stream) => pull(stream),
                     ReplyBody::Whole(bytes) => (vec![bytes.to_vec()], None),
                     ReplyBody::Empty => (Vec::new(), None),
-                    #[allow(unreachable_patterns, reason = "there may be more kinds")]
-                    _ => (Vec::new(), None),
+                    ReplyBody::File(range) => {
+                        if let Some(end) = range.end {
+                            end.close(Outcome::Completed, range.length);
+                        }
+                        (vec![format!("{} of a file", range.length).into_bytes()], None)
+                    }
                 };
                 Done::Response { status, reason, fields, blocks, failure }
             }
