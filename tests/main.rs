@@ -69,6 +69,8 @@ mod reload;
 mod shipped;
 // Sessions of visitors, which a layer keeps for applications.
 mod sessions;
+// Layers around an application, from files.
+mod sandwich;
 // The end of the host.
 mod shutdown;
 // Versions of an application that replace each other while clients come and go.

@@ -97,7 +97,7 @@ fields!(u8, u16, u32, u64, i8, i16, i32, i64, f64, Text, Remote);
 ///     start_response("200 OK", &[])?;
 ///     Ok([format!("hello, {}\n", user.name)])
 /// }
-/// # mod layer { dsgi::middleware!(super::login); }
+/// # let _ = dsgi::export::link_layer(login);
 /// # let _ = dsgi::export::link(greet);
 /// ```
 #[macro_export]

@@ -89,6 +89,7 @@ pub trait Entry: 'static {
     message = "`{Self}` is not a DSGI application",
     label = "expected `fn(Environ, StartResponse) -> dsgi::Result<body>`, sync or async",
     note = "both arguments are owned, so that the body may go on using them",
+    note = "with `Inner` in front of them it is a layer, which `dsgi::middleware!` exports",
     note = "without `dsgi::Result` an error could not be told from an empty body; `?` turns any \
             error into `dsgi::Error`"
 )]
