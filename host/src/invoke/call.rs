@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::thread;
 
 use dsgi::abi::answer as code;
 use dsgi::abi::grown::Reply;
@@ -16,6 +17,7 @@ use dsgi::bridge::room::Room;
 use super::answer::{self, Answered, Failed, Wanted};
 use super::exchange::Exchange;
 use super::place;
+use crate::clock::TICK;
 use crate::lease::Lease;
 use crate::message::Response;
 use crate::plugin::generation::Generation;
@@ -73,13 +75,14 @@ pub(super) unsafe fn further(
     place::further(caller.number(), member.number(), call)
 }
 
-/// Waits on this thread for a call that answers later, and lets it fill the reply.
+/// Waits on this thread for a call that answers later, and lets it fill the reply; given up with the
+/// exchange.
 ///
 /// # Safety
 /// `reply` is lent, and was filled for the answer `PENDING` by a member of a stack that is leased;
 /// its future was not taken.
 #[cold]
-pub(super) unsafe fn wait(reply: Out<Reply>) -> u32 {
+pub(super) unsafe fn wait(reply: Out<Reply>, exchange: &Exchange) -> u32 {
     // SAFETY: the caller's promise; with the answer came ownership of the future.
     let mut pending = match unsafe { reply.read().future } {
         future if future.is_null() => return code::PENDING,
@@ -89,7 +92,9 @@ pub(super) unsafe fn wait(reply: Out<Reply>) -> u32 {
     let waker = place::Unpark::this_thread();
     loop {
         match pending.poll(&waker, reply) {
-            code::PENDING => std::thread::park(),
+            code::PENDING if exchange.cancelled() => return code::CANCELLED,
+            // Nobody wakes it when the exchange is given up.
+            code::PENDING => thread::park_timeout(TICK),
             answer => return answer,
         }
     }

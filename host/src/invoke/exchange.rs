@@ -112,7 +112,7 @@ impl Exchange {
         self.input().end();
     }
 
-    fn cancelled(&self) -> bool {
+    pub(super) fn cancelled(&self) -> bool {
         let parent = || self.derived.as_ref().is_some_and(|derived| derived.parent.cancelled());
         self.state.load(Ordering::Acquire) == CANCELLED || parent()
     }

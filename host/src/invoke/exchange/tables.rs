@@ -16,7 +16,7 @@ use dsgi::bridge::{caught, waker};
 use super::{Exchange, spare};
 use crate::invoke::call;
 use crate::invoke::place::{self, Place};
-use crate::plugin::generation::{Flavour, Generation};
+use crate::plugin::generation::Flavour;
 
 /// Functions of the first handle: the object is the exchange itself.
 pub(super) static FIRST: ExchangeTable = table::<Exchange>();
@@ -180,19 +180,20 @@ unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<
         return answer::UNSUPPORTED;
     };
     // SAFETY: the handle passes on, and the reply is lent by whoever called.
-    let answer = unsafe { call::further(outside, inside, object, reply) };
-    if answer == answer::PENDING && may_wait(outside) {
-        // SAFETY: filled for this answer, and its future was not taken yet.
-        return unsafe { call::wait(reply) };
+    let call = || unsafe { call::further(outside, inside, object, reply) };
+    if place::current() == Place::Core {
+        return call();
     }
-    answer
-}
-
-/// Whether an answer that comes later is waited for here: a caller of the sync form cannot wait for
-/// it, and on a core nobody can.
-#[cold]
-fn may_wait(caller: &Generation) -> bool {
-    place::current() == Place::Elsewhere && caller.flavour() != Flavour::Async
+    // Whoever is called may give the exchange up, and it says whether to go on waiting.
+    let exchange = Arc::clone(&exchange);
+    match call() {
+        // A caller of the sync form cannot wait for an answer that comes later.
+        answer::PENDING if outside.flavour() != Flavour::Async => {
+            // SAFETY: filled for this answer, and its future was not taken yet.
+            unsafe { call::wait(reply, &exchange) }
+        }
+        answer => answer,
+    }
 }
 
 unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u32, text: Str) {

@@ -281,6 +281,41 @@ fn values_are_the_exchanges_until_it_ends() {
     assert_eq!(failed.message, "no layer gives a value `Given` to this request");
 }
 
+/// A thread that waits for what is inside is free again once nobody wants the answer any more.
+#[test]
+fn waiting_for_what_is_inside_ends_with_the_exchange() {
+    struct Dropped(std::sync::mpsc::Sender<&'static str>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+    let (tell, told) = std::sync::mpsc::channel();
+    let never = move |_: Environ, _: StartResponse| {
+        let dropped = Dropped(tell.clone());
+        async move {
+            let _ = dropped.0.send("called");
+            std::future::pending::<()>().await;
+            drop(dropped);
+            Ok([""; 0])
+        }
+    };
+    let pass = |inner: Inner, mut environ: Environ, start_response: StartResponse| {
+        environ.set("a.b", "c");
+        inner(environ, start_response)
+    };
+    let exchange = exchange(vec![link_layer(pass), link(never)]);
+    let waits = thread::spawn({
+        let exchange = Arc::clone(&exchange);
+        move || blocking::call(exchange, Wanted::All).map(drop)
+    });
+    assert_eq!(told.recv(), Ok("called"));
+    exchange.cancel();
+    assert_eq!(told.recv(), Ok("dropped"));
+    let failed = waits.join().expect("no panic").expect_err("there is no answer");
+    assert_eq!(failed.message, "the exchange was cancelled");
+}
+
 #[test]
 fn what_is_derived_is_given_up_with_its_parent() {
     let derives = |inner: Inner, mut environ: Environ, start_response: StartResponse| {
