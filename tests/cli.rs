@@ -52,7 +52,7 @@ fn help_lists_what_works_and_nothing_else() {
     let commands = commands.lines().map_while(|line| line.split_whitespace().next());
     assert_eq!(
         commands.collect::<Vec<_>>(),
-        ["check", "inspect", "ps", "deploy", "rollback", "drain", "events", "help"]
+        ["check", "inspect", "config", "ps", "deploy", "rollback", "drain", "events", "help"]
     );
     assert!(!help.contains("fastcgi"), "`fastcgi` does not work yet:\n{help}");
 }

@@ -218,3 +218,66 @@ fn an_absolute_target_names_the_host() {
         assert_eq!(environ[key], value, "{key}");
     }
 }
+
+/// Exact names before those under a name, the longest of these first, then any host; where a host
+/// has no such path, the next one is asked.
+#[test]
+fn a_mount_may_be_for_one_host_or_for_those_under_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = sample("environ");
+    let mounts = [
+        ("shop.example", "/"),
+        ("*.example", "/"),
+        ("*.shop.example", "/admin"),
+        ("[::1]", "/"),
+        ("", "/any"),
+    ];
+    let mounts = mounts.map(|(host, path)| match host {
+        "" => format!("[[mount]]\npath = {path:?}\napp = \"environ\"\n"),
+        host => format!("[[mount]]\nhost = {host:?}\npath = {path:?}\napp = \"environ\"\n"),
+    });
+    let text = format!(
+        "server.listen = [\"127.0.0.1:0\"]\n[apps.environ]\npath = {:?}\n{}",
+        library.display().to_string(),
+        mounts.concat()
+    );
+    let file = folder.path().join("host.toml");
+    std::fs::write(&file, text).unwrap();
+    let host = Host::start(["--config", file.to_str().unwrap()]);
+    let ask = |name: &str, target: &str| {
+        let response =
+            request(host.address(), format!("GET {target} HTTP/1.1\r\nHost: {name}\r\n\r\n"));
+        match response.status {
+            200 => environ(&response)["SCRIPT_NAME"].clone(),
+            status => status.to_string(),
+        }
+    };
+    for (name, target, expected) in [
+        ("shop.example", "/any/x", ""),
+        ("SHOP.Example:8080", "/x", ""),
+        ("shop.example.", "/x", ""),
+        ("blog.example", "/admin", ""),
+        ("a.shop.example", "/admin/x", "/admin"),
+        ("a.shop.example", "/x", ""),
+        ("[::1]:80", "/x", ""),
+        ("elsewhere", "/any/x", "/any"),
+        ("elsewhere", "/x", "404"),
+        // What a suffix is of is not under it.
+        ("example", "/x", "404"),
+        ("notshop.exampl", "/x", "404"),
+        // The absolute form says what the Host does not.
+        ("elsewhere", "http://shop.example/x", ""),
+        ("shop.example", "http://elsewhere/x", "404"),
+    ] {
+        assert_eq!(ask(name, target), expected, "{name} {target}");
+    }
+    let without = request(host.address(), "GET /any/x HTTP/1.0\r\n\r\n");
+    assert_eq!(environ(&without)["SCRIPT_NAME"], "/any");
+    assert_eq!(request(host.address(), "GET /x HTTP/1.0\r\n\r\n").status, 404);
+    let mut client = Http2::open(host.address());
+    let asked = |target: &str| Request::get(target).body(String::new());
+    let sent = client.send(asked("http://a.shop.example/admin/x"));
+    assert_eq!(environ(&client.response(sent).unwrap())["SCRIPT_NAME"], "/admin");
+    let sent = client.send(asked("http://elsewhere/x"));
+    assert_eq!(client.response(sent).unwrap().status, 404);
+}

@@ -218,3 +218,59 @@ fn a_layer_that_was_deployed_is_there_after_a_restart() {
     assert!(host.wait().success());
     assert_met(&start(), "/", "b", "shop");
 }
+
+/// Mounts, layers around them and files, one step each; who is left alone keeps its generation.
+#[test]
+fn a_reload_changes_the_layers_of_mounts() {
+    let (folder, [a, b]) = (tempfile::tempdir().unwrap(), around('b'));
+    let (shop, blog) = (says("shop", "shop"), says("blog", "blog"));
+    let file = folder.path().join("host.toml");
+    let write = |layers: &str, [of_shop, of_blog]: [&str; 2]| {
+        let (shop, blog) = (text(&shop), text(&blog));
+        let text = format!(
+            "{layers}\n[server]\nlisten = [\"127.0.0.1:0\"]\n\
+             [apps.shop]\npath = {shop:?}\n[apps.blog]\npath = {blog:?}\n\
+             [[mount]]\npath = \"/a\"\napp = \"shop\"\nstack = [{of_shop}]\n\
+             [[mount]]\npath = \"/b\"\napp = \"blog\"\nstack = [{of_blog}]\n"
+        );
+        fs::write(&file, text).unwrap();
+    };
+    let layer = |name: &str, file: &Path| format!("layers.{name}.path = {:?}\n", text(file));
+    write(&layer("mark", &a), ["\"mark\"", ""]);
+    let host = Operated::start(Launch::new().arg("--config").arg(&file));
+    let marks = || {
+        ["/a", "/b"].map(|path| {
+            let response = get(host.address(), path);
+            assert_eq!(response.status, 200, "{}", response.text());
+            response.header("x-around").unwrap_or("-").to_owned()
+        })
+    };
+    assert_eq!(marks(), ["a", "-"]);
+    assert_eq!(host.app("mark")["mounts"], serde_json::json!(["/a"]));
+
+    write(&layer("mark", &a), ["", "\"mark\""]);
+    assert!(reload(&host, 1).contains("0 deployed, 0 added, 0 removed"));
+    assert_eq!(marks(), ["-", "a"]);
+    assert_eq!(host.app("mark")["mounts"], serde_json::json!(["/b"]));
+
+    let both = format!("{}{}", layer("mark", &a), layer("other", &b));
+    write(&format!("enable = [\"other\"]\n{both}"), ["\"mark\"", ""]);
+    assert!(reload(&host, 2).contains("0 deployed, 1 added, 0 removed"));
+    assert_eq!(marks(), ["b", "b"]);
+    assert_eq!(host.app("other")["mounts"], serde_json::json!(["/a", "/b"]));
+
+    // One that does not start leaves everything as it was.
+    let bad = through(&["FAULT \"no key\""]);
+    write(&format!("enable = [\"other\"]\n{both}{}", layer("bad", &bad)), ["\"bad\"", "\"mark\""]);
+    let line = reload(&host, 3);
+    assert!(line.contains("everything stays") && line.contains("no key"), "{line}");
+    assert_eq!(marks(), ["b", "b"]);
+
+    write("", ["", ""]);
+    assert!(reload(&host, 4).contains("0 deployed, 0 added, 2 removed"));
+    assert_eq!(marks(), ["-", "-"]);
+    let generation = |name: &str| host.app(name)["current"]["generation"].as_u64();
+    assert_eq!(["shop", "blog"].map(generation), [Some(1), Some(2)], "somebody was replaced");
+    let gone = |line: &str| line.contains("app=\"other\"") && line.contains("is gone");
+    eventually("the end of a layer", || host.log().lines().any(gone).then_some(()));
+}
