@@ -17,7 +17,7 @@ use crate::cli::Options;
 use crate::cores::Cores;
 use crate::figures::{Goal, median, quantile, ratios};
 use crate::nginx;
-use crate::process::{Server, pinned};
+use crate::process::{START_DEADLINE, Server, pinned};
 use crate::procfs::{cpu_ns, family};
 use crate::report::{Report, Row, Table};
 use crate::tools::NGINX;
@@ -82,7 +82,7 @@ fn start(options: &Options, cores: Cores, folder: &Path, files: &Path) -> Result
         let mut command = pinned(cores.server, &host)?;
         command.args(["--listen", "127.0.0.1:0", "--load"]).arg(library);
         command.arg("--set").arg(format!("static.root={}", files.display()));
-        let server = Server::announcing(command, &folder.join("host.log"));
+        let server = Server::announcing(command, &folder.join("host.log"), START_DEADLINE);
         servers.push((HOST, server.context("`host`")?));
     }
     Ok(servers)
