@@ -145,7 +145,7 @@ fn a_start_leaves_a_way_back() {
     let panics = format!(
         "CALL if (access(\"{}\", F_OK) == 0) {{ static const dsgi_bytes why = \
          DSGI_BYTES(\"panicked: it was told to\"); reply->fault.message = why; \
-         return DSGI_ANSWER_ERROR; }}",
+         reply->fault.generation = DSGI_FAULT_UNKNOWN; return DSGI_ANSWER_ERROR; }}",
         told.display()
     );
     place.deploy(&c_app(&["TEXT \"three\\n\"", &panics]));
