@@ -79,9 +79,6 @@ impl Environ {
         if let Some(changed) = self.changes.as_ref().and_then(|changes| changes.of(key)) {
             return changed;
         }
-        if let Some(value) = self.handle.variable(key) {
-            return Some(value);
-        }
         match self.direct(key) {
             Direct::Value(value) => Some(value),
             Direct::Absent => None,
@@ -166,26 +163,38 @@ impl Environ {
     }
 
     fn direct(&self, key: &str) -> Direct<'_> {
+        // These are changed in the request itself, all others by a variable beside it.
         let text = match key {
             "REQUEST_METHOD" => Text::Method,
             "SCRIPT_NAME" => Text::ScriptName,
             "PATH_INFO" => Text::PathInfo,
             "QUERY_STRING" => Text::Query,
+            "CONTENT_TYPE" => return self.field(b"content-type"),
+            "HTTP_CONTENT_TYPE" | "HTTP_CONTENT_LENGTH" => return Direct::Absent,
+            _ => {
+                return match key.strip_prefix("HTTP_") {
+                    Some(name) => self.named(name),
+                    None => self.beside(key),
+                };
+            }
+        };
+        Direct::Value(self.handle.text(text))
+    }
+
+    /// What layers may set a variable for.
+    fn beside(&self, key: &str) -> Direct<'_> {
+        if let Some(value) = self.handle.variable(key) {
+            return Direct::Value(value);
+        }
+        let text = match key {
             "REQUEST_URI" => Text::Target,
             "REQUEST_SCHEME" | "dsgi.url_scheme" => Text::Scheme,
             "SERVER_NAME" => Text::ServerName,
             "SERVER_SOFTWARE" => Text::Software,
             "REMOTE_ADDR" => return present(self.handle.text(Text::RemoteAddress)),
             "dsgi.gateway" => Text::Gateway,
-            "CONTENT_TYPE" => return self.field(b"content-type"),
             "SERVER_PROTOCOL" => return protocol(self.handle.protocol()),
-            "HTTP_CONTENT_TYPE" | "HTTP_CONTENT_LENGTH" => return Direct::Absent,
-            _ => {
-                return match key.strip_prefix("HTTP_") {
-                    Some(name) => self.named(name),
-                    None => Direct::Computed,
-                };
-            }
+            _ => return Direct::Computed,
         };
         Direct::Value(self.handle.text(text))
     }

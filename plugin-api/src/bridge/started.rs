@@ -19,7 +19,7 @@ use self::filled::{Around, Beside, Filled};
 use super::inward::GivenHead;
 use super::room::{Asked, Part, Rest};
 use crate::abi::grown;
-use crate::abi::leaf::Keep;
+use crate::abi::leaf::{Header, Keep};
 use crate::{Error, Head, Result, rules};
 
 /// Header fields as names and values, in the order they are sent.
@@ -343,12 +343,29 @@ impl Sent {
         reply.status = u32::from(head.status);
         reply.reason = head.reason;
         reply.header_count = head.count;
-        (reply.headers, reply.header_stride) = head.rows();
+        reply.header_stride = size_of::<Header>() as u32;
+        let Some(rows) = head.rows_here() else { return self.hand_over_beside(reply) };
+        reply.headers = rows;
         // In the caller's room it needs nobody to keep it.
-        if self.0.room.is_none() || head.needs_keeping() {
-            let owner = ManuallyDrop::new(self).0.0.as_ptr().cast();
-            reply.keep = Keep { owner, release: Some(release) };
+        if self.0.room.is_none() {
+            self.be_kept(reply);
         }
+    }
+
+    /// The way of a head that is large, or lies elsewhere.
+    #[cold]
+    #[inline(never)]
+    fn hand_over_beside(self, reply: &mut grown::Reply) {
+        let head = self.head();
+        (reply.headers, reply.header_stride) = head.rows();
+        if self.0.room.is_none() || head.needs_keeping() {
+            self.be_kept(reply);
+        }
+    }
+
+    fn be_kept(self, reply: &mut grown::Reply) {
+        let owner = ManuallyDrop::new(self).0.0.as_ptr().cast();
+        reply.keep = Keep { owner, release: Some(release) };
     }
 }
 

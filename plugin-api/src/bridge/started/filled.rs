@@ -209,19 +209,22 @@ impl Filled {
         }
     }
 
-    /// The first row, and the bytes from one row to the next.
+    /// Rows that lie here, as nearly always.
     #[inline(always)]
-    pub(super) fn rows(&self) -> (*const Header, u32) {
+    pub(super) const fn rows_here(&self) -> Option<*const Header> {
         match &self.beside {
-            Beside::Nothing => (self.rows.as_ptr().cast(), size_of::<Header>() as u32),
-            beside => {
-                beside.rows().unwrap_or((self.rows.as_ptr().cast(), size_of::<Header>() as u32))
-            }
+            Beside::Nothing => Some(self.rows.as_ptr().cast()),
+            Beside::Large(_) | Beside::Around(_) => None,
         }
     }
 
+    /// The first row, wherever it is, and the bytes from one row to the next.
+    pub(super) fn rows(&self) -> (*const Header, u32) {
+        let here = (self.rows.as_ptr().cast(), size_of::<Header>() as u32);
+        self.beside.rows().unwrap_or(here)
+    }
+
     /// Whether something is kept beside the room that the caller lends.
-    #[inline(always)]
     pub(super) fn needs_keeping(&self) -> bool {
         match &self.beside {
             Beside::Nothing => false,
@@ -235,13 +238,21 @@ impl Filled {
     }
 
     /// Ends what is beside the room.
+    #[inline(always)]
     pub(super) fn end(&mut self) {
-        drop(std::mem::replace(&mut self.beside, Beside::Nothing));
+        // Nearly always nothing, and told without a call.
+        if !matches!(self.beside, Beside::Nothing) {
+            self.end_beside();
+        }
+    }
+
+    #[cold]
+    fn end_beside(&mut self) {
+        self.beside = Beside::Nothing;
     }
 }
 
 impl Beside {
-    #[cold]
     fn rows(&self) -> Option<(*const Header, u32)> {
         let large = match self {
             Self::Large(large)
