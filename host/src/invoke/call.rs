@@ -75,8 +75,8 @@ pub(super) unsafe fn further(
     place::further(caller.number(), member.number(), call)
 }
 
-/// Waits on this thread for a call that answers later, and lets it fill the reply; given up with the
-/// exchange.
+/// Waits on this thread for a call that answers later, and lets it fill the reply; it is given up
+/// with the exchange.
 ///
 /// # Safety
 /// `reply` is lent, and was filled for the answer `PENDING` by a member of a stack that is leased;
