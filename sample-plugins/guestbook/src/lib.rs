@@ -3,7 +3,9 @@
 //! It names no store and no driver: whether sessions lie in memory or in Redis, and entries in
 //! SQLite or in PostgreSQL, is said where the host is told of the layers, in `host.toml`.
 //!
-//!     host --config sample-plugins/guestbook/host.toml
+//! ```text
+//! host --config sample-plugins/guestbook/host.toml
+//! ```
 
 mod form;
 
