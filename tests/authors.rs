@@ -4,6 +4,7 @@
 use crate::harness::client::{get, request};
 use crate::harness::crates::{Crates, Target};
 use crate::harness::host::Host;
+use crate::harness::libraries::sample as sample_library;
 use crate::harness::project;
 use std::fs;
 
@@ -34,6 +35,21 @@ fn an_async_function() {
     assert_eq!(request(host.address(), post).text(), "5 bytes\n");
 }
 
+#[test]
+fn a_layer_of_ten_lines() {
+    let source = block_with("rust", "dsgi::middleware!");
+    assert!(source.lines().filter(|line| !line.is_empty()).count() <= 10, "{source}");
+    let crates = written("my-login", &source, "");
+    let hello = sample_library("hello");
+    let host = crates.host(Target::Shared).args(["--load", hello.to_str().unwrap(), "--debug"]);
+    let host = host.args(["--enable", "./my-login"]).start();
+    let stranger = get(host.address(), "/");
+    assert_eq!((stranger.status, stranger.text()), (401, "who are you?\n"));
+    assert_eq!(stranger.header("www-authenticate"), Some("Basic realm=\"shop\""));
+    let known = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWRhOg==\r\n\r\n";
+    assert_eq!(request(host.address(), known).text(), "I'm a DSGI application.\n");
+}
+
 fn serving(name: &str, source: &str, dependencies: &str, arguments: &[&str]) -> (Crates, Host) {
     let crates = written(name, source, dependencies);
     let folder = format!("./{name}");
@@ -62,11 +78,16 @@ pub(crate) fn the_readmes() -> Crates {
 
 /// The first block of the README in this language.
 fn block(language: &str) -> String {
+    block_with(language, "")
+}
+
+/// The first one that has this text.
+fn block_with(language: &str, text: &str) -> String {
     let readme = fs::read_to_string(project().join("README.md")).unwrap();
     let start = format!("\n```{language}\n");
-    let after = readme.split_once(&start).unwrap_or_else(|| panic!("no {language} block")).1;
-    let (block, _) = after.split_once("```").unwrap();
-    block.to_owned()
+    let mut blocks = readme.split(&start).skip(1).filter_map(|rest| rest.split("```").next());
+    let block = blocks.find(|block| block.contains(text));
+    block.unwrap_or_else(|| panic!("no {language} block with `{text}`")).to_owned()
 }
 
 /// A sample that the README names as the example of a form.

@@ -6,8 +6,7 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use dsgi::export::{Entrance, entrance};
-use dsgi::validator::Validator;
+use dsgi::export::Entrance;
 use dsgi_layers::Sort;
 
 use crate::limits::Limits;
@@ -29,20 +28,18 @@ pub(crate) struct Kind {
 
 /// All of them.
 pub(crate) static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
-    let shipped = dsgi_layers::KINDS.iter().map(|kind| Kind {
-        name: kind.name,
-        role: match kind.sort {
-            Sort::Layer => Role::Layer,
-            Sort::Application => Role::Application,
-        },
-        entrance: &kind.entrance,
-    });
-    let validator = Kind { name: "validator", role: Role::Layer, entrance: &VALIDATOR };
-    shipped.chain([validator]).collect()
+    let kinds = dsgi_layers::KINDS.iter();
+    kinds
+        .map(|kind| Kind {
+            name: kind.name,
+            role: match kind.sort {
+                Sort::Layer => Role::Layer,
+                Sort::Application => Role::Application,
+            },
+            entrance: &kind.entrance,
+        })
+        .collect()
 });
-
-/// The interface brings it.
-static VALIDATOR: Entrance = entrance::<Validator>();
 
 /// One that serves under a name.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub enum Sort {
     Application,
 }
 
-/// Everything that was compiled in, by name in order.
+/// Everything that was compiled in, by name in order, and the validator of `dsgi`.
 ///
 /// ```
 /// let names = dsgi_layers::KINDS.iter().map(|kind| kind.name);
@@ -44,10 +44,10 @@ pub static KINDS: &[Kind] = &[
     Kind::layer::<dsgi::export::LayerType<crate::RequestId>>("request-id"),
     #[cfg(feature = "static")]
     Kind::application::<dsgi::export::SyncType<crate::StaticFiles>>("static"),
+    Kind::layer::<dsgi::validator::Validator>("validator"),
 ];
 
 impl Kind {
-    #[allow(dead_code, reason = "there are selections of features without a layer")]
     const fn layer<E: Entry>(name: &'static str) -> Self {
         Self { name, sort: Sort::Layer, entrance: entrance::<E>() }
     }

@@ -1,9 +1,9 @@
 //! The rules of the interface, one item each.
 //!
 //! They are the specification: `SPEC.md` is written from them, and the
-//! [validator](mod@crate::validator) looks for the ones that can be broken at run time. Where a rule
-//! has a check it stands beside it. Numbers and ids never change their meaning: 1 to 56 are the
-//! checks of `wsgiref.validate` in its own order, 57 and up are what it does not look for.
+//! [validator](mod@crate::validator) looks for the ones that can be broken at run time. Where a
+//! rule has a check it stands beside it. Numbers and ids never change their meaning: 1 to 56 are
+//! the checks of `wsgiref.validate` in its own order, 57 and up are what it does not look for.
 mod body;
 mod call;
 mod close;

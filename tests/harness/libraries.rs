@@ -181,7 +181,7 @@ mod tests {
 {"package_id":"registry+x#sample-a@1.0.0","target":{"kind":["proc-macro"]},"filenames":["/m.so"]}
 {"package_id":"path+file:///p#other@1.0.0","target":{"kind":["cdylib"]},"filenames":["/o.so"]}
 {"package_id":"path+file:///p#sample-a@1.0.0","target":{"kind":["cdylib"]},"filenames":["/a.so"]}
-{"package_id":"path+file:///p/app-b#0.1.0","target":{"kind":["cdylib"]},"filenames":["/b.d","/b.so"]}
+{"package_id":"path+file:///p/app-b#0.1.0","target":{"kind":["cdylib"]},"filenames":["/d","/b.so"]}
 {"reason":"build-finished","success":true}
 "#;
 

@@ -86,6 +86,10 @@ fn refusal_of(output: &Output, code: i32) -> (String, Refusal) {
 
 /// What is wrong in a file, which is shown with its line, as the log tells it.
 fn in_a_file(lines: &mut Vec<&str>) -> Option<String> {
+    // The picture of a compiler stands above an error of ours.
+    if lines.last()?.starts_with("error: ") {
+        return None;
+    }
     let is_place = |line: &&str| line.trim_start().starts_with("--> ");
     let at = lines.iter().position(is_place)?.checked_sub(1)?;
     let picture = lines.split_off(at);

@@ -25,7 +25,7 @@ const COMMANDS: [(&str, Proof); 13] = [
     (ASK, Proof::Prints),
     ("host deploy my-app ./my-app", Proof::Says(", generation 4) -> 0.1.0 (")),
     (ASK, Proof::Prints),
-    ("host ps", Proof::Says("my-app  /       serving  0.1.0      5")),
+    ("host ps", Proof::Says("my-app  app   /       serving  0.1.0      5")),
 ];
 
 #[derive(Clone, Copy, Debug)]

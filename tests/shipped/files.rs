@@ -113,9 +113,6 @@ fn nothing_else_is_there() {
         "/.hidden",
         "/out",
         "//plain.txt",
-        "/docs/..%2f..%2fsecret",
-        "/..%2fsecret",
-        "/%2e%2e%2fsecret",
         "/%ff",
         "/files",
         "/files/out",
@@ -125,7 +122,15 @@ fn nothing_else_is_there() {
         assert_eq!(response.text(), "there is no such file\n", "{path}");
     }
     // What the host itself refuses never comes here.
-    for path in ["/../secret", "/%2e%2e/secret", "/docs/../../secret", "/a%00b"] {
+    for path in [
+        "/../secret",
+        "/%2e%2e/secret",
+        "/docs/../../secret",
+        "/docs/..%2f..%2fsecret",
+        "/..%2fsecret",
+        "/%2e%2e%2fsecret",
+        "/a%00b",
+    ] {
         let response = site.get(path, &[]);
         assert!((400..500).contains(&response.status), "{path}: {}", response.status);
         assert!(!response.text().contains("outside"), "{path}");

@@ -236,9 +236,10 @@ impl Body {
 
     fn begin_with(&mut self, first: SharedBytes) -> Result<()> {
         let mut blocks = VecDeque::from([first]);
-        while let Source::Filtered(filtered) = &mut self.source
-            && filtered.is_at_hand()
-        {
+        while let Source::Filtered(filtered) = &mut self.source {
+            if !filtered.is_at_hand() {
+                break;
+            }
             match filtered.pull(None) {
                 Poll::Ready(Some(Ok(Frame::Data(block)))) => blocks.push_back(block),
                 Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => {

@@ -136,9 +136,8 @@ impl Filled {
     /// The way of a head that is large, is said again, or is a layer's.
     #[cold]
     fn fill_beside(&mut self, status: u16, reason: &str, headers: HeaderList<'_>) {
-        if let Beside::Around(around) = &mut self.beside
-            && !around.edits.is_empty()
-        {
+        let is_edited = |around: &Around| !around.edits.is_empty();
+        if matches!(&self.beside, Beside::Around(around) if is_edited(around)) {
             let mut head = Head::new(status);
             head.set_reason(reason);
             headers.iter().for_each(|(name, value)| head.append(name, *value));
