@@ -183,6 +183,8 @@ pub(crate) fn install(site: Site) {
 /// One core's mounts.
 pub(crate) struct Site {
     index: Arc<Index>,
+    /// What every path of every host leads to, where the only mount is a root.
+    only: Option<usize>,
     /// By number.
     served: Vec<Served>,
     /// The path of a root, counted on this core.
@@ -199,7 +201,8 @@ pub(crate) enum Served {
 
 impl Site {
     pub(crate) fn new(index: Arc<Index>, served: Vec<Served>) -> Self {
-        Self { index, served, empty: Arc::from("") }
+        let only = index.any.root.filter(|_| index.hosts.is_none() && index.any.mounts.is_empty());
+        Self { index, only, served, empty: Arc::from("") }
     }
 
     /// No mounts.
@@ -211,16 +214,23 @@ impl Site {
     /// where mounts name some.
     #[inline]
     pub(crate) fn find<'h>(&self, host: impl FnOnce() -> Option<&'h str>, path: &str) -> Found<'_> {
+        if let Some(number) = self.only {
+            return self.served[number].found(&self.empty, 0);
+        }
         let Some(At { number, script_name, script_length }) = self.index.find(host, path) else {
             return Found::Nothing;
         };
-        match &self.served[number] {
-            Served::Stack(lease) => {
-                let script_name = script_name.unwrap_or(&self.empty);
-                Found::Mount(Mount { lease, script_name, script_length })
-            }
-            Served::Out(why) => Found::Unavailable(why),
-            Served::Held(gate) => Found::Held(gate),
+        self.served[number].found(script_name.unwrap_or(&self.empty), script_length)
+    }
+}
+
+impl Served {
+    #[inline]
+    fn found<'a>(&'a self, script_name: &'a Arc<str>, script_length: usize) -> Found<'a> {
+        match self {
+            Self::Stack(lease) => Found::Mount(Mount { lease, script_name, script_length }),
+            Self::Out(why) => Found::Unavailable(why),
+            Self::Held(gate) => Found::Held(gate),
         }
     }
 }

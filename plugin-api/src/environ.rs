@@ -42,7 +42,7 @@ pub struct Environ {
     handle: Handle,
     unread: Unread,
     /// What a layer has changed, which most environs know nothing of.
-    changes: Option<Box<Changes>>,
+    changes: Once<Changes>,
     all: Once<Vec<(String, Vec<u8>)>>,
 }
 
@@ -51,7 +51,7 @@ impl Environ {
     #[inline]
     #[must_use]
     pub fn new(handle: Handle) -> Self {
-        let (unread, changes, all) = (Unread::default(), None, Once::new());
+        let (unread, changes, all) = (Unread::default(), Once::new(), Once::new());
         Self { handle, unread, changes, all }
     }
 
@@ -76,7 +76,7 @@ impl Environ {
     /// ```
     #[must_use]
     pub fn get_bytes(&self, key: &str) -> Option<&[u8]> {
-        if let Some(changed) = self.changes.as_ref().and_then(|changes| changes.of(key)) {
+        if let Some(changed) = self.changes.get().and_then(|changes| changes.of(key)) {
             return changed;
         }
         match self.direct(key) {
@@ -98,7 +98,7 @@ impl Environ {
     /// # }
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let changes = self.changes.as_deref();
+        let changes = self.changes.get();
         let changed = changes.into_iter().flat_map(Changes::set);
         let kept = self.all().iter().map(|(name, value)| (&**name, &**value));
         changed.chain(
@@ -135,7 +135,7 @@ impl Environ {
     /// Length of the request body in bytes, where it is known before reading it.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        match self.changes.as_ref().and_then(|changes| changes.of("CONTENT_LENGTH")) {
+        match self.changes.get().and_then(|changes| changes.of("CONTENT_LENGTH")) {
             Some(changed) => std::str::from_utf8(changed?).ok()?.parse().ok(),
             None => self.handle.content_length(),
         }

@@ -13,7 +13,6 @@ pub(crate) struct Data(Piece);
 #[derive(Debug)]
 enum Piece {
     Host(Bytes),
-    File { block: Block, from: usize, to: usize },
     // Drop order: the bytes go back to their library before the lease on it does.
     Library { bytes: SharedBytes, _lease: Lease },
 }
@@ -25,8 +24,11 @@ impl Data {
     }
 
     /// The first bytes of a block that was read from a file.
-    pub(super) const fn block(block: Block, length: usize) -> Self {
-        Self(Piece::File { block, from: 0, to: length })
+    pub(super) fn block(block: Block, length: usize) -> Self {
+        // As bytes of the host: a third kind of piece would cost each of the others.
+        let mut bytes = Bytes::from_owner(block);
+        bytes.truncate(length);
+        Self(Piece::Host(bytes))
     }
 
     /// Bytes of a library, cut to `limit`.
@@ -41,7 +43,6 @@ impl Data {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         match &mut self.0 {
             Piece::Host(bytes) => bytes.truncate(length),
-            Piece::File { from, to, .. } => *to = (*to).min(from.saturating_add(length)),
             Piece::Library { bytes, .. } => bytes.truncate(length),
         }
         self
@@ -53,7 +54,6 @@ impl Buf for Data {
     fn remaining(&self) -> usize {
         match &self.0 {
             Piece::Host(bytes) => bytes.remaining(),
-            Piece::File { from, to, .. } => to - from,
             Piece::Library { bytes, .. } => bytes.len(),
         }
     }
@@ -62,7 +62,6 @@ impl Buf for Data {
     fn chunk(&self) -> &[u8] {
         match &self.0 {
             Piece::Host(bytes) => bytes,
-            Piece::File { block, from, to } => &block[*from..*to],
             Piece::Library { bytes, .. } => bytes,
         }
     }
@@ -71,10 +70,6 @@ impl Buf for Data {
     fn advance(&mut self, count: usize) {
         match &mut self.0 {
             Piece::Host(bytes) => bytes.advance(count),
-            Piece::File { from, to, .. } => {
-                assert!(count <= *to - *from, "advanced past the end");
-                *from += count;
-            }
             Piece::Library { bytes, .. } => bytes.advance(count),
         }
     }

@@ -117,11 +117,15 @@ impl Exchange {
         self.state.load(Ordering::Acquire) == CANCELLED || parent()
     }
 
+    #[inline]
     fn input(&self) -> &Input {
-        match &self.derived {
-            Some(derived) if self.input.is_inherited() => derived.parent.input(),
-            _ => &self.input,
-        }
+        if self.input.is_inherited() { self.inherited() } else { &self.input }
+    }
+
+    /// The input of whom this was derived from.
+    #[cold]
+    fn inherited(&self) -> &Input {
+        self.derived.as_ref().map_or(&self.input, |derived| derived.parent.input())
     }
 
     /// The newest value of this name, here or in what this was derived from.

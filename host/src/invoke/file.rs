@@ -88,7 +88,7 @@ impl Sending {
             return polled;
         }
         let mut block = Block::take();
-        match files::read_cached(&self.file, &mut block[..most], self.at) {
+        match files::read_cached(&self.file, &mut block.as_mut()[..most], self.at) {
             Ok(Some(read)) => Poll::Ready(Ok((block, read))),
             Ok(None) => {
                 let waker = context.waker().clone();

@@ -33,6 +33,34 @@ impl<T> Once<T> {
         unsafe { &*made }
     }
 
+    /// The value, if it was made.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: null, or made by `put` and never dropped while this is borrowed.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The value, to be changed; made if there is none.
+    pub fn get_mut_or_default(&mut self) -> &mut T
+    where
+        T: Default,
+    {
+        if self.0.get_mut().is_null() {
+            self.put(Box::default());
+        }
+        // SAFETY: made by `put`, and borrowed by nobody else.
+        unsafe { &mut **self.0.get_mut() }
+    }
+
+    /// The value, given away.
+    #[must_use]
+    pub fn into_inner(mut self) -> Option<T> {
+        let made = std::mem::replace(self.0.get_mut(), ptr::null_mut());
+        // SAFETY: made by `put`, and taken once.
+        (!made.is_null()).then(|| *unsafe { Box::from_raw(made) })
+    }
+
     #[cold]
     fn put(&self, value: Box<T>) -> *mut T {
         let order = (Ordering::AcqRel, Ordering::Acquire);
@@ -60,9 +88,20 @@ impl<T> Drop for Once<T> {
         let made = *self.0.get_mut();
         if !made.is_null() {
             // SAFETY: made by `put`, and nobody borrows it any more.
-            drop(unsafe { Box::from_raw(made) });
+            unsafe { end(made) };
         }
     }
+}
+
+/// Out of line, so that the usual drop is a comparison and no call.
+///
+/// # Safety
+/// `made` was made by `put`, and nobody borrows it any more.
+#[cold]
+#[inline(never)]
+unsafe fn end<T>(made: *mut T) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(made) });
 }
 
 #[cfg(test)]
@@ -77,6 +116,7 @@ mod tests {
         let once = Once::new();
         assert_eq!(**once.get_or_init(|| Arc::clone(&value)), 1);
         assert_eq!(**once.get_or_init(|| Arc::new(2)), 1, "made a second time");
+        assert_eq!(once.get().map(|value| **value), Some(1));
         let late = once.put(Box::new(Arc::new(3)));
         // SAFETY: it is the first one, and still there.
         assert_eq!(unsafe { &**late }, &1, "the first one was replaced");
@@ -84,5 +124,17 @@ mod tests {
         drop(once);
         assert_eq!(Arc::strong_count(&value), 1);
         drop(Once::<Arc<u8>>::new());
+    }
+
+    #[test]
+    fn a_value_is_changed_and_given_away() {
+        let mut once = Once::<Vec<Arc<u8>>>::new();
+        assert!(once.get().is_none(), "made by nobody");
+        let value = Arc::new(1);
+        once.get_mut_or_default().push(Arc::clone(&value));
+        once.get_mut_or_default().push(Arc::clone(&value));
+        let given = once.into_inner().expect("it was made");
+        assert_eq!((given.len(), Arc::strong_count(&value)), (2, 3), "dropped with its place");
+        assert!(Once::<u8>::new().into_inner().is_none());
     }
 }

@@ -122,7 +122,7 @@ impl Environ {
 
     /// The client's body, if it was not read whole before.
     fn unkept(&mut self) -> Result<Option<Input<'_>>> {
-        match self.changes.as_ref().map(|changes| &changes.input) {
+        match self.changes.get().map(|changes| &changes.input) {
             None | Some(NewInput::Client) => Ok(Some(self.input())),
             Some(NewInput::Read(_)) => Ok(None),
             Some(NewInput::Replaced(_)) => Err(Error::new("the request body was replaced")),
@@ -163,7 +163,9 @@ impl Environ {
         let handle = self.handle.duplicate();
         let handle = handle.ok_or_else(|| Error::new("this host gives no second handle"))?;
         let mut second = Self::new(handle);
-        second.changes = self.changes.as_ref().map(|changes| Box::new(changes.again()));
+        if let Some(changes) = self.changes.get() {
+            *second.changes() = changes.again();
+        }
         Ok(second)
     }
 
@@ -173,10 +175,10 @@ impl Environ {
     /// When the host refuses a value that was set.
     pub fn into_handle(self) -> Result<Handle> {
         let Self { handle, unread, changes, .. } = self;
-        if changes.is_none() && unread.is_empty() {
+        if changes.get().is_none() && unread.is_empty() {
             return Ok(handle);
         }
-        let Changes { rows, input } = *changes.unwrap_or_default();
+        let Changes { rows, input } = changes.into_inner().unwrap_or_default();
         let variables = rows.iter().map(|(name, value)| (&**name, value.as_deref())).collect();
         let (handle, input) = match input {
             NewInput::Replaced(body) => {
@@ -196,7 +198,7 @@ impl Environ {
     }
 
     fn changes(&mut self) -> &mut Changes {
-        self.changes.get_or_insert_default()
+        self.changes.get_mut_or_default()
     }
 }
 

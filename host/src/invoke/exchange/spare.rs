@@ -20,6 +20,9 @@ struct Over(Arc<MaybeUninit<Exchange>>);
 
 thread_local! {
     static OVER: Cell<Option<Over>> = const { Cell::new(None) };
+    /// A map whose place has become another exchange's before a response has taken it, as where a
+    /// pool answers: it begins its response after the exchange.
+    static UNUSED: Cell<Option<HeaderMap>> = const { Cell::new(None) };
 }
 
 /// Where an exchange can be put; nobody else has it.
@@ -50,13 +53,20 @@ pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
     if headers.capacity() > 0 {
         return;
     }
-    let Some(mut over) = OVER.take() else { return };
-    if let Some(spare) = over.give() {
+    if let Some(spare) = kept() {
         // Empty and without memory of its own: even finding that out costs something.
         let _ = ManuallyDrop::new(mem::replace(headers, spare));
     }
+}
+
+/// An empty map that has room.
+#[inline(always)]
+fn kept() -> Option<HeaderMap> {
+    let Some(mut over) = OVER.take() else { return unused() };
+    let map = over.give();
     // Nothing was put there meanwhile.
     let _ = ManuallyDrop::new(OVER.replace(Some(over)));
+    map
 }
 
 impl Over {
@@ -78,7 +88,7 @@ impl Over {
     #[inline(always)]
     fn into_place(mut self) -> Arc<MaybeUninit<Exchange>> {
         if let Some(map) = self.give() {
-            unused(map);
+            leave(map);
         }
         let over = ManuallyDrop::new(self);
         // SAFETY: taken once.
@@ -86,10 +96,16 @@ impl Over {
     }
 }
 
-/// No response has taken it.
+/// A map that no response has taken yet.
 #[cold]
-fn unused(map: HeaderMap) {
-    drop(map);
+fn unused() -> Option<HeaderMap> {
+    UNUSED.take()
+}
+
+/// Leaves a map to the response, where its place is needed first.
+#[cold]
+fn leave(map: HeaderMap) {
+    UNUSED.set(Some(map));
 }
 
 #[inline(always)]

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
 use crate::limits::{FILE_BLOCK_BYTES, FILE_BLOCKS_KEPT};
 
@@ -22,17 +21,14 @@ impl Block {
     }
 }
 
-impl Deref for Block {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl DerefMut for Block {
-    fn deref_mut(&mut self) -> &mut [u8] {
+impl AsMut<[u8]> for Block {
+    fn as_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }

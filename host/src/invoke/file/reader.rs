@@ -117,7 +117,7 @@ impl Errand {
         }
         let Some(mut block) = self.begin() else { return };
         let read = loop {
-            match files::read_at(&self.file, &mut block[..self.most], self.at) {
+            match files::read_at(&self.file, &mut block.as_mut()[..self.most], self.at) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read,
             }
@@ -182,7 +182,7 @@ mod tests {
                 }
             };
             assert_eq!(read, if at == 99 { 10 } else { 20 });
-            assert!(block[..read].iter().all(|byte| *byte == 7));
+            assert!(block.as_ref()[..read].iter().all(|byte| *byte == 7));
         }
         assert!(readers().started <= FILE_READERS);
     }
