@@ -46,7 +46,10 @@ pub(crate) fn outermost(
     let Some(outermost) = lease.member(0) else {
         return Called::Answered(Err(Failed::new("the stack is empty")));
     };
-    let mut reply = if lease.depth() > 1 { room.wide(lease.depth()) } else { room.reply() };
+    let mut reply = room.reply();
+    if lease.depth() > 1 {
+        room.widen(lease.depth(), &mut reply);
+    }
     let handle = exchange.into_handle();
     let call = || {
         // SAFETY: the handle is owned and passes; the reply is lent.

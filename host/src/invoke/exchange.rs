@@ -119,13 +119,13 @@ impl Exchange {
 
     #[inline]
     fn input(&self) -> &Input {
-        if self.input.is_inherited() { self.inherited() } else { &self.input }
+        self.derived.as_ref().map_or(&self.input, |derived| self.input_of(derived))
     }
 
-    /// The input of whom this was derived from.
+    /// Its own input, or that of whom it was derived from.
     #[cold]
-    fn inherited(&self) -> &Input {
-        self.derived.as_ref().map_or(&self.input, |derived| derived.parent.input())
+    fn input_of<'a>(&'a self, derived: &'a Derived) -> &'a Input {
+        if self.input.is_inherited() { derived.parent.input() } else { &self.input }
     }
 
     /// The newest value of this name, here or in what this was derived from.

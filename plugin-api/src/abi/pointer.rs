@@ -163,12 +163,12 @@ impl<T: Growable> Out<T> {
         // SAFETY: `size` is the first field in every release; a lender of this release or a later
         // one lends a whole `T`.
         unsafe {
-            if self.pointer.cast::<u32>().read() as usize >= size_of::<T>() {
-                change(&mut *self.pointer);
-            } else {
-                let mut value = self.read();
-                change(&mut value);
-                self.write(&value);
+            let is_whole = self.pointer.cast::<u32>().read() as usize >= size_of::<T>();
+            let mut value = MaybeUninit::uninit();
+            // One place that changes, so that the change is put there and not called.
+            change(if is_whole { &mut *self.pointer } else { value.write(self.read()) });
+            if !is_whole {
+                self.write(value.assume_init_ref());
             }
         }
     }

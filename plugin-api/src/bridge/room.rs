@@ -46,16 +46,16 @@ impl Room {
         self.lend(BYTES as u64)
     }
 
-    /// The same for a stack of so many members, each of which takes its part.
-    #[must_use]
-    pub fn wide(&mut self, members: usize) -> Reply {
+    /// Lends more of it to a stack of so many members, each of which takes its part.
+    #[cold]
+    pub fn widen(&mut self, members: usize, reply: &mut Reply) {
         // Who stands deeper asks an allocator.
         let length = BYTES * members.min(8);
         // SAFETY: alive, because this is one of its users.
         if (unsafe { self.0.as_ref() }.length as usize) < length {
             *self = Self(Block::make(length));
         }
-        self.lend(length as u64)
+        *reply = self.lend(length as u64);
     }
 
     #[inline(always)]
@@ -274,7 +274,8 @@ mod tests {
     #[test]
     fn layers_share_a_wide_room() {
         let mut room = Room::new();
-        let mut lent = room.wide(3);
+        let mut lent = room.reply();
+        room.widen(3, &mut lent);
         let mut parts = Vec::new();
         for _ in 0..3 {
             // SAFETY: lent for this test.

@@ -53,20 +53,13 @@ pub(in crate::invoke) fn headers(headers: &mut HeaderMap) {
     if headers.capacity() > 0 {
         return;
     }
-    if let Some(spare) = kept() {
+    let Some(mut over) = OVER.take() else { return unused(headers) };
+    if let Some(map) = over.give() {
         // Empty and without memory of its own: even finding that out costs something.
-        let _ = ManuallyDrop::new(mem::replace(headers, spare));
+        let _ = ManuallyDrop::new(mem::replace(headers, map));
     }
-}
-
-/// An empty map that has room.
-#[inline(always)]
-fn kept() -> Option<HeaderMap> {
-    let Some(mut over) = OVER.take() else { return unused() };
-    let map = over.give();
     // Nothing was put there meanwhile.
     let _ = ManuallyDrop::new(OVER.replace(Some(over)));
-    map
 }
 
 impl Over {
@@ -96,10 +89,12 @@ impl Over {
     }
 }
 
-/// A map that no response has taken yet.
+/// Gives a map that no response has taken yet.
 #[cold]
-fn unused() -> Option<HeaderMap> {
-    UNUSED.take()
+fn unused(headers: &mut HeaderMap) {
+    if let Some(map) = UNUSED.take() {
+        *headers = map;
+    }
 }
 
 /// Leaves a map to the response, where its place is needed first.
