@@ -150,6 +150,22 @@ impl<T: Growable> Out<T> {
         }
     }
 
+    /// The lender's struct, to be changed where it is, if its release knows every field of this one.
+    ///
+    /// # Safety
+    /// As for [`fill`](Self::fill), as long as the result lives.
+    #[inline(always)]
+    pub(crate) unsafe fn whole<'a>(self) -> Option<&'a mut T> {
+        if self.pointer.is_null() {
+            return None;
+        }
+        // SAFETY: `size` is the first field in every release, and large enough for a whole `T`.
+        unsafe {
+            let size = self.pointer.cast::<u32>().read() as usize;
+            (size >= size_of::<T>()).then(|| &mut *self.pointer)
+        }
+    }
+
     /// Changes fields where they are; those that the lender's release has no room for are lost.
     ///
     /// # Safety
@@ -163,12 +179,12 @@ impl<T: Growable> Out<T> {
         // SAFETY: `size` is the first field in every release; a lender of this release or a later
         // one lends a whole `T`.
         unsafe {
-            let is_whole = self.pointer.cast::<u32>().read() as usize >= size_of::<T>();
-            let mut value = MaybeUninit::uninit();
-            // One place that changes, so that the change is put there and not called.
-            change(if is_whole { &mut *self.pointer } else { value.write(self.read()) });
-            if !is_whole {
-                self.write(value.assume_init_ref());
+            if let Some(value) = self.whole() {
+                change(value);
+            } else {
+                let mut value = self.read();
+                change(&mut value);
+                self.write(&value);
             }
         }
     }

@@ -40,12 +40,13 @@ pub enum ReplyBody {
 pub unsafe fn answer_of(answered: Result<Reply, Error>, reply: Out<grown::Reply>) -> u32 {
     match answered {
         Ok(answered) => {
-            let fill = |reply: &mut grown::Reply| {
-                answered.head.hand_over(reply);
-                fill_body(reply, answered.body);
-            };
             // SAFETY: the caller's promise.
-            unsafe { reply.fill(fill) };
+            match unsafe { reply.whole() } {
+                // Put here and not called, as a closure would be.
+                Some(reply) => fill(reply, answered),
+                // SAFETY: as above.
+                None => unsafe { fill_shorter(reply, answered) },
+            }
             answer::READY
         }
         Err(error) => {
@@ -65,6 +66,22 @@ pub(crate) unsafe fn answer_later(future: *mut Future, reply: Out<grown::Reply>)
     // SAFETY: the caller's promise.
     unsafe { reply.fill(|reply| reply.future = future) };
     answer::PENDING
+}
+
+#[inline(always)]
+fn fill(reply: &mut grown::Reply, answered: Reply) {
+    answered.head.hand_over(reply);
+    fill_body(reply, answered.body);
+}
+
+/// The same for a lender of an earlier release.
+///
+/// # Safety
+/// As for [`answer_of`].
+#[cold]
+unsafe fn fill_shorter(reply: Out<grown::Reply>, answered: Reply) {
+    // SAFETY: the caller's promise.
+    unsafe { reply.fill(|reply| fill(reply, answered)) };
 }
 
 #[inline(always)]
