@@ -331,3 +331,24 @@ fn what_is_derived_is_given_up_with_its_parent() {
     exchange.cancel();
     assert_eq!(read(response.into_body()), "at work\ngiven up\n");
 }
+
+#[test]
+fn a_map_whose_place_is_needed_first_is_left_to_the_response() {
+    let nothing = || {
+        let mut response = http::HeaderMap::new();
+        spare::headers(&mut response);
+        response.capacity()
+    };
+    // On a thread of its own, which keeps nothing of other tests.
+    let seen = thread::spawn(move || {
+        let before = nothing();
+        drop(Share::of(exchange(vec![link(tell)])));
+        let next = exchange(vec![link(tell)]);
+        let seen = [before, nothing(), nothing()];
+        drop(Share::of(next));
+        seen
+    });
+    let [before, left, taken] = seen.join().expect("no panic");
+    assert_eq!((before, taken), (0, 0), "a map from nowhere");
+    assert!(left > 0, "the map is gone");
+}
