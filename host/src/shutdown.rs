@@ -87,6 +87,8 @@ fn tell(tenure: &Arc<Tenure>, asked: Asked, until: Instant) -> io::Result<onesho
                 }
             }
         }
+        // Given back before that is told: the last of it begins the application's end.
+        drop(tenure);
         // The receiver may have given up.
         let _ = done.send(());
     };

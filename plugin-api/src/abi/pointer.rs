@@ -150,7 +150,7 @@ impl<T: Growable> Out<T> {
         }
     }
 
-    /// The lender's struct, to be changed where it is, if its release knows every field of this one.
+    /// The lender's struct, to be changed where it is, if its release knows each field of this one.
     ///
     /// # Safety
     /// As for [`fill`](Self::fill), as long as the result lives.
