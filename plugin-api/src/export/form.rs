@@ -205,6 +205,39 @@ where
     }
 }
 
+/// What every type of an author does beside answering, by its own trait.
+macro_rules! life {
+    () => {
+        const STATEFUL: bool = true;
+
+        fn init(config: &str, purpose: Purpose) -> Result<Self::App> {
+            Self::App::init($crate::export::read_config(config)?, purpose)
+        }
+
+        fn drain(app: &Self::App, deadline: Duration) {
+            app.drain(deadline);
+        }
+
+        fn resume(app: &Self::App) {
+            app.resume();
+        }
+
+        fn shutdown(app: &Self::App) {
+            app.shutdown();
+        }
+
+        fn export_state(app: &Self::App) -> Result<Option<State>> {
+            app.export_state()
+        }
+
+        fn import_state(app: &Self::App, state: &State, handover: Handover) -> Result<()> {
+            app.import_state(state, handover)
+        }
+    };
+}
+
+pub(super) use life;
+
 /// Entry of a type that implements [`Application`].
 #[derive(Debug)]
 pub struct SyncType<A>(PhantomData<A>);
@@ -212,11 +245,6 @@ pub struct SyncType<A>(PhantomData<A>);
 impl<A: Application> Entry for SyncType<A> {
     type App = A;
     const FLAVOUR: u32 = A::FLAVOUR.into_raw();
-    const STATEFUL: bool = true;
-
-    fn init(config: &str, purpose: Purpose) -> Result<A> {
-        A::init(read_config(config)?, purpose)
-    }
 
     fn call(app: &Arc<A>, handle: Handle, asked: Asked<'_>) -> Called {
         Called::Answered(answer(handle, asked, |environ, start_response| {
@@ -224,25 +252,7 @@ impl<A: Application> Entry for SyncType<A> {
         }))
     }
 
-    fn drain(app: &A, deadline: Duration) {
-        app.drain(deadline);
-    }
-
-    fn resume(app: &A) {
-        app.resume();
-    }
-
-    fn shutdown(app: &A) {
-        app.shutdown();
-    }
-
-    fn export_state(app: &A) -> Result<Option<State>> {
-        app.export_state()
-    }
-
-    fn import_state(app: &A, state: &State, handover: Handover) -> Result<()> {
-        app.import_state(state, handover)
-    }
+    life!();
 }
 
 /// Entry of a type that implements [`AsyncApplication`].
@@ -252,11 +262,6 @@ pub struct AsyncType<A>(PhantomData<A>);
 impl<A: AsyncApplication> Entry for AsyncType<A> {
     type App = A;
     const FLAVOUR: u32 = flavour::ASYNC;
-    const STATEFUL: bool = true;
-
-    fn init(config: &str, purpose: Purpose) -> Result<A> {
-        A::init(read_config(config)?, purpose)
-    }
 
     fn call(app: &Arc<A>, handle: Handle, _: Asked<'_>) -> Called {
         let app = Arc::clone(app);
@@ -268,25 +273,7 @@ impl<A: AsyncApplication> Entry for AsyncType<A> {
         }))
     }
 
-    fn drain(app: &A, deadline: Duration) {
-        app.drain(deadline);
-    }
-
-    fn resume(app: &A) {
-        app.resume();
-    }
-
-    fn shutdown(app: &A) {
-        app.shutdown();
-    }
-
-    fn export_state(app: &A) -> Result<Option<State>> {
-        app.export_state()
-    }
-
-    fn import_state(app: &A, state: &State, handover: Handover) -> Result<()> {
-        app.import_state(state, handover)
-    }
+    life!();
 }
 
 /// Entry of a function that is linked into a program.

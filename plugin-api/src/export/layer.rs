@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::form::{Called, Entry, read_config, reply};
+use super::form::{Called, Entry, life, reply};
 use super::{Linked, Options, Plain, panics, table};
 use crate::abi::app::flavour;
 use crate::body::IntoBody;
@@ -262,42 +262,6 @@ pub struct LayerType<L>(PhantomData<L>);
 #[derive(Debug)]
 pub struct AsyncLayerType<L>(PhantomData<L>);
 
-/// What both kinds of types do beside answering.
-macro_rules! life {
-    () => {
-        const STATEFUL: bool = true;
-
-        fn init(config: &str, purpose: Purpose) -> Result<L> {
-            L::init(read_config(config)?, purpose)
-        }
-
-        #[inline]
-        fn concerns(layer: &L, request: &Request<'_>) -> bool {
-            layer.concerns(request)
-        }
-
-        fn drain(layer: &L, deadline: Duration) {
-            layer.drain(deadline);
-        }
-
-        fn resume(layer: &L) {
-            layer.resume();
-        }
-
-        fn shutdown(layer: &L) {
-            layer.shutdown();
-        }
-
-        fn export_state(layer: &L) -> Result<Option<State>> {
-            layer.export_state()
-        }
-
-        fn import_state(layer: &L, state: &State, handover: Handover) -> Result<()> {
-            layer.import_state(state, handover)
-        }
-    };
-}
-
 impl<L: Middleware> Entry for LayerType<L> {
     type App = L;
     const FLAVOUR: u32 = L::FLAVOUR.into_raw();
@@ -306,6 +270,11 @@ impl<L: Middleware> Entry for LayerType<L> {
         Called::Answered(answer(handle, asked, |environ, start_response| {
             layer.call(Inner::new(), environ, start_response)
         }))
+    }
+
+    #[inline]
+    fn concerns(layer: &L, request: &Request<'_>) -> bool {
+        layer.concerns(request)
     }
 
     life!();
@@ -323,6 +292,11 @@ impl<L: AsyncMiddleware> Entry for AsyncLayerType<L> {
             let body = layer.call(AsyncInner::new(), Environ::new(handle), start_response).await?;
             reply(started, body.begin_later()?.hold().await?)
         }))
+    }
+
+    #[inline]
+    fn concerns(layer: &L, request: &Request<'_>) -> bool {
+        layer.concerns(request)
     }
 
     life!();
