@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::Duration;
 
 use dsgi::export::{Linked, link, link_layer};
 use dsgi::{Environ, Inner, Remote, Service, StartResponse, Text};
@@ -304,6 +305,9 @@ fn values_are_the_exchanges_until_it_ends() {
     assert_eq!(failed.message, "no layer gives a value `Given` to this request");
 }
 
+/// Only decides how late a broken test is reported.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 /// A thread that waits for what is inside is free again once nobody wants the answer any more.
 #[test]
 fn waiting_for_what_is_inside_ends_with_the_exchange() {
@@ -332,9 +336,9 @@ fn waiting_for_what_is_inside_ends_with_the_exchange() {
         let exchange = Arc::clone(&exchange);
         move || blocking::call(exchange, Wanted::All).map(drop)
     });
-    assert_eq!(told.recv(), Ok("called"));
+    assert_eq!(told.recv_timeout(DEADLINE), Ok("called"));
     exchange.cancel();
-    assert_eq!(told.recv(), Ok("dropped"));
+    assert_eq!(told.recv_timeout(DEADLINE), Ok("dropped"));
     let failed = waits.join().expect("no panic").expect_err("there is no answer");
     assert_eq!(failed.message, "the exchange was cancelled");
 }
