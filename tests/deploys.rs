@@ -8,6 +8,8 @@ mod asked;
 mod crash;
 // A host that has no descriptors left.
 mod descriptors;
+// What a host has of memory after many.
+mod memory;
 
 use crate::harness::client::{Connection, get};
 use crate::harness::gate::Gate;

@@ -49,7 +49,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("listener", 5),
     ("switch", 5),
     ("cores", 5),
-    ("switch", 5),
     ("control", 5),
     ("shutdown", 5),
     ("watchdog", 5),
@@ -57,7 +56,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("slot", 6),
     // The whole.
     ("server", 6),
-    ("slot", 6),
     ("probe_child", 6),
     ("crate_dir", 6),
     ("config", 6),

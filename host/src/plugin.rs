@@ -10,6 +10,7 @@
 pub(crate) mod alive;
 pub(crate) mod application;
 pub(crate) mod artifact;
+mod file_bytes;
 pub(crate) mod generation;
 pub(crate) mod inspect;
 pub(crate) mod library;

@@ -7,7 +7,7 @@
 pub(crate) mod record;
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -143,7 +143,7 @@ impl State {
         let mut record = self.lock();
         let file = self.library(digest);
         if !file.is_file() {
-            let write = || replace(&file, &fs::read(bytes)?);
+            let write = || replace(&file, File::open(bytes)?);
             write().map_err(|source| self.failed(source))?;
         }
         self.change_locked(&mut record, change)
@@ -157,7 +157,7 @@ impl State {
         let mut next = record.clone();
         let result = change(&mut next);
         if next != *record {
-            replace(&file(&self.folder), &next.write()).map_err(|source| self.failed(source))?;
+            replace(&file(&self.folder), &*next.write()).map_err(|source| self.failed(source))?;
             *record = next;
             self.sweep(record);
         }
@@ -228,11 +228,11 @@ fn remove_unfinished(folder: &Path) {
 const UNFINISHED: &str = ".unfinished-";
 
 /// Writes a file beside, and has the system put it in place once it is on the disk.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(file: &Path, mut bytes: impl Read) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     // Not by its own `write`, whose errors have no number.
-    beside.as_file_mut().write_all(bytes)?;
+    io::copy(&mut bytes, beside.as_file_mut())?;
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     sync_folder(folder)
@@ -240,6 +240,8 @@ fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn kept(state: &State, digest: &str) {

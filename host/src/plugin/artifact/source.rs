@@ -4,11 +4,12 @@
 //! that was opened; opening neither waits nor becomes a terminal's owner.
 
 use std::fs::{self, File, FileType, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ArtifactError;
 use crate::platform::files::{kind, modified, open_to_read};
+use crate::plugin::file_bytes::FileBytes;
 
 /// Larger files are refused: the whole file is in memory while it is checked, and the largest
 /// debug builds of large applications reach some 300 MB.
@@ -21,14 +22,14 @@ pub(super) const FOLDER: &str = "a folder";
 ///
 /// # Errors
 /// It is missing, something else, unreadable, too large, or being written.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+pub(crate) fn read(path: &Path) -> Result<FileBytes, ArtifactError> {
     read_at_most(path, SIZE_MAX)
 }
 
-pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactError> {
+pub(super) fn read_at_most(path: &Path, most: u64) -> Result<FileBytes, ArtifactError> {
     let file = || path.to_path_buf();
     let unreadable = |source| ArtifactError::Read { file: path.to_path_buf(), source };
-    let mut opened = open(path)?;
+    let opened = open(path)?;
     let before = opened.metadata().map_err(unreadable)?;
     if let Some(found) = other_kind(before.file_type()) {
         return Err(ArtifactError::NotAFile { file: file(), found });
@@ -37,9 +38,9 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ArtifactEr
     if size > most {
         return Err(ArtifactError::TooLarge { file: file(), size, most });
     }
-    let mut bytes = Vec::new();
     // One byte more than was promised shows a file that grows.
-    (&mut opened).take(size + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let room = usize::try_from(size + 1).map_err(|error| unreadable(io::Error::other(error)))?;
+    let bytes = FileBytes::read(&opened, room).map_err(unreadable)?;
     let after = opened.metadata().map_err(unreadable)?;
     if !is_whole(bytes.len() as u64, &before, &after) {
         return Err(ArtifactError::Changed { file: file() });

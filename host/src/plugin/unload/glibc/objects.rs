@@ -5,12 +5,15 @@
 //! each. Invariant: opens and closes run one at a time, so what is new after an open is its own.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::mapped;
 use super::ranges::Ranges;
+use crate::plugin::file_bytes::FileBytes;
 use crate::plugin::inspect::Stays;
 use crate::plugin::inspect::linkage::{Linkage, linkage};
 use crate::plugin::unload::Owner;
@@ -146,10 +149,16 @@ fn find(mapped: &[mapped::Object], objects: &[Object], name: &str) -> Option<usi
     by_file.map(|object| object.range.start).or_else(|| by_name().map(|object| object.range.start))
 }
 
+fn read(file: &Path) -> io::Result<FileBytes> {
+    let file = File::open(file)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    FileBytes::read(&file, size)
+}
+
 impl Object {
     fn new(mapped: &mapped::Object) -> Self {
         // A file that cannot be read any more says nothing; whether it goes is looked at anyway.
-        let linkage = std::fs::read(&mapped.file).ok().and_then(|bytes| linkage(&bytes).ok());
+        let linkage = read(&mapped.file).ok().and_then(|bytes| linkage(&bytes).ok());
         let linkage = linkage.unwrap_or_default();
         let (file, range) = (mapped.file.clone(), mapped.range.clone());
         let fate = if linkage.never_unloads.is_empty() { Fate::Goes } else { Fate::Stays };
