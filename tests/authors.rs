@@ -36,6 +36,22 @@ fn an_async_function() {
 }
 
 #[test]
+fn a_test_without_a_host() {
+    let test = block_with("rust", "dsgi::test::get");
+    let run = |source: String| {
+        let crates = written("my-tested", &source, "");
+        let mut cargo = crates.cargo(&Target::Shared);
+        let tried = cargo.current_dir(crates.path("my-tested")).arg("test").output().unwrap();
+        let said = [tried.stdout, tried.stderr].map(|said| String::from_utf8(said).unwrap());
+        (tried.status.success(), said.concat())
+    };
+    let (passed, said) = run(block("rust") + &test);
+    assert!(passed && said.contains("test it_greets ... ok"), "{said}");
+    let (passed, said) = run(block("rust").replace("200 OK", "404 Not Found") + &test);
+    assert!(!passed && said.contains("test it_greets ... FAILED"), "{said}");
+}
+
+#[test]
 fn a_layer_of_ten_lines() {
     let source = block_with("rust", "dsgi::middleware!");
     assert!(source.lines().filter(|line| !line.is_empty()).count() <= 10, "{source}");

@@ -18,6 +18,7 @@
 //! In `Cargo.toml` stands `[lib] crate-type = ["cdylib"]`; `host --load .` builds the library and
 //! serves it. A type with config and a life of its own implements [`Application`], an async one
 //! [`AsyncApplication`]; what it keeps in memory can outlive its replacement, as [`State`].
+//! [`mod@test`] tries all of them in an ordinary `cargo test`.
 //!
 //! What crosses between host and library is plain C, in [`abi`]; everything else here is on one
 //! side of it.
@@ -39,6 +40,7 @@ mod purpose;
 mod request;
 pub mod rules;
 mod start_response;
+pub mod test;
 pub mod validator;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
@@ -63,3 +65,8 @@ pub use self::start_response::StartResponse;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// Compiles the examples of the page on tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+pub struct Testing;

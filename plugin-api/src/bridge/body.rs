@@ -80,7 +80,7 @@ unsafe extern "C" fn poll<T: Pull>(
 ///
 /// # Safety
 /// `frame` is lent for this call with its size set.
-pub(super) unsafe fn answer_of_pull(
+pub(crate) unsafe fn answer_of_pull(
     pulled: Result<Pulled, String>,
     frame: Out<abi::grown::Frame>,
 ) -> u32 {

@@ -128,6 +128,15 @@ impl State {
         Self { format, bytes: unsafe { SharedBytes::from_raw(bytes) } }
     }
 
+    /// State that the other side has handed over.
+    ///
+    /// # Safety
+    /// The bytes are owned by the caller.
+    pub(crate) const unsafe fn owned(format: u32, bytes: Bytes) -> Self {
+        // SAFETY: the caller's promise.
+        Self { format, bytes: unsafe { SharedBytes::from_raw(bytes) } }
+    }
+
     /// Hands the bytes over; the receiver releases them.
     pub(crate) fn into_raw(self) -> (u32, Bytes) {
         (self.format, self.bytes.into_raw())

@@ -28,7 +28,7 @@ rules! {
     /// The validator is a layer like others and changes nothing: status, fields, bytes and the
     /// moments at which they are sent stay what they are without it.
     TRANSPARENT = 70, "layer-validator-transparent", Layer,
-        Held("tests/validator.rs: responses_are_the_same_with_and_without_it");
+        Held("tests/validator/transparent.rs: responses_are_the_same_with_and_without_it");
 
     /// A layer may pass exchange and answer on untouched, whatever the flavour of what is inside.
     UNTOUCHED = 102, "layer-untouched", Host,

@@ -16,3 +16,10 @@ async fn app(mut environ: Environ, start_response: StartResponse) -> dsgi::Resul
 }
 
 dsgi::app!(app, name = "async-length");
+
+#[test]
+fn all_blocks_count() {
+    let app = dsgi::test::App::new(app);
+    assert_eq!(app.request("POST", "/").blocks(["three", "four"]).send().text(), "9 bytes\n");
+    assert_eq!(app.get("/").text(), "0 bytes\n");
+}

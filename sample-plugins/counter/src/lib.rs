@@ -73,3 +73,36 @@ impl Counter {
 }
 
 dsgi::app!(type Counter, name = "counter");
+
+#[cfg(test)]
+mod tests {
+    use dsgi::test::App;
+    use serde_json::json;
+
+    use super::Counter;
+
+    fn counter(start: u64) -> App {
+        App::start::<Counter>(json!({ "greeting": "Hello", "start": start })).unwrap()
+    }
+
+    #[test]
+    fn visitors_are_counted_from_a_start() {
+        let app = counter(41);
+        assert_eq!(app.get("/").text(), "Hello, visitor 42\n");
+        assert_eq!(app.get("/").text(), "Hello, visitor 43\n");
+    }
+
+    #[test]
+    fn the_next_version_goes_on_counting() {
+        let (app, next) = (counter(0), counter(0));
+        app.get("/");
+        app.hand_over(&next).unwrap();
+        assert_eq!(next.get("/").text(), "Hello, visitor 2\n");
+    }
+
+    #[test]
+    fn a_greeting_is_needed() {
+        let refused = App::start::<Counter>(json!({})).unwrap_err();
+        assert!(refused.message().contains("greeting"), "{refused:?}");
+    }
+}

@@ -14,3 +14,12 @@ fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<[String;
 }
 
 dsgi::app!(app, non_blocking, name = "environ");
+
+#[test]
+fn every_key_has_a_line() {
+    let app = dsgi::test::App::new(app).mount("/shop");
+    let text = app.request("GET", "/shop/tea?new").header("X-Pot", "blue").send().text().to_owned();
+    for line in ["SCRIPT_NAME=/shop", "PATH_INFO=/tea", "QUERY_STRING=new", "HTTP_X_POT=blue"] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+}

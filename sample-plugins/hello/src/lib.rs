@@ -8,3 +8,10 @@ fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str;
 }
 
 dsgi::app!(app, name = "hello");
+
+#[test]
+fn it_says_what_it_is() {
+    let response = dsgi::test::get(app, "/");
+    assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(response.text(), "I'm a DSGI application.\n");
+}

@@ -24,3 +24,13 @@ fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<impl Iterator<
 }
 
 dsgi::app!(app, name = "stream");
+
+#[test]
+fn it_counts_until_the_client_leaves() {
+    let app = dsgi::test::App::new(app);
+    let mut response = app.request("GET", "/").start();
+    for line in ["1\n", "2\n", "3\n"] {
+        assert_eq!(response.next_block().unwrap().unwrap(), line.as_bytes());
+    }
+    response.leave();
+}

@@ -18,3 +18,20 @@ fn app(
 }
 
 dsgi::app!(app, name = "upload");
+
+#[test]
+fn blocks_come_back_as_they_arrive() {
+    let app = dsgi::test::App::new(app);
+    let request = app.request("PUT", "/").header("Content-Type", "text/plain");
+    let response = request.blocks(["one ", "two"]).send();
+    assert_eq!(response.header("content-type"), Some("text/plain"));
+    assert_eq!(response.blocks(), ["one ", "two"].map(str::as_bytes));
+}
+
+#[test]
+fn a_client_that_goes_ends_the_response() {
+    let app = dsgi::test::App::new(app);
+    let response = app.request("PUT", "/").blocks(["half"]).cut().send();
+    assert_eq!(response.text(), "half");
+    assert!(response.error().is_some());
+}
