@@ -9,24 +9,35 @@ mod writes;
 use crate::harness::client::{Connection, get, request};
 use crate::harness::host::Launch;
 use crate::harness::libraries::{
-    TemporaryLibrary, c_library, fault_app, own_copy, sample, versions,
+    TemporaryLibrary, c_app, c_library, fault_app, own_copy, sample, versions,
 };
 use crate::harness::operated::Operated;
 use serde_json::Value;
 use std::path::Path;
 
-/// The sync form and the async one.
-const FORMS: [&str; 2] = ["ledger", "ledger-async"];
+/// The application in its sync form and its async one, and a layer that does the same.
+const FORMS: [&str; 3] = ["ledger", "ledger-async", AROUND];
+const AROUND: &str = "ledger-around";
 
 /// Two versions that read each other's state.
 fn ledger(package: &str) -> [TemporaryLibrary; 2] {
     versions(&fault_app(package), b"which version this is:a", b"which version this is:b")
 }
 
-/// A host that serves it at `/`.
+/// A host that serves the application at `/`.
 fn host(first: &Path, arguments: &[&str]) -> Operated {
-    let launch = Launch::new().arg("--load").arg(format!("ledger={}", first.display()));
-    Operated::start(launch.args(arguments))
+    host_of("ledger", first, arguments)
+}
+
+/// A host that serves this form at `/`. The layer stands around an application, which is the first
+/// generation.
+fn host_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
+    let inside = c_app(&["NAME \"inside\""]);
+    let launch = match form {
+        AROUND => Launch::new().arg("--load").arg(&inside).arg("--enable"),
+        _ => Launch::new().arg("--load"),
+    };
+    Operated::start(launch.arg(format!("ledger={}", first.display())).args(arguments))
 }
 
 /// The same, where a last word is not merged before this file exists.
@@ -97,7 +108,7 @@ fn happened(host: &Operated, kinds: &[&str], count: usize) -> Vec<(String, Strin
 fn a_version_has_what_the_one_before_it_had() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = host(&a, &[]);
+        let host = host_of(form, &a, &[]);
         assert_eq!(steps(&host.deploy("ledger", &b)), ["read", "probe", "start", "swap"]);
         write(&host, 1);
         let said = host.deploy("ledger", &a);
@@ -106,11 +117,16 @@ fn a_version_has_what_the_one_before_it_had() {
         write(&host, 2);
         host.said(&["rollback", "ledger"]);
         assert_eq!(written(&host), [1, 2], "{form}");
+        if form == AROUND {
+            assert_eq!(get(host.address(), "/inside").text(), "in C\n");
+        }
         wait_for_the_end_of_all_others(&host);
+        let first = u32::from(form == AROUND);
         let text = |from, into, bytes| {
             let text = format!(
-                "the last state of generation {from} ({bytes} bytes of format 1) is in \
-                 generation {into}"
+                "the last state of generation {} ({bytes} bytes of format 1) is in generation {}",
+                first + from,
+                first + into
             );
             ("handed_over".to_owned(), text)
         };
@@ -124,7 +140,7 @@ fn a_version_has_what_the_one_before_it_had() {
 fn the_last_word_of_each_version_goes_to_the_one_that_serves() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = host(&a, &[]);
+        let host = host_of(form, &a, &[]);
         write(&host, 1);
         let first = InHand::begin(&host, 10);
         host.deploy("ledger", &b);
@@ -136,7 +152,9 @@ fn the_last_word_of_each_version_goes_to_the_one_that_serves() {
         // The second before the first, and both to the fourth.
         second.end();
         let handed_over = happened(&host, &["handed_over"], 1).remove(0).1;
-        assert!(handed_over.starts_with("the last state of generation 2 "), "{handed_over}");
+        let generation = if form == AROUND { 3 } else { 2 };
+        let of = format!("the last state of generation {generation} ");
+        assert!(handed_over.starts_with(&of), "{handed_over}");
         assert_eq!(written(&host), [1, 20], "{form}");
         first.end();
         third.end();

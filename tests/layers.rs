@@ -4,6 +4,8 @@
 mod given;
 // Layers that are changed while they serve.
 mod changed;
+// Layers whose files are watched.
+mod watched;
 
 use crate::harness::client::{Response, get};
 use crate::harness::host::{Host, Launch};

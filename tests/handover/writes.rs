@@ -1,10 +1,9 @@
 //! Clients that write without a pause while versions replace each other. Every write that was
 //! acknowledged is there afterwards, and nothing else.
 
-use super::{FORMS, host, ledger, wait_for_the_end_of_all_others, written};
+use super::{FORMS, host_of, ledger, wait_for_the_end_of_all_others, written};
 use crate::harness::DEADLINE;
 use crate::harness::client::Connection;
-use crate::harness::libraries::TemporaryLibrary;
 use crate::harness::skip::long_tests_run;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -141,12 +140,13 @@ impl Shared {
 
 /// So many swaps with writes between; what was acknowledged, and what is there.
 fn write_during_swaps(
-    versions: &[TemporaryLibrary; 2],
+    form: &str,
     arguments: &[&str],
     swaps: usize,
     writes: usize,
 ) -> [Vec<u32>; 2] {
-    let host = host(&versions[0], arguments);
+    let versions = ledger(form);
+    let host = host_of(form, &versions[0], arguments);
     let writers = Writers::start(host.address());
     for swap in 1..=swaps {
         let enough = writes * swap / swaps;
@@ -165,8 +165,7 @@ fn write_during_swaps(
 fn no_acknowledged_write_is_lost_by_a_swap() {
     let (swaps, writes) = if long_tests_run() { (100, 10_000) } else { (20, 2_000) };
     for form in FORMS {
-        let versions = ledger(form);
-        let [acknowledged, there] = write_during_swaps(&versions, &[], swaps, writes);
+        let [acknowledged, there] = write_during_swaps(form, &[], swaps, writes);
         assert!(acknowledged.len() >= writes, "{}", acknowledged.len());
         assert_eq!(there, acknowledged, "{form}");
         println!("{form}: {swaps} swaps, {} writes, all there", acknowledged.len());
@@ -178,7 +177,7 @@ fn no_acknowledged_write_is_lost_by_a_swap() {
 fn without_the_last_word_writes_are_lost() {
     for form in FORMS {
         let arguments = ["--set", "ledger.merge=error"];
-        let [acknowledged, there] = write_during_swaps(&ledger(form), &arguments, 5, 200);
+        let [acknowledged, there] = write_during_swaps(form, &arguments, 5, 200);
         let [acknowledged, there] =
             [acknowledged, there].map(|numbers| numbers.into_iter().collect::<BTreeSet<_>>());
         let lost = acknowledged.difference(&there).count();
