@@ -43,6 +43,13 @@ impl Site {
         self.0.terminate();
         self.0.wait()
     }
+
+    /// The same; what its log says.
+    fn end_and_say(mut self) -> String {
+        self.0.terminate();
+        assert!(self.0.wait().success());
+        self.0.log()
+    }
 }
 
 /// What curl makes of it: its standard output, of a transfer that must succeed.

@@ -69,6 +69,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("linked", 6),
     ("source", 6),
     ("reload", 6),
+    ("rotate", 6),
     ("watch", 6),
     ("main", 6),
     ("lib", 6),

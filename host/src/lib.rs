@@ -18,6 +18,7 @@
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 //! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
+//! | 6 | `rotate`: log files that were moved away |
 
 mod apps;
 mod authority;
@@ -51,6 +52,7 @@ mod pool;
 mod probe_child;
 mod reload;
 mod roster;
+mod rotate;
 mod run;
 mod running;
 mod server;

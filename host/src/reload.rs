@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::operator::{Kind, Refused, State};
 use crate::plan::{Place, Plan};
-use crate::platform::signals::Again;
+use crate::platform::signals::{Again, Wish};
 use crate::plugin::load::Previous;
 use crate::roster::{Part, Roster};
 use crate::running::{self, Running};
@@ -65,7 +65,7 @@ impl Hup {
         let runtime = Builder::new_current_thread().enable_io().build()?;
         let signal = {
             let _runtime = runtime.enter();
-            Again::heed()?
+            Again::heed(Wish::Reload)?
         };
         Ok(Self { runtime, signal })
     }

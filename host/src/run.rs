@@ -30,7 +30,7 @@ use crate::slot::{Host, short};
 use crate::state::record::{Record, Trial};
 use crate::state::{SetAside, State};
 use crate::switch::Switch;
-use crate::{client, log, platform, probe_child, watch};
+use crate::{client, log, platform, probe_child, rotate, watch};
 
 /// Runs the program and gives its exit code.
 #[must_use]
@@ -61,6 +61,7 @@ pub fn run() -> ExitCode {
 /// Sockets first, so that an address that is taken is told before anything is built or opened.
 fn serve(typed: Serve) -> Result<(), Failure> {
     platform::ignore_file_limits();
+    rotate::start()?;
     let config = Config::resolve(typed.clone())?;
     let listeners: Result<Vec<Listener>, _> =
         config.listen.iter().map(|address| Listener::bind(address)).collect();

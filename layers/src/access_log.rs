@@ -15,6 +15,7 @@ use dsgi::export::report;
 use dsgi::{Body, Environ, Error, Flavour, Inner, Middleware, Outcome, Purpose, StartResponse};
 
 use self::format::{Entry, Format};
+pub use self::writer::rotate;
 use self::writer::{Target, Writer};
 
 /// The layer `access-log`.
@@ -29,8 +30,8 @@ use self::writer::{Target, Writer};
 /// `protocol`, `status`, `bytes`, `bytes_or_dash`, `duration` (milliseconds), `outcome`,
 /// `generation` and `header:NAME`, each in braces. What a client sends is escaped as `\xHH`.
 ///
-/// A file is rotated by renaming it: within a second of the next line there is a new one. No signal
-/// is needed.
+/// A file is rotated by renaming it: within a second of the next line there is a new one. The host
+/// looks at once when it gets USR1, for a layer that is linked into it; see [`rotate`].
 #[derive(Debug)]
 pub struct AccessLog {
     format: Arc<Format>,

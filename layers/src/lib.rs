@@ -33,7 +33,7 @@ mod static_files;
 mod vary;
 
 #[cfg(feature = "access-log")]
-pub use self::access_log::{AccessLog, Config as AccessLogConfig};
+pub use self::access_log::{AccessLog, Config as AccessLogConfig, rotate};
 #[cfg(feature = "basic-auth")]
 pub use self::basic_auth::{BasicAuth, Config as BasicAuthConfig};
 #[cfg(feature = "cors")]

@@ -5,8 +5,13 @@ use crate::harness::client::{Connection, get, request};
 use crate::harness::eventually;
 use crate::harness::libraries::sample;
 use crate::harness::misbehaving::Flavour;
-use std::fs;
+use rustix::fs::OFlags;
+use rustix::process::Signal;
+use std::cell::Cell;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::Command;
 use tempfile::TempDir;
 
 /// The lines of a log, once there are so many.
@@ -89,6 +94,72 @@ fn a_file_that_is_moved_away_is_followed_by_a_new_one() {
     });
     assert!(lines(&log, 1).iter().all(|line| line == "/after"));
     assert_eq!(lines(&moved, 1)[0], "/before");
+}
+
+/// Of those that look by the clock one line in a second would do as well.
+#[test]
+fn after_a_signal_the_next_line_is_in_a_new_file() {
+    let (site, log, folder) = start(&sample("hello"), "access-log", "{target}");
+    for round in 1..=10 {
+        get(site.address(), &format!("/{round}"));
+        assert_eq!(lines(&log, 1), [format!("/{round}")]);
+        fs::rename(&log, folder.path().join(round.to_string())).unwrap();
+        site.0.signal(Signal::USR1);
+        site.0.wait_for_logs("USR1 received", round);
+    }
+}
+
+#[test]
+fn a_log_that_is_a_library_outlives_the_signal() {
+    let library = sample("access-log");
+    let (site, log, _folder) = start(&sample("hello"), library.to_str().unwrap(), "{target}");
+    site.0.signal(Signal::USR1);
+    site.0.wait_for_log("USR1 received");
+    get(site.address(), "/after");
+    assert_eq!(lines(&log, 1), ["/after"]);
+}
+
+/// The log is a pipe that nobody reads, until it is moved away: no request waits for it, and every
+/// line is in the one file, in the other, or counted.
+#[test]
+fn what_the_disk_does_not_take_is_dropped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, moved) = (folder.path().join("log"), folder.path().join("log.1"));
+    assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let open =
+        OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&log);
+    let mut pipe = open.unwrap();
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty()).unwrap();
+    let to = format!("access-log.to={}", log.display());
+    let settings = [&*to, "access-log.format={target}", "access-log.queue=4"];
+    let site = Site::start("hello", "access-log", &settings);
+    let asked = Cell::new(0);
+    let ask = |target: &str| {
+        assert_eq!(get(site.address(), target).status, 200);
+        asked.set(asked.get() + 1);
+    };
+    // Four lines wait at most, four are on their way, and the pipe has room for sixteen.
+    let long = format!("/{}", "x".repeat(4095));
+    (0..100).for_each(|_| ask(&long));
+    fs::rename(&log, &moved).unwrap();
+    site.0.signal(Signal::USR1);
+    site.0.wait_for_log("USR1 received");
+    let reader = std::thread::spawn(move || std::io::read_to_string(&mut pipe).unwrap());
+    eventually("a new file", || {
+        ask("/after");
+        log.exists().then_some(())
+    });
+    // It ends because the host has let it go.
+    let before = reader.join().unwrap().lines().count();
+    assert!(before > 0);
+    let host = site.end_and_say();
+    let after = fs::read_to_string(&log).unwrap().lines().count();
+    let dropped = host
+        .lines()
+        .filter_map(|line| line.split_once(" lines were dropped")?.0.rsplit(' ').next());
+    let dropped: usize = dropped.map(|count| count.parse::<usize>().unwrap()).sum();
+    assert!(dropped >= 100 - 24, "{host}");
+    assert_eq!(before + after + dropped, asked.get(), "{before} {after} {dropped}");
 }
 
 #[test]

@@ -9,6 +9,15 @@ pub(crate) struct Signal {
     pub(crate) number: i32,
 }
 
+/// What this process can be asked for again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// HUP: everything is to be read again.
+    Reload,
+    /// USR1: log files were moved away.
+    Rotate,
+}
+
 const INT: Signal = Signal { name: "INT", number: 2 };
 
 #[cfg(all(unix, not(dsgi_portable)))]
@@ -17,7 +26,7 @@ mod system {
 
     use tokio::signal::unix::{SignalKind, signal};
 
-    use super::{INT, Signal};
+    use super::{INT, Signal, Wish};
 
     const TERM: Signal = Signal { name: "TERM", number: 15 };
 
@@ -43,14 +52,18 @@ mod system {
         }
     }
 
-    /// HUP: everything is to be read again.
+    /// The signal of one wish.
     #[derive(Debug)]
     pub(crate) struct Again(tokio::signal::unix::Signal);
 
     impl Again {
         /// From now on it does not end the process. Within a runtime.
-        pub(crate) fn heed() -> io::Result<Self> {
-            signal(SignalKind::hangup()).map(Self)
+        pub(crate) fn heed(wish: Wish) -> io::Result<Self> {
+            let kind = match wish {
+                Wish::Reload => SignalKind::hangup(),
+                Wish::Rotate => SignalKind::user_defined1(),
+            };
+            signal(kind).map(Self)
         }
 
         /// None when there will be no further one.
@@ -67,7 +80,7 @@ mod system {
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
 
-    use super::{INT, Signal};
+    use super::{INT, Signal, Wish};
 
     /// Ctrl-C at the terminal.
     pub(crate) struct End(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>);
@@ -101,7 +114,7 @@ mod system {
     pub(crate) struct Again;
 
     impl Again {
-        pub(crate) fn heed() -> io::Result<Self> {
+        pub(crate) fn heed(_: Wish) -> io::Result<Self> {
             Ok(Self)
         }
 

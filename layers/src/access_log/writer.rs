@@ -2,12 +2,13 @@
 //!
 //! A request never waits for the disk. Where the queue is full its line is dropped and counted, and
 //! the host's log is told how many were. A file that was moved away is opened anew: before it
-//! writes the thread looks, once a second at most, whether the path still leads to the file that it
-//! has open. So a rotation is a rename and nothing else; no signal is needed, and none is heeded.
+//! writes the thread looks whether the path still leads to the file that it has open, once a second
+//! at most, and always after [`rotate`]. So a rotation is a rename; a signal makes it sooner.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -67,6 +68,18 @@ const COLLECT: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often dropped lines and errors are told of.
 const TELL: Duration = Duration::from_secs(1);
+
+/// How often [`rotate`] was called.
+static ROTATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// From now on every access log of this program looks whether its file was moved away before it
+/// writes the next lines, and opens it anew if it was.
+///
+/// A host calls it at USR1. Layers that are libraries have a count of their own, which nobody
+/// raises: they look once a second.
+pub fn rotate() {
+    ROTATIONS.fetch_add(1, Ordering::Relaxed);
+}
 
 impl Writer {
     /// Opens the target and starts the thread. `tell` takes what the operator should know.
@@ -146,10 +159,13 @@ impl<T: Fn(&str)> Works<T> {
         let mut lines = Vec::new();
         loop {
             let batch = self.next(lines);
-            if !batch.lines.is_empty()
-                && let Err(error) = self.sink.write(&batch.lines)
-            {
-                self.tell_sometimes(&format!("cannot write: {error}"));
+            if !batch.lines.is_empty() {
+                if let Err(error) = self.sink.follow() {
+                    self.tell_sometimes(&format!("stays with the file that was moved: {error}"));
+                }
+                if let Err(error) = self.sink.write(&batch.lines) {
+                    self.tell_sometimes(&format!("cannot write: {error}"));
+                }
             }
             self.untold += batch.dropped;
             if batch.end == End::Closed {
@@ -204,7 +220,23 @@ impl<T: Fn(&str)> Works<T> {
 enum Sink {
     Stdout,
     Stderr,
-    File { file: File, path: PathBuf, looked: Instant },
+    File { file: File, path: PathBuf, looked: Looked },
+}
+
+/// When it was looked where a path leads, and how many rotations had been asked for by then.
+struct Looked {
+    at: Instant,
+    rotations: u64,
+}
+
+impl Looked {
+    fn now() -> Self {
+        Self { at: Instant::now(), rotations: ROTATIONS.load(Ordering::Relaxed) }
+    }
+
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < LOOK && self.rotations == ROTATIONS.load(Ordering::Relaxed)
+    }
 }
 
 impl Sink {
@@ -213,9 +245,23 @@ impl Sink {
             Target::Stdout => Self::Stdout,
             Target::Stderr => Self::Stderr,
             Target::File(path) => {
-                Self::File { file: append_to(&path)?, path, looked: Instant::now() }
+                let looked = Looked::now();
+                Self::File { file: append_to(&path)?, path, looked }
             }
         })
+    }
+
+    /// Opens a file anew that was moved away. Where that fails the one that is open stays.
+    fn follow(&mut self) -> io::Result<()> {
+        if let Self::File { file, path, looked } = self
+            && !looked.is_recent()
+        {
+            *looked = Looked::now();
+            if !leads_to(path, file) {
+                *file = append_to(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// All lines in one write, so that they stay whole where others write to the same file.
@@ -224,15 +270,7 @@ impl Sink {
         match self {
             Self::Stdout => io::stdout().lock().write_all(text.as_bytes()),
             Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
-            Self::File { file, path, looked } => {
-                if looked.elapsed() >= LOOK {
-                    *looked = Instant::now();
-                    if !leads_to(path, file) {
-                        *file = append_to(path)?;
-                    }
-                }
-                file.write_all(text.as_bytes())
-            }
+            Self::File { file, .. } => file.write_all(text.as_bytes()),
         }
     }
 }
@@ -317,8 +355,9 @@ mod tests {
         let mut sink = Sink::open(Target::File(path.clone())).unwrap();
         let mut write = |line: &str| {
             if let Sink::File { looked, .. } = &mut sink {
-                *looked = looked.checked_sub(LOOK).unwrap();
+                looked.at = looked.at.checked_sub(LOOK).unwrap();
             }
+            sink.follow().unwrap();
             sink.write(&[line.to_owned()]).unwrap();
         };
         write("first\n");
@@ -332,5 +371,20 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         write("fourth\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "fourth\n");
+    }
+
+    #[test]
+    fn lines_stay_with_the_old_file_where_there_can_be_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, old) = (folder.path().join("here"), folder.path().join("there"));
+        std::fs::create_dir(&place).unwrap();
+        let (writer, told) = start(&place.join("log"), 10);
+        std::fs::rename(&place, &old).unwrap();
+        rotate();
+        writer.write(String::from("kept\n"));
+        writer.close();
+        assert_eq!(std::fs::read_to_string(old.join("log")).unwrap(), "kept\n");
+        let told: Vec<String> = told.try_iter().collect();
+        assert!(told[0].starts_with("stays with the file that was moved: "), "{told:?}");
     }
 }
