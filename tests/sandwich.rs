@@ -58,6 +58,10 @@ fn layers_change_what_they_are_asked_to() {
     for form in FORMS {
         let host = Sandwich::of(form, "acts-async");
         let both = |act: &str| format!("X-Outer: {act}, X-Inner: {act}, X-Secret: s");
+        let visited = match form {
+            "acts-async" => "/tell GET  - s - 41 - []\nlast\n",
+            _ => "/tell GET  - s - - - []\nlast\n",
+        };
         for (act, path, status, text) in [
             ("call", "/tell", 200, "/tell GET  - s - - - []\nlast\n"),
             ("change", "/any", 200, "/tell/x y PURGE a=b inner - was here was here - []\nlast\n"),
@@ -72,6 +76,9 @@ fn layers_change_what_they_are_asked_to() {
             ("never", "/tell", 500, "500 Internal Server Error\n"),
             ("wrong-value", "/value", 500, "500 Internal Server Error\n"),
             ("call", "/value", 500, "500 Internal Server Error\n"),
+            // What a crate declares is read by that crate, whatever another one calls the same.
+            ("visitor", "/tell", 200, visited),
+            ("visitor", "/visitor", 500, "500 Internal Server Error\n"),
         ] {
             let response = host.ask(path, &both(act));
             assert_eq!((response.status, response.text()), (status, text), "{form} {act}");
@@ -89,6 +96,7 @@ fn layers_change_what_they_are_asked_to() {
         let wrong = host.wait_for_log("another struct than this library knows");
         assert!(wrong.contains("`name: Text at 0 (32); 32`"), "{wrong}");
         host.wait_for_log("no layer gives a value `User` to this request");
+        host.wait_for_log("no layer gives a value `app_inside::Visitor` to this request");
     }
 }
 

@@ -15,6 +15,7 @@ use dsgi::export::report;
 use dsgi::{Body, Environ, Error, Flavour, Inner, Middleware, Purpose, StartResponse};
 
 use self::passwords::{Remembered, Users};
+use crate::given;
 
 /// The layer `basic-auth`.
 ///
@@ -23,8 +24,9 @@ use self::passwords::{Remembered, Users};
 /// | `users` | none | path of a file as `htpasswd -B` makes it; it is read again when it changes |
 /// | `realm` | `"restricted"` | what a browser shows beside its question |
 ///
-/// What is further in finds the name as `REMOTE_USER`, and `AUTH_TYPE`; the password goes no
-/// further. The layer is blocking, because to check a password takes a tenth of a second.
+/// What is further in finds the name as `REMOTE_USER` and as a value, [`given::User`], and
+/// `AUTH_TYPE`; the password goes no further. The layer is blocking, because to check a password
+/// takes a tenth of a second.
 #[derive(Debug)]
 pub struct BasicAuth {
     path: PathBuf,
@@ -96,6 +98,7 @@ impl Middleware for BasicAuth {
         };
         drop(password);
         environ.remove("HTTP_AUTHORIZATION");
+        environ.set_value(given::User { name: name.as_str().into() })?;
         environ.set("REMOTE_USER", name);
         environ.set("AUTH_TYPE", "Basic");
         inner(environ, start_response)

@@ -14,6 +14,9 @@
 //! | `rate-limit` | [`RateLimit`] | so many requests a client |
 //! | `request-id` | [`RequestId`] | a name for each request |
 //! | `static` | [`StaticFiles`] | an application: files of a folder |
+//!
+//! What they find out about a request they tell as variables and as typed values, see [`given`]. An
+//! application that only reads those takes the crate with `default-features = false`.
 
 #[cfg(feature = "access-log")]
 mod access_log;
@@ -21,6 +24,7 @@ mod access_log;
 mod basic_auth;
 #[cfg(feature = "cors")]
 mod cors;
+pub mod given;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod kind;

@@ -1,13 +1,15 @@
 //! A name for each request, so that lines of several logs can be told to belong together.
 //!
 //! The name goes inwards as a header field, which an application reads as `HTTP_X_REQUEST_ID`, and
-//! out with the response. One that comes with the request is kept where the host trusts whoever
-//! stands in front of it.
+//! as a value; and out with the response. One that comes with the request is kept where the host
+//! trusts whoever stands in front of it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dsgi::{Body, Environ, Flavour, Inner, Middleware, Purpose, StartResponse};
+
+use crate::given;
 
 /// The layer `request-id`.
 ///
@@ -16,7 +18,8 @@ use dsgi::{Body, Environ, Flavour, Inner, Middleware, Purpose, StartResponse};
 /// | `header` | `"X-Request-Id"` | the field that carries the name, in both directions |
 /// | `incoming` | `"replace"` | or `"keep"`: one that comes with the request stays |
 ///
-/// What is kept has at most 128 letters, digits and `-._~:/+=@`.
+/// What is kept has at most 128 letters, digits and `-._~:/+=@`. Further in it is also a value,
+/// [`given::RequestId`].
 #[derive(Debug)]
 pub struct RequestId {
     header: String,
@@ -80,6 +83,7 @@ impl Middleware for RequestId {
             environ.set(self.variable.as_str(), id.as_str());
             id
         });
+        environ.set_value(given::RequestId { id: id.as_str().into() })?;
         let header = self.header.clone();
         inner(environ, start_response.edit(move |head| head.set(&header, &id)))
     }

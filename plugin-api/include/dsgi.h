@@ -565,7 +565,8 @@ typedef struct dsgi_value {
     uint32_t size;
     /* Zero. */
     uint32_t reserved;
-    /* Name of the value's type. Valid as long as the value, as the others. */
+    /* Name of the value's type, as its maker and its readers agree: kits in Rust say the crate and
+     * the struct, `shop::User`. Valid as long as the value, as the others. */
     dsgi_str name;
     /* Layout of the value's type, to be compared as text: `id: u64 at 0, name: Text at 8 (32); 40`
      * is a struct of 40 bytes with two fields, and Text is one of 32 bytes, dsgi_bytes of UTF-8;

@@ -4,9 +4,13 @@
 use super::{Site, curl_text};
 use crate::harness::client::{Response, request};
 use crate::harness::eventually;
-use crate::harness::libraries::sample;
+use crate::harness::host::Launch;
+use crate::harness::libraries::{fault_app, sample};
 use std::fs;
 use std::net::SocketAddr;
+
+/// `htpasswd -Bb -C 4`, of the password `engine`.
+const ENGINE: &str = "$2b$04$75ssJinRtFl4pvfSzdaSLubPix49mDya79PC48qGQPfSqCXbNLS22";
 
 fn ask(address: SocketAddr, method: &str, fields: &[(&str, &str)]) -> Response {
     let fields = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
@@ -47,9 +51,7 @@ fn a_request_has_one_name_inside_and_outside() {
 fn only_who_has_a_password_is_let_in() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("users");
-    // `htpasswd -Bb -C 4`, of the password `engine`.
-    let hash = "$2b$04$75ssJinRtFl4pvfSzdaSLubPix49mDya79PC48qGQPfSqCXbNLS22";
-    fs::write(&users, format!("ada:{hash}\n")).unwrap();
+    fs::write(&users, format!("ada:{ENGINE}\n")).unwrap();
     let setting = format!("basic-auth.users={}", users.display());
     for layer in ["basic-auth", sample("basic-auth").to_str().unwrap()] {
         let site = Site::start("environ", layer, &[&setting, "basic-auth.realm=the office"]);
@@ -67,11 +69,33 @@ fn only_who_has_a_password_is_let_in() {
         assert!(!said.contains("AUTHORIZATION"), "the password went on: {said}");
     }
     let site = Site::start("environ", "basic-auth", &[&setting]);
-    fs::write(&users, format!("grace:{hash}\n")).unwrap();
+    fs::write(&users, format!("grace:{ENGINE}\n")).unwrap();
     eventually("the new user", || {
         let options = ["--user", "grace:engine", "--write-out", "%{http_code}"];
         curl_text(site.address(), "/", &options).ends_with("200").then_some(())
     });
+}
+
+/// Linked in and as libraries: the crate's name is the same.
+#[test]
+fn what_layers_know_is_read_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users");
+    fs::write(&users, format!("ada:{ENGINE}\n")).unwrap();
+    let users = format!("basic-auth.users={}", users.display());
+    let named = |kind: &str| format!("{kind}={}", sample(kind).display());
+    for [id, auth] in
+        [["request-id", "basic-auth"].map(String::from), [named("request-id"), named("basic-auth")]]
+    {
+        let launch = Launch::new().arg("--load").arg(fault_app("visitor"));
+        let host = launch.args(["--enable", &id, "--enable", &auth, "--set", &users]).start();
+        let response = request(
+            host.address(),
+            "GET /who HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWRhOmVuZ2luZQ==\r\n\r\n",
+        );
+        let id = response.header("x-request-id").unwrap();
+        assert_eq!(response.text(), format!("ada in {id}"), "{}", host.log());
+    }
 }
 
 #[test]

@@ -276,7 +276,8 @@ pub struct Value {
     pub size: u32,
     /// Reserved, zero.
     pub reserved: u32,
-    /// Name of the value's type. Valid as long as the value, as the others.
+    /// Name of the value's type, as its maker and its readers agree: kits in Rust say the crate and
+    /// the struct, `shop::User`. Valid as long as the value, as the others.
     pub name: Str,
     /// Layout of the value's type, to be compared as text: `id: u64 at 0, name: Text at 8 (32); 40`
     /// is a struct of 40 bytes with two fields, and Text is one of 32 bytes, `Bytes` of UTF-8.

@@ -33,7 +33,8 @@ use crate::{Environ, Error, Result, slot};
     note = "`dsgi::value! {{ pub struct Name {{ pub field: u64 }} }}` declares one"
 )]
 pub unsafe trait Value: Send + Sync + Sized + 'static {
-    /// Name of the type.
+    /// Name of the type: `shop::User` for the struct `User` of the crate `shop`, or what its
+    /// declaration says.
     const NAME: &'static str;
     /// Its fields.
     const LAYOUT: &'static str;
@@ -68,9 +69,10 @@ fields!(u8, u16, u32, u64, i8, i16, i32, i64, f64, Text, Remote);
 /// Declares a type of values: a struct that a layer gives to whoever is further in, in another
 /// library.
 ///
-/// Both libraries declare it alike, or use the crate of whoever gives it. Fields are integers,
-/// `f64`, [`Text`](crate::Text), which may be empty, and [`Remote`](crate::Remote). The layout goes
-/// along: one that differs is an error that names both, not a crash.
+/// Both libraries use the crate that declares it, by whose name and its own it is found: a `User`
+/// of another crate is another value. Fields are integers, `f64`, [`Text`](crate::Text), which may
+/// be empty, and [`Remote`](crate::Remote). The layout goes along: one that differs is an error
+/// that names both, not a crash.
 ///
 /// ```
 /// use dsgi::{Body, Environ, Inner, StartResponse, Text};
@@ -100,9 +102,30 @@ fields!(u8, u16, u32, u64, i8, i16, i32, i64, f64, Text, Remote);
 /// # let _ = dsgi::export::link_layer(login);
 /// # let _ = dsgi::export::link(greet);
 /// ```
+///
+/// Crates that have none in common, and libraries in other languages, declare it alike under a name
+/// that they agree on. It stands for itself: nothing is put in front of it.
+///
+/// ```
+/// use dsgi::Value;
+///
+/// dsgi::value! {
+///     name = "example.org/User";
+///     /// Who is logged in.
+///     pub struct User {
+///         /// Number of the account.
+///         pub id: u64,
+///     }
+/// }
+/// assert_eq!((User::NAME, User::LAYOUT), ("example.org/User", "id: u64 at 0; 8"));
+/// ```
 #[macro_export]
 macro_rules! value {
+    (name = $shared:literal; $($declared:tt)*) => {
+        $crate::value! { @named ($shared) $($declared)* }
+    };
     (
+        @named ($($shared:literal)?)
         $(#[$about:meta])*
         $vis:vis struct $name:ident {
             $($(#[$field_about:meta])* $field_vis:vis $field:ident : $type:ty),* $(,)?
@@ -120,15 +143,21 @@ macro_rules! value {
                 $crate::bridge::value::Layout::new()
                 $(.field::<$type>(stringify!($field), ::core::mem::offset_of!($name, $field)))*
                 .end(::core::mem::size_of::<$name>());
+            #[allow(dead_code, reason = "a name that is given stands for itself")]
+            const NAME: $crate::bridge::value::Layout =
+                $crate::bridge::value::Layout::name(::core::module_path!(), stringify!($name));
 
             #[allow(unsafe_code, reason = "declared as C just now, with every field")]
             // SAFETY: as above.
             unsafe impl $crate::Value for $name {
-                const NAME: &'static str = stringify!($name);
+                const NAME: &'static str = $crate::value!(@either $($shared)? NAME.text());
                 const LAYOUT: &'static str = LAYOUT.text();
             }
         };
     };
+    (@either $shared:literal $own:expr) => { $shared };
+    (@either $own:expr) => { $own };
+    ($($declared:tt)*) => { $crate::value! { @named () $($declared)* } };
 }
 
 impl Environ {
@@ -315,8 +344,12 @@ mod tests {
         }
     }
 
-    crate::value! {
-        struct Nothing {}
+    mod elsewhere {
+        crate::value! {
+            name = "Nil";
+            /// Under a name of its own.
+            pub(super) struct Nothing {}
+        }
     }
 
     #[test]
@@ -324,11 +357,11 @@ mod tests {
         assert_eq!(
             (Sample::NAME, Sample::LAYOUT),
             (
-                "Sample",
+                "dsgi::Sample",
                 "small: u8 at 0, id: u64 at 8, name: Text at 16 (32), rate: f64 at 48, \
                  store: Remote at 56 (8); 64"
             )
         );
-        assert_eq!(Nothing::LAYOUT, "0");
+        assert_eq!((elsewhere::Nothing::NAME, elsewhere::Nothing::LAYOUT), ("Nil", "0"));
     }
 }

@@ -69,8 +69,9 @@ deviations! {
             host holds all of them, and one request meets one version of each."
     7 "typed values beside variables"
         there "A layer puts any object into the environ."
-        here "Variables are bytes; an object crosses as a typed value, whose layout is compared \
-            field by field where it is read."
+        here "Variables are bytes; an object crosses as a typed value. It is found by a name, \
+            that of a crate and its struct unless both sides agree on another, and its layout is \
+            compared field by field where it is read."
         because "Two libraries may be built by different compilers against different releases. A \
             value that does not fit is an error that names both layouts."
     8 "no fields of the connection, wherever they come from"

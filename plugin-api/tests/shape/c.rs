@@ -42,6 +42,7 @@ fn the_sample_in_c_answers() {
 }
 
 dsgi::value! {
+    name = "User";
     /// As the layer in C has it.
     struct User { id: u64, name: Text }
 }

@@ -96,7 +96,7 @@ fn a_value_is_read_further_in_and_freed_with_the_request() {
 #[test]
 fn a_value_that_is_absent_or_another_struct_is_an_error_with_names() {
     let host = Host::new(App::from(link(greets)));
-    let absent = "no layer gives a value `User` to this request";
+    let absent = "no layer gives a value `shape::User` to this request";
     assert_eq!(host.run(), Done::fault(500, absent.into()));
 
     let gives = |inner: Inner, environ: Environ, start_response: StartResponse| {

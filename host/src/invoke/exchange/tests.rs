@@ -302,7 +302,7 @@ fn values_are_the_exchanges_until_it_ends() {
     assert_eq!(read(response.expect("an answer").into_body()), "B");
     assert_eq!(ALIVE.load(Ordering::SeqCst), 0, "not freed at the end");
     let failed = ask(vec![link(reads)]).expect_err("there is none");
-    assert_eq!(failed.message, "no layer gives a value `Given` to this request");
+    assert_eq!(failed.message, "no layer gives a value `dsgi_host::Given` to this request");
 }
 
 /// Only decides how late a broken test is reported.

@@ -1,8 +1,8 @@
-//! The layout of a struct as a text, made at compile time.
+//! Name and layout of a struct as texts, made at compile time.
 
 use super::Field;
 
-/// Longest text: some twenty fields.
+/// Longest text: some twenty fields, or the names of a crate and a struct.
 const BYTES: usize = 1024;
 
 /// A text that grows at compile time.
@@ -14,6 +14,20 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// A struct's name, within the module of this path: its crate's and its own. The modules
+    /// between the two are not told, so that a file may move.
+    #[must_use]
+    pub const fn name(path: &str, name: &str) -> Self {
+        let mut text = Self::new();
+        let bytes = path.as_bytes();
+        while text.length < bytes.len() && bytes[text.length] != b':' {
+            assert!(text.length < BYTES, "the name of a crate is too long");
+            text.bytes[text.length] = bytes[text.length];
+            text.length += 1;
+        }
+        text.put("::").put(name)
+    }
+
     /// Nothing yet.
     #[must_use]
     #[allow(clippy::new_without_default, reason = "it is a constant")]

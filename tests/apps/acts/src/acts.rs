@@ -18,6 +18,7 @@ pub(crate) struct Acts {
 }
 
 dsgi::value! {
+    name = "User";
     /// Who asks, as a layer has found out.
     struct User { id: u64, name: Text, adds: Remote }
 }
@@ -25,8 +26,14 @@ dsgi::value! {
 pub(crate) mod other {
     //! What a later release might call the same.
     dsgi::value! {
+        name = "User";
         pub(crate) struct User { pub(crate) name: dsgi::Text }
     }
+}
+
+dsgi::value! {
+    /// This crate's own.
+    struct Visitor { id: u64 }
 }
 
 /// Adds up what it is asked.
@@ -85,6 +92,12 @@ impl Acts {
                 let user =
                     User { id: 40, name: Text::from(&*self.name), adds: Remote::new(Adds(40)) };
                 environ.set_value(user)?;
+            }
+            "visitor" => {
+                if let Ok(visitor) = environ.value::<Visitor>() {
+                    environ.set(format!("layer.{}", self.name), visitor.id.to_string());
+                }
+                environ.set_value(Visitor { id: 41 })?;
             }
             "wrong-value" => environ.set_value(other::User { name: Text::default() })?,
             "replace" => environ.replace_input(Body::blocks(["an", "other"])),

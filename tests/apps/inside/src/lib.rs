@@ -5,8 +5,14 @@ use std::io::Write as _;
 use dsgi::{Body, Environ, Remote, StartResponse, Text};
 
 dsgi::value! {
+    name = "User";
     /// As layers give it.
     struct User { id: u64, name: Text, adds: Remote }
+}
+
+dsgi::value! {
+    /// Called as one of a layer, and of the same fields.
+    struct Visitor { id: u64 }
 }
 
 fn inside(mut environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
@@ -22,6 +28,7 @@ fn inside(mut environ: Environ, start_response: StartResponse) -> dsgi::Result<B
             let sum = user.adds.call(b"2")?;
             format!("{} {} {}\n", user.id, user.name, String::from_utf8_lossy(&sum))
         }
+        "/visitor" => format!("visitor {}\n", environ.value::<Visitor>()?.id),
         "/fails" => return Err(dsgi::Error::status(404, "not inside")),
         path => {
             let get = |key: &str| environ.get(key).unwrap_or("-").to_owned();

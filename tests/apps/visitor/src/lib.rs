@@ -1,6 +1,8 @@
-//! Does with its visitor's session what the path says, with the query as a value.
+//! Does with its visitor's session what the path says, with the query as a value; and says who the
+//! visitor is.
 
 use dsgi::{Body, Environ, Result, StartResponse};
+use dsgi_layers::given::{RequestId, User};
 use dsgi_session::Session;
 
 fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
@@ -8,6 +10,11 @@ fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
     if &environ["PATH_INFO"] == "/nothing" {
         start_response("200 OK", &[])?;
         return Ok(Body::from("nothing"));
+    }
+    if &environ["PATH_INFO"] == "/who" {
+        let (user, request) = (environ.value::<User>()?, environ.value::<RequestId>()?);
+        start_response("200 OK", &[])?;
+        return Ok(Body::from(format!("{} in {}", user.name, request.id)));
     }
     // Until the client has sent the rest of the request.
     while environ.input().block()?.is_some() {}
