@@ -51,3 +51,8 @@ pub use self::rate_limit::{Config as RateLimitConfig, RateLimit};
 pub use self::request_id::{Config as RequestIdConfig, RequestId};
 #[cfg(feature = "static")]
 pub use self::static_files::{Config as StaticFilesConfig, StaticFiles};
+
+/// Compiles the examples of the page on layers, where it lies beside this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/middleware.md")]
+pub struct Page;
