@@ -83,6 +83,8 @@ mod strict;
 mod tidy;
 // The validator finds who breaks a rule, and no client can tell that it is there.
 mod validator;
+// Applications of the frameworks: axum, and any tower service.
+mod tower;
 // An application that holds a core is named.
 mod watchdog;
 // Files and crates that change while their applications serve.

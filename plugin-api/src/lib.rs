@@ -41,6 +41,8 @@ mod request;
 pub mod rules;
 mod start_response;
 pub mod test;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub mod validator;
 
 pub use self::application::{Application, AsyncApplication, Flavour};

@@ -56,6 +56,13 @@ pub fn generation() -> u64 {
 
 static PURPOSE: OnceLock<Purpose> = OnceLock::new();
 static GENERATION: OnceLock<u64> = OnceLock::new();
+static NAME: OnceLock<String> = OnceLock::new();
+
+/// Name of the application in its host; `app` before `init`.
+#[cfg(feature = "tower")]
+pub(crate) fn name() -> &'static str {
+    NAME.get().map_or("app", String::as_str)
+}
 
 impl Purpose {
     pub(crate) const fn from_raw(number: u32, before: u32) -> Self {
@@ -66,9 +73,10 @@ impl Purpose {
         }
     }
 
-    pub(crate) fn remember(self, generation: u64) {
+    pub(crate) fn remember(self, generation: u64, name: &[u8]) {
         // A library is started once for each time it is loaded; linked-in applications share this.
         let _ = PURPOSE.set(self);
         let _ = GENERATION.set(generation);
+        let _ = NAME.set(String::from_utf8_lossy(name).into_owned());
     }
 }

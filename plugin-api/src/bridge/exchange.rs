@@ -195,15 +195,30 @@ impl Handle {
         self.variables().find(|(name, _)| *name == key.as_bytes()).map(|(_, value)| value)
     }
 
+    /// The same with the number that a known name has; 0 for others.
+    #[cfg(feature = "tower")]
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &[u8], &[u8])> + Clone {
+        let head = self.head();
+        self.rows(head.headers, head.header_count)
+    }
+
     fn fields(
         &self,
         first: *const Header,
         count: u32,
     ) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.rows(first, count).map(|(_, name, value)| (name, value))
+    }
+
+    fn rows(
+        &self,
+        first: *const Header,
+        count: u32,
+    ) -> impl Iterator<Item = (u32, &[u8], &[u8])> + Clone {
         // SAFETY: the host keeps the rows until this handle is released, and it is borrowed.
         unsafe { rows(first, count, self.head().header_stride) }
             // SAFETY: as above.
-            .map(|row| unsafe { (row.name.bytes(), row.value.bytes()) })
+            .map(|row| unsafe { (row.id, row.name.bytes(), row.value.bytes()) })
     }
 
     /// A second handle; `None` when the host gives none.
@@ -216,7 +231,17 @@ impl Handle {
 
     /// The next frame of the request body; without a waker it waits.
     pub fn read(&mut self, waker: Option<&Waker>) -> Pulled {
-        let exchange = self.exchange.as_ptr();
+        self.pull(waker)
+    }
+
+    /// The same for a handle that is shared: never without a waker, so that nobody else waits.
+    #[cfg(feature = "tower")]
+    pub(crate) fn poll_read(&self, waker: &Waker) -> Pulled {
+        self.pull(Some(waker))
+    }
+
+    fn pull(&self, waker: Option<&Waker>) -> Pulled {
+        let (exchange, _turn) = self.borrow();
         // SAFETY: owned and alive.
         let Some(read) = (unsafe { slot!(ExchangeTable, exchange, read) }) else {
             return Poll::Ready(None);

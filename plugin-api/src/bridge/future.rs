@@ -6,16 +6,52 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::reply::{Reply, answer_of};
+use super::room::Asked;
 use super::{caught, waker};
 use crate::abi::object::{Future, FutureTable};
 use crate::abi::pointer::Out;
 use crate::abi::{self, answer};
 use crate::{Error, slot};
 
-/// Hands a call to the other side that will answer later.
-pub fn make<F>(future: F) -> *mut Future
+/// What a call comes to: a reply, or what becomes one in the room that is lent for it.
+pub trait Answer {
+    /// The reply.
+    ///
+    /// # Errors
+    /// When it is none that can be sent.
+    fn reply(self, asked: Asked<'_>) -> Result<Reply, Error>;
+}
+
+impl Answer for Reply {
+    fn reply(self, _: Asked<'_>) -> Result<Reply, Error> {
+        Ok(self)
+    }
+}
+
+/// Polls a call at once; the answer to the other side, or what it is handed, when there is none
+/// yet. It is then polled again with a waker, as it was with none.
+#[cfg(feature = "tower")]
+pub(crate) fn begin<F, A>(future: F, asked: Asked<'_>) -> Result<u32, *mut Future>
 where
-    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answer + 'static,
+{
+    let future = make(future);
+    // SAFETY: made just now, and its reply is lent for the call that this is a part of.
+    let answer = unsafe { poll::<F, A>(future, std::ptr::null(), asked.reply()) };
+    if answer == answer::PENDING {
+        return Err(future);
+    }
+    // SAFETY: made just now, and consumed by this call.
+    unsafe { drop_made::<F>(future) };
+    Ok(answer)
+}
+
+/// Hands a call to the other side that will answer later.
+pub fn make<F, A>(future: F) -> *mut Future
+where
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answer + 'static,
 {
     Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future })).cast()
 }
@@ -26,32 +62,40 @@ struct Made<F> {
     future: F,
 }
 
-impl<F> Made<F>
+impl<F, A> Made<F>
 where
-    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answer + 'static,
 {
     const TABLE: FutureTable = FutureTable {
         size: size_of::<FutureTable>() as u32,
         reserved: 0,
-        poll: Some(poll::<F>),
+        poll: Some(poll::<F, A>),
         drop: Some(drop_made::<F>),
     };
 }
 
-unsafe extern "C" fn poll<F>(
+unsafe extern "C" fn poll<F, A>(
     future: *mut Future,
     lent: *const abi::object::Waker,
     reply: Out<abi::grown::Reply>,
 ) -> u32
 where
-    F: StdFuture<Output = Result<Reply, Error>> + Send + 'static,
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answer + 'static,
 {
     // SAFETY: made by `make`, one user at a time; boxed, so it never moves.
     let future = unsafe { Pin::new_unchecked(&mut (*future.cast::<Made<F>>()).future) };
     // SAFETY: lent for this call.
     let waker = unsafe { waker::borrow(lent) };
     let waker = waker.as_deref().unwrap_or(Waker::noop());
-    match caught(|| future.poll(&mut Context::from_waker(waker))) {
+    // SAFETY: lent for this call, with its size set.
+    let asked = unsafe { Asked::new(reply) };
+    let polled = caught(|| {
+        let answered = future.poll(&mut Context::from_waker(waker));
+        answered.map(|answered| answered.and_then(|answered| answered.reply(asked)))
+    });
+    match polled {
         Ok(Poll::Pending) => answer::PENDING,
         // SAFETY: lent for this call.
         Ok(Poll::Ready(answered)) => unsafe { answer_of(answered, reply) },

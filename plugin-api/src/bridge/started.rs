@@ -5,6 +5,8 @@
 //! where it stays, and is handed to the other side as it is.
 
 mod filled;
+#[cfg(feature = "tower")]
+mod laid;
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;

@@ -45,9 +45,10 @@ unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> 
     let made = caught(|| {
         connect(&given);
         let purpose = Purpose::from_raw(given.purpose, given.previous);
-        purpose.remember(given.generation);
-        // SAFETY: lent for this call.
-        let config = std::str::from_utf8(unsafe { given.config.bytes() })?;
+        // SAFETY: both are lent for this call.
+        let (name, config) = unsafe { (given.name.bytes(), given.config.bytes()) };
+        purpose.remember(given.generation, name);
+        let config = std::str::from_utf8(config)?;
         E::init(config, purpose)
     });
     let mut filled = Instance::absent();

@@ -167,7 +167,7 @@ impl Filled {
         }
     }
 
-    fn lay<'a>(
+    pub(super) fn lay<'a>(
         &mut self,
         status: u16,
         reason: &[u8],

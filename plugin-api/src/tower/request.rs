@@ -1,0 +1,83 @@
+//! An exchange as a request of a service.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+
+use super::exchange::Exchange;
+use super::{Body, target};
+use crate::Result;
+use crate::abi::known;
+use crate::bridge::exchange::{Handle, Text};
+
+/// The request that an exchange is about.
+pub(super) fn of(handle: Handle) -> Result<Request<Body>> {
+    let handle = Arc::new(handle);
+    let headers = headers(&handle)?;
+    let body = Body::new(Arc::clone(&handle), length(&handle, &headers));
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::from_bytes(handle.text(Text::Method))?;
+    *request.uri_mut() = target::of(&handle)?;
+    *request.version_mut() = version(handle.protocol());
+    *request.headers_mut() = headers;
+    request.extensions_mut().insert(Exchange::new(handle));
+    Ok(request)
+}
+
+/// The values lie in one block, of which each has its part; a name that has a number is not read.
+fn headers(handle: &Handle) -> Result<HeaderMap> {
+    let rows = handle.numbered();
+    let (count, bytes) =
+        rows.clone().fold((0, 0), |(count, bytes), (_, _, value)| (count + 1, bytes + value.len()));
+    let mut block = BytesMut::with_capacity(bytes);
+    rows.clone().for_each(|(_, _, value)| block.extend_from_slice(value));
+    let block = block.freeze();
+    let (mut map, mut from) = (HeaderMap::with_capacity(count), 0);
+    let names = &*NAMES;
+    for (number, name, value) in rows {
+        let name = match names.get((number as usize).wrapping_sub(1)) {
+            Some(name) => name.clone(),
+            None => HeaderName::from_bytes(name)?,
+        };
+        map.append(name, part(&block, from, value.len())?);
+        from += value.len();
+    }
+    Ok(map)
+}
+
+fn part(block: &Bytes, from: usize, length: usize) -> Result<HeaderValue> {
+    Ok(HeaderValue::from_maybe_shared(block.slice(from..from + length))?)
+}
+
+/// The length of the body, where it is known: without a length and without chunks there is none.
+fn length(handle: &Handle, headers: &HeaderMap) -> Option<u64> {
+    let is_none = handle.protocol() < 20 && !headers.contains_key(http::header::TRANSFER_ENCODING);
+    handle.content_length().or(is_none.then_some(0))
+}
+
+const fn version(protocol: u32) -> Version {
+    match protocol {
+        9 => Version::HTTP_09,
+        10 => Version::HTTP_10,
+        20 => Version::HTTP_2,
+        30 => Version::HTTP_3,
+        _ => Version::HTTP_11,
+    }
+}
+
+/// The known names; the one with number `n` stands at `n - 1`.
+static NAMES: LazyLock<Vec<HeaderName>> =
+    LazyLock::new(|| known::NAMES.iter().map(|name| HeaderName::from_static(name)).collect());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_stands_at_its_number() {
+        for (name, text) in NAMES.iter().zip(known::NAMES) {
+            assert_eq!(name.as_str(), *text);
+        }
+    }
+}

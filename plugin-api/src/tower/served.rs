@@ -1,0 +1,143 @@
+//! A service that serves: one that every core may call at once.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+
+use bytes::Buf;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::constructor::{Constructor, Made, kind};
+use super::failure::{self, BoxError};
+use super::runtime::{Entry, Runtime};
+use super::{Body, request, response};
+use crate::bridge::exchange::Handle;
+use crate::bridge::future;
+use crate::bridge::room::Asked;
+use crate::export::Called;
+use crate::{Purpose, Result};
+
+/// A service that can serve: any tower service of requests and responses that can be cloned.
+///
+/// Each request is given a clone of its own, as a server gives one to each connection.
+pub trait HttpService: Clone + Send + 'static {
+    /// Calls it when it is ready.
+    fn respond(
+        self,
+        request: Request<Body>,
+        entry: InsideOf<'_>,
+    ) -> impl Future<Output = Result<impl future::Answer + 'static>> + Send + 'static;
+}
+
+/// The runtime that a service is called in.
+pub struct InsideOf<'a>(&'a Entry);
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    fn respond(
+        mut self,
+        request: Request<Body>,
+        entry: InsideOf<'_>,
+    ) -> impl Future<Output = Result<impl future::Answer + 'static>> + Send + 'static {
+        let entry = entry.0.clone();
+        async move {
+            let ready = poll_fn(|context| self.poll_ready(context)).await;
+            ready.map_err(|error| failure::not_ready(error.into()))?;
+            let mut response = pin!(self.call(request));
+            poll_fn(|context| {
+                let Poll::Ready(response) = response.as_mut().poll(context) else {
+                    return Poll::Pending;
+                };
+                let response = response.map_err(|error| failure::of(error.into()));
+                Poll::Ready(response.and_then(|response| response::of(response, context, &entry)))
+            })
+            .await
+        }
+    }
+}
+
+/// A service of this library and its runtime, as [`service!`](crate::service) keeps them.
+pub struct Served {
+    /// There until the drop.
+    service: Option<Box<dyn Shared>>,
+    runtime: Runtime,
+}
+
+/// What all services are to whoever keeps them.
+trait Shared: Send + Sync {
+    fn call(&self, handle: Handle, asked: Asked<'_>, entry: &Entry) -> Called;
+}
+
+/// Makes the service of a constructor, in a runtime of its own.
+///
+/// # Errors
+/// The constructor's, and those of its config.
+pub fn serve<F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
+where
+    F: Constructor<A, Returned: Made<kind::Service, M, Product: HttpService>>,
+{
+    let runtime = Runtime::start()?;
+    let made = {
+        let _entered = runtime.entry().enter();
+        constructor.construct(config, purpose)?.finish(&runtime)?
+    };
+    Ok(Served { service: Some(Box::new(Mutex::new(made))), runtime })
+}
+
+impl Served {
+    /// Answers one request.
+    #[must_use]
+    pub fn call(&self, handle: Handle, asked: Asked<'_>) -> Called {
+        let entry = self.runtime.entry();
+        match &self.service {
+            Some(service) => service.call(handle, asked, entry),
+            None => Called::Answered(Err(crate::Error::new("its service is gone"))),
+        }
+    }
+}
+
+impl<S: HttpService> Shared for Mutex<S> {
+    fn call(&self, handle: Handle, asked: Asked<'_>, entry: &Entry) -> Called {
+        let _entered = entry.enter();
+        let request = match request::of(handle) {
+            Ok(request) => request,
+            Err(error) => return Called::Answered(Err(error)),
+        };
+        // A clone that panics leaves the original as it was.
+        let service = self.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = service.respond(request, InsideOf(entry));
+        match future::begin(entry.clone().inside(answer), asked) {
+            Ok(answer) => Called::Filled(answer),
+            Err(pending) => Called::Later(pending),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Before the runtime, which ends next.
+        let _entered = self.runtime.entry().enter();
+        drop(self.service.take());
+    }
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Served")
+    }
+}
+
+impl fmt::Debug for InsideOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InsideOf")
+    }
+}

@@ -1,0 +1,121 @@
+//! Applications of the frameworks, each in a library of its own: they answer as they do in a
+//! program of their own, replace each other under load, and leave nothing behind.
+
+use crate::harness::client::{Connection, get, request};
+use crate::harness::eventually;
+use crate::harness::host::{Host, Launch};
+use crate::harness::libraries::{sample, versions};
+use crate::harness::operated::Operated;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[test]
+fn an_axum_application_answers() {
+    let host = Host::start(["--load".as_ref(), sample("axum-app").as_os_str()]);
+    let address = host.address();
+    assert_eq!(get(address, "/").text(), "I'm an axum application.\n");
+    assert_eq!(get(address, "/later").text(), "later\n");
+    let send = |head: &str, body: &str| {
+        let length = body.len();
+        request(address, format!("{head}\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
+    };
+    let form = "POST /guests HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    assert_eq!(send(form, "name=ada&table=1").status, 201);
+    let json = "PUT /guests HTTP/1.1\r\nContent-Type: application/json";
+    assert_eq!(send(json, r#"{"name":"bob","table":2}"#).status, 201);
+    assert_eq!(send(json, r#"{"name":"bob","table":-2}"#).status, 422, "extractors refuse");
+    let ada = get(address, "/guests?table=1");
+    assert_eq!(ada.text(), r#"[{"name":"ada","table":1}]"#);
+    assert_eq!(ada.header("content-type"), Some("application/json"));
+    assert_eq!(get(address, "/guests/bob").text(), r#"{"name":"bob","table":2}"#);
+    assert_eq!(get(address, "/guests/eve").status, 404);
+    assert_eq!(get(address, "/nowhere").status, 404);
+    let refused = request(address, "DELETE /guests HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("GET,HEAD,POST,PUT")));
+}
+
+/// What the clients of a test have seen.
+#[derive(Debug, Default)]
+struct Seen {
+    over: AtomicBool,
+    whole: AtomicU64,
+    wrong: Mutex<Vec<String>>,
+}
+
+impl Seen {
+    /// Asks without a pause until the test is over.
+    fn ask(&self, mut ask: impl FnMut() -> Result<(), String>) {
+        while !self.over.load(Ordering::Relaxed) {
+            match ask() {
+                Ok(()) => drop(self.whole.fetch_add(1, Ordering::Relaxed)),
+                Err(wrong) => self.wrong.lock().unwrap().push(wrong),
+            }
+        }
+    }
+
+    fn whole(&self) -> u64 {
+        self.whole.load(Ordering::Relaxed)
+    }
+}
+
+const VERSIONS: [&str; 2] = ["I'm an axum application.\n", "I'm an axum implication.\n"];
+
+/// One request of each kind, on one connection: a small one, one with a task and a timer, and the
+/// first events of an endless body.
+fn each_kind(address: SocketAddr) -> Result<(), String> {
+    let mut connection = Connection::open(address);
+    for path in ["/", "/later"] {
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let response = connection.response().map_err(|error| format!("{path}: {error}"))?;
+        let is_right = response.text() == "later\n" || VERSIONS.contains(&response.text());
+        if response.status != 200 || !is_right {
+            return Err(format!("{path}: {response:?}"));
+        }
+    }
+    connection.send("GET /clock HTTP/1.1\r\nHost: a\r\n\r\n");
+    let first = connection.chunk_after_head().map_err(|error| format!("/clock: {error}"))?;
+    let second = connection.chunk().map_err(|error| format!("/clock: {error}"))?;
+    let events = [first, second].map(|event| String::from_utf8(event.unwrap_or_default()).unwrap());
+    if events == ["data: 1\n\n", "data: 2\n\n"] { Ok(()) } else { Err(format!("{events:?}")) }
+}
+
+#[test]
+fn swaps_under_load_lose_nothing_and_leave_nothing() {
+    let libraries =
+        versions(&sample("axum-app"), b"I'm an axum application.", b"I'm an axum implication.");
+    let launch = Launch::new().env("DSGI_LOG", "warn").arg("--load");
+    let host = Operated::start(launch.arg(&*libraries[0]));
+    let app = "axum-app";
+    let rest = || {
+        let app = host.app(app);
+        (app["retained"].as_array().is_some_and(Vec::is_empty) && app["in_flight"] == 0)
+            .then_some(())
+    };
+    for version in [1, 0] {
+        host.deploy(app, &libraries[version]);
+    }
+    eventually("the end of every version that was replaced", rest);
+    let before = host.possessions();
+
+    let (seen, address) = (Arc::new(Seen::default()), host.address());
+    let client = || {
+        let seen = Arc::clone(&seen);
+        std::thread::spawn(move || seen.ask(|| each_kind(address)))
+    };
+    let clients = [client(), client()];
+    for swap in 0..20 {
+        host.deploy(app, &libraries[(swap + 1) % 2]);
+        let answered = seen.whole();
+        eventually("a response after a swap", || (seen.whole() > answered).then_some(()));
+        let text = get(address, "/").text().to_owned();
+        assert_eq!(text, VERSIONS[(swap + 1) % 2], "after swap {swap}");
+    }
+    seen.over.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+    assert_eq!(*seen.wrong.lock().unwrap(), [""; 0], "beside {} whole ones", seen.whole());
+    eventually("the end of every version that was replaced", rest);
+    host.wait_for_no_more_than(&before);
+}
