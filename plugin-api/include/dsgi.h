@@ -310,12 +310,13 @@ typedef struct dsgi_waker {
     const dsgi_waker_table *table;
 } dsgi_waker;
 
-/* Takes a connection over after the response head. Reserved: hosts refuse it. */
+/* Takes a connection over after the head of a response with status 101, or 2xx to CONNECT. */
 typedef struct dsgi_upgrade {
     const dsgi_upgrade_table *table;
 } dsgi_upgrade;
 
-/* Both directions of a taken-over connection, made by a host. */
+/* Both directions of a taken-over connection, made by a host. One call at a time, from any thread;
+ * reading and writing may wait with different wakers. */
 typedef struct dsgi_duplex {
     const dsgi_duplex_table *table;
 } dsgi_duplex;
@@ -490,7 +491,7 @@ typedef struct dsgi_instance {
 typedef struct dsgi_reply {
     /* Size of this struct in the caller's release. */
     uint32_t size;
-    /* HTTP status, 200 to 999. */
+    /* HTTP status, 200 to 999; or 101 with an upgrade. */
     uint32_t status;
     /* Number of header rows. */
     uint32_t header_count;
@@ -509,8 +510,8 @@ typedef struct dsgi_reply {
     uint32_t reserved;
     /* The body, of kind WHOLE. */
     dsgi_bytes whole;
-    /* The body, of kind STREAM. Of kind FILE it is null, or is only closed: told how sending the
-       file ended. */
+    /* The body, of kind STREAM. Of kind FILE, and with an upgrade, it is null, or is only closed:
+       told how sending the file, or the connection, ended. */
     dsgi_body *stream;
     /* The body, of kind FILE: an open descriptor that passes to the host, which closes it. A file
        that is shorter than said aborts the response. Content-Length may be left out. */
@@ -519,7 +520,8 @@ typedef struct dsgi_reply {
     uint64_t file_offset;
     /* Number of bytes of the file to send. */
     uint64_t file_length;
-    /* Takes the connection over after this answer; null when there is none. */
+    /* Takes the connection over after this answer, of which the body is of kind EMPTY; null when
+       there is none. */
     dsgi_upgrade *upgrade;
     /* To be polled, on PENDING. */
     dsgi_future *future;

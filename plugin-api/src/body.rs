@@ -10,12 +10,15 @@ use std::task::{Context, Poll, Waker};
 
 pub use self::filtered::Filter;
 
+use self::filtered::Trailed;
 use self::source::Source;
 use crate::bridge::body::{Pull, Pulled, Stream};
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::caught;
+use crate::bridge::duplex::Duplex;
 use crate::bridge::file::FileRange;
 use crate::bridge::reply::ReplyBody;
+use crate::bridge::upgrade::Upgrade;
 use crate::export::report;
 use crate::{Chunk, Outcome, Result};
 
@@ -159,7 +162,7 @@ impl IntoBody for Body {
             },
             Source::Empty | Source::Whole(_) | Source::Polled(_) | Source::File(_) => {}
             // What comes from further in has begun there.
-            Source::Inner(_) | Source::Ahead { .. } | Source::Trailers(_) => {}
+            Source::Inner(_) | Source::Ahead { .. } | Source::Trailers(_) | Source::Upgrade(_) => {}
         }
         Ok(self)
     }
@@ -243,6 +246,70 @@ impl Body {
         Source::File(FileRange { file, offset, length, end: None }).into()
     }
 
+    /// Takes the connection over, behind the status 101 (or 2xx to a CONNECT): from then on it
+    /// belongs to what `take` gives, which is polled until it is ready, and dropped when the
+    /// connection is ended before, as by a client that leaves. It runs on a core of the host, so it
+    /// waits only by `.await`, in applications of both forms.
+    ///
+    /// The host answers 502 instead where it cannot be done: the request has not asked for it by
+    /// `Connection: upgrade`, or came over HTTP/2.
+    ///
+    /// ```
+    /// use dsgi::{Body, Environ, StartResponse};
+    ///
+    /// /// Sends everything back in capitals.
+    /// async fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
+    ///     if environ.get("HTTP_UPGRADE") != Some("shout") {
+    ///         return Err(dsgi::Error::status(426, "there is only `Upgrade: shout` here"));
+    ///     }
+    ///     let fields = [("Connection", "upgrade"), ("Upgrade", "shout")];
+    ///     start_response("101 Switching Protocols", &fields)?;
+    ///     Ok(Body::upgrade(async |mut duplex| {
+    ///         while let Some(block) = duplex.read().await? {
+    ///             duplex.write(block.bytes().to_ascii_uppercase()).await?;
+    ///         }
+    ///         duplex.shutdown().await
+    ///     }))
+    /// }
+    /// dsgi::app!(app);
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn upgrade<F, R>(take: F) -> Self
+    where
+        F: FnOnce(Duplex) -> R + Send + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        Source::Upgrade(Upgrade::of(take)).into()
+    }
+
+    /// The same body with fields behind it, asked for once the last block was taken: a checksum, or
+    /// how it went. What the body has already stays before them.
+    ///
+    /// Over HTTP/2 they are always sent. Over HTTP/1.1 only those that the head names in a field
+    /// `Trailer`, to a client that has said `TE: trailers`, and where the head declares no
+    /// `Content-Length`. Fields that frame a message or belong to its head are left out.
+    ///
+    /// ```
+    /// use dsgi::{Body, Environ, StartResponse};
+    ///
+    /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
+    ///     start_response("200 OK", &[("Content-Type", "text/plain"), ("Trailer", "X-Rows")])?;
+    ///     let rows = ["one\n", "two\n"];
+    ///     Ok(Body::blocks(rows).with_trailers(move || [("X-Rows", rows.len().to_string())]))
+    /// }
+    /// # dsgi::app!(app);
+    /// ```
+    #[must_use]
+    pub fn with_trailers<I, N, V>(self, trailers: impl FnOnce() -> I + Send + 'static) -> Self
+    where
+        I: IntoIterator<Item = (N, V)> + 'static,
+        N: Into<String> + 'static,
+        V: Into<Vec<u8>> + 'static,
+    {
+        self.filter(Trailed::new(trailers))
+    }
+
     /// Calls `closer` once at the end of the request, whatever the end is, with the number of
     /// bytes that were handed to the transport. Several closers run in the order they were added,
     /// after the source of the blocks was dropped; a body from further in is told last. A body that
@@ -274,12 +341,13 @@ impl Body {
             ReplyBody::Whole(bytes) => Source::Whole(bytes),
             ReplyBody::Stream(stream) => Source::Inner(stream),
             ReplyBody::File(range) => Source::File(range),
+            ReplyBody::Upgrade(upgrade) => Source::Upgrade(upgrade),
         })
     }
 
     pub(crate) fn into_reply(mut self) -> ReplyBody {
-        if let Source::File(_) = &self.source {
-            return self.into_file();
+        if let Source::File(_) | Source::Upgrade(_) = &self.source {
+            return self.into_host();
         }
         if self.ends.is_some() {
             return ReplyBody::Stream(Stream::of(self));
@@ -292,9 +360,9 @@ impl Body {
         }
     }
 
-    /// The file passes on to the host; who is told of the end stays behind.
+    /// A file or an upgrade passes on to the host; who is told of the end stays behind.
     #[cold]
-    fn into_file(mut self) -> ReplyBody {
+    fn into_host(mut self) -> ReplyBody {
         match std::mem::replace(&mut self.source, Source::Empty) {
             Source::File(mut range) => {
                 if let Some(ends) = &mut self.ends {
@@ -302,6 +370,13 @@ impl Body {
                     range.end = Some(Stream::of(self));
                 }
                 ReplyBody::File(range)
+            }
+            Source::Upgrade(mut upgrade) => {
+                if let Some(ends) = &mut self.ends {
+                    ends.inner.extend(upgrade.take_end());
+                    upgrade.tell_end(Stream::of(self));
+                }
+                ReplyBody::Upgrade(upgrade)
             }
             source => Self::from(source).into_reply(),
         }

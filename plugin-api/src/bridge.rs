@@ -9,6 +9,7 @@
 pub mod body;
 pub mod bytes;
 pub mod callable;
+pub mod duplex;
 pub(crate) mod examined;
 pub mod exchange;
 pub mod file;
@@ -21,6 +22,7 @@ pub mod reply;
 pub mod room;
 pub mod started;
 pub mod state;
+pub mod upgrade;
 pub mod value;
 pub mod waker;
 pub(crate) mod watched;

@@ -47,7 +47,8 @@ pub(crate) struct Unread {
 enum State {
     #[default]
     Open,
-    Ended,
+    /// With the fields that came behind the body.
+    Ended(Vec<(String, Vec<u8>)>),
 }
 
 impl<'a> Input<'a> {
@@ -101,20 +102,46 @@ impl<'a> Input<'a> {
         self.pull(Some(context.waker())).map(|next| next.map(|block| block.map(Chunk::from)))
     }
 
+    /// The fields that came behind the body, with their names in lower case. There are none before
+    /// the end of the body was read; most requests never have any.
+    ///
+    /// ```
+    /// # use dsgi::{Environ, StartResponse};
+    /// fn app(mut environ: Environ, start_response: StartResponse) -> dsgi::Result<[String; 1]> {
+    ///     let mut input = environ.input();
+    ///     while input.block()?.is_some() {}
+    ///     let sum = input.trailers().find(|(name, _)| *name == "x-sum").map(|(_, sum)| sum);
+    ///     let text = format!("{:?}\n", sum.map(String::from_utf8_lossy));
+    ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+    ///     Ok([text])
+    /// }
+    /// # dsgi::app!(app);
+    /// ```
+    pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let fields = match &self.unread.state {
+            State::Open => &[][..],
+            State::Ended(fields) => fields,
+        };
+        fields.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    fn end(&mut self, fields: Vec<(String, Vec<u8>)>) -> Poll<Result<Option<SharedBytes>>> {
+        self.unread.state = State::Ended(fields);
+        Poll::Ready(Ok(None))
+    }
+
     fn pull(&mut self, waker: Option<&Waker>) -> Poll<Result<Option<SharedBytes>>> {
         if let Some(block) = self.unread.take() {
             return Poll::Ready(Ok(Some(block)));
         }
-        if self.unread.state == State::Ended {
+        if matches!(self.unread.state, State::Ended(_)) {
             return Poll::Ready(Ok(None));
         }
         match self.handle.read(waker) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(Frame::Data(data)))) => Poll::Ready(Ok(Some(data))),
-            Poll::Ready(Some(Ok(Frame::Trailers(_))) | None) => {
-                self.unread.state = State::Ended;
-                Poll::Ready(Ok(None))
-            }
+            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => self.end(fields),
+            Poll::Ready(None) => self.end(Vec::new()),
             Poll::Ready(Some(Err(failure))) => Poll::Ready(Err(Error::from_failure(failure))),
         }
     }

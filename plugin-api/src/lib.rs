@@ -47,6 +47,7 @@ pub mod validator;
 
 pub use self::application::{Application, AsyncApplication, Flavour};
 pub use self::body::{Body, Filter, IntoBody};
+pub use self::bridge::duplex::Duplex;
 pub use self::bridge::remote::{Remote, Service};
 pub use self::bridge::started::HeaderList;
 pub use self::bridge::state::{Handover, State};

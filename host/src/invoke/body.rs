@@ -104,6 +104,7 @@ impl ReplyBody {
                 self.source = Source::Stream(stream, lease.clone());
             }
             Given::File(range) => self.give_file(range, declared, lease),
+            Given::Upgrade(upgrade) => drop(upgrade),
         }
     }
 
@@ -320,7 +321,7 @@ impl ReplyBody {
 /// where it is known.
 pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
     let length = match given {
-        Given::Empty => None,
+        Given::Empty | Given::Upgrade(_) => None,
         Given::Whole(bytes) => Some(bytes.len() as u64),
         Given::Stream(stream) => {
             let hint = stream.size_hint();

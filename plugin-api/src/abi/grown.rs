@@ -170,7 +170,7 @@ pub struct Instance {
 pub struct Reply {
     /// Size of this struct in the caller's release.
     pub size: u32,
-    /// HTTP status, 200 to 999.
+    /// HTTP status, 200 to 999; or 101 with an upgrade.
     pub status: u32,
     /// Number of header rows.
     pub header_count: u32,
@@ -189,8 +189,8 @@ pub struct Reply {
     pub reserved: u32,
     /// The body, of kind `WHOLE`.
     pub whole: Bytes,
-    /// The body, of kind `STREAM`. Of kind `FILE` it is null, or is only closed: told how sending
-    /// the file ended.
+    /// The body, of kind `STREAM`. Of kind `FILE`, and with an upgrade, it is null, or is only
+    /// closed: told how sending the file, or the connection, ended.
     pub stream: *mut Body,
     /// The body, of kind `FILE`: an open descriptor that passes to the host, which closes it.
     pub file: i64,
@@ -198,7 +198,8 @@ pub struct Reply {
     pub file_offset: u64,
     /// Number of bytes of the file to send.
     pub file_length: u64,
-    /// Takes the connection over after this answer; null when there is none.
+    /// Takes the connection over after this answer, of which the body is of kind `EMPTY`; null
+    /// when there is none.
     pub upgrade: *mut Upgrade,
     /// To be polled, on `PENDING`.
     pub future: *mut Future,

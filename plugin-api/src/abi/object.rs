@@ -54,7 +54,7 @@ pub struct Waker {
     pub table: *const WakerTable,
 }
 
-/// Takes a connection over after the response head. Reserved: hosts answer `UNSUPPORTED`.
+/// Takes a connection over after the head of a response with status 101, or 2xx to CONNECT.
 #[repr(C)]
 #[derive(Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]
@@ -64,7 +64,8 @@ pub struct Upgrade {
     pub table: *const UpgradeTable,
 }
 
-/// Both directions of a taken-over connection, made by a host.
+/// Both directions of a taken-over connection, made by a host. One call at a time, from any thread;
+/// reading and writing may wait with different wakers.
 #[repr(C)]
 #[derive(Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]

@@ -44,6 +44,29 @@ pub trait Filter: Send + 'static {
     fn end(&mut self) -> Result<Option<Chunk>> {
         Ok(None)
     }
+
+    /// The trailers, given those that the body has; asked for once, behind everything else.
+    ///
+    /// ```
+    /// # use dsgi::{Chunk, Filter};
+    /// /// Counts bytes, and says how many behind the body.
+    /// struct Counted(usize);
+    ///
+    /// impl Filter for Counted {
+    ///     fn block(&mut self, block: Chunk) -> dsgi::Result<Chunk> {
+    ///         self.0 += block.bytes().len();
+    ///         Ok(block)
+    ///     }
+    ///
+    ///     fn trailers(&mut self, mut fields: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    ///         fields.push((String::from("x-bytes"), self.0.to_string().into_bytes()));
+    ///         fields
+    ///     }
+    /// }
+    /// ```
+    fn trailers(&mut self, fields: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+        fields
+    }
 }
 
 pub(super) struct Filtered {
@@ -83,15 +106,19 @@ impl Filtered {
                 return Poll::Ready(Some(block.map(Frame::Data).map_err(Failure::from)));
             }
             Poll::Ready(Some(Err(failure))) => return Poll::Ready(Some(Err(failure))),
-            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => Some(fields),
-            Poll::Ready(None) => None,
+            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => fields,
+            Poll::Ready(None) => Vec::new(),
         };
         match self.filter.end().and_then(|block| block.map(Chunk::into_result).transpose()) {
             Ok(Some(block)) => {
-                self.stage = last.map_or(Stage::Over, Stage::Trailers);
+                let last = self.filter.trailers(last);
+                self.stage = if last.is_empty() { Stage::Over } else { Stage::Trailers(last) };
                 Poll::Ready(Some(Ok(Frame::Data(block))))
             }
-            Ok(None) => Poll::Ready(last.map(|fields| Ok(Frame::Trailers(fields)))),
+            Ok(None) => {
+                let last = self.filter.trailers(last);
+                Poll::Ready((!last.is_empty()).then_some(Ok(Frame::Trailers(last))))
+            }
             Err(error) => Poll::Ready(Some(Err(error.into()))),
         }
     }
@@ -99,6 +126,33 @@ impl Filtered {
     /// Whether nothing is to be waited for.
     pub(super) const fn is_at_hand(&self) -> bool {
         matches!(self.source, Source::Empty | Source::Whole(_))
+    }
+}
+
+/// Leaves the blocks, and adds trailers.
+pub(super) struct Trailed<F>(Option<F>);
+
+impl<F> Trailed<F> {
+    pub(super) const fn new(trailers: F) -> Self {
+        Self(Some(trailers))
+    }
+}
+
+impl<F, I, N, V> Filter for Trailed<F>
+where
+    F: FnOnce() -> I + Send + 'static,
+    I: IntoIterator<Item = (N, V)>,
+    N: Into<String>,
+    V: Into<Vec<u8>>,
+{
+    fn block(&mut self, block: Chunk) -> Result<Chunk> {
+        Ok(block)
+    }
+
+    fn trailers(&mut self, mut fields: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+        let own = self.0.take().into_iter().flat_map(|trailers| trailers());
+        fields.extend(own.map(|(name, value)| (name.into(), value.into())));
+        fields
     }
 }
 

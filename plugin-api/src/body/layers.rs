@@ -46,9 +46,13 @@ impl Body {
         self.filter(Functions::new(block, Some(end)))
     }
 
-    /// The same body on its way through a [`Filter`].
+    /// The same body on its way through a [`Filter`]. An upgrade has no blocks, and goes through
+    /// untouched.
     #[must_use]
     pub fn filter(mut self, filter: impl Filter) -> Self {
+        if matches!(self.source, Source::Upgrade(_)) {
+            return self;
+        }
         let source = std::mem::replace(&mut self.source, Source::Empty);
         self.source = Source::Filtered(Filtered::new(source, filter));
         self
@@ -103,7 +107,7 @@ impl Body {
     #[must_use]
     pub fn whole(&self) -> Option<&[u8]> {
         match &self.source {
-            Source::Empty => Some(&[]),
+            Source::Empty | Source::Upgrade(_) => Some(&[]),
             Source::Whole(bytes) => Some(bytes),
             Source::Ahead { blocks, rest } if matches!(**rest, Source::Trailers(_)) => {
                 let mut blocks = blocks.iter();
@@ -173,7 +177,7 @@ impl Body {
     }
 
     fn poll_next(&mut self, waker: Option<&Waker>) -> Poll<Result<Option<SharedBytes>>> {
-        if let Source::Trailers(_) = self.source {
+        if let Source::Trailers(_) | Source::Upgrade(_) = self.source {
             return Poll::Ready(Ok(None));
         }
         Poll::Ready(match self.pull(waker) {

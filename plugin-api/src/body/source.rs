@@ -7,6 +7,7 @@ use super::filtered::Filtered;
 use crate::bridge::body::{Failure, Frame, Pulled, Stream};
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::file::FileRange;
+use crate::bridge::upgrade::Upgrade;
 use crate::{Chunk, Result};
 
 pub(super) type Blocks = Box<dyn Iterator<Item = Chunk> + Send>;
@@ -33,6 +34,8 @@ pub(super) enum Source {
     },
     /// What is left when only trailers are.
     Trailers(Vec<(String, Vec<u8>)>),
+    /// No blocks: the connection is taken over.
+    Upgrade(Upgrade),
 }
 
 impl Source {
@@ -65,7 +68,10 @@ impl Source {
                 };
             }
             Self::Empty | Self::Whole(_) | Self::Trailers(_) => {}
-            Self::Blocks { .. } | Self::Polled(_) | Self::File(_) => return Poll::Ready(None),
+            // An upgrade has no blocks, and is still one when it was asked for them.
+            Self::Blocks { .. } | Self::Polled(_) | Self::File(_) | Self::Upgrade(_) => {
+                return Poll::Ready(None);
+            }
         }
         Poll::Ready(match std::mem::replace(self, Self::Empty) {
             Self::Whole(bytes) => Some(Ok(Frame::Data(bytes))),
@@ -91,7 +97,7 @@ impl Source {
 
     pub(super) fn size_hint(&self) -> Option<(u64, u64)> {
         match self {
-            Self::Empty | Self::Trailers(_) => Some((0, 0)),
+            Self::Empty | Self::Trailers(_) | Self::Upgrade(_) => Some((0, 0)),
             Self::Whole(bytes) => Some((bytes.len() as u64, bytes.len() as u64)),
             Self::Inner(stream) => stream.size_hint(),
             Self::File(range) => Some((range.length, range.length)),
@@ -112,6 +118,7 @@ impl Source {
                 _ => None,
             },
             Self::File(range) => range.end.take(),
+            Self::Upgrade(upgrade) => upgrade.take_end(),
             Self::Filtered(filtered) => filtered.source.take_inner(),
             Self::Ahead { rest, .. } => rest.take_inner(),
             Self::Empty
@@ -133,6 +140,7 @@ impl Source {
             Self::Filtered(_) => "filtered",
             Self::Ahead { .. } => "looked at",
             Self::Trailers(_) => "trailers",
+            Self::Upgrade(_) => "upgrade",
         }
     }
 }

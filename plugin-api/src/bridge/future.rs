@@ -13,19 +13,13 @@ use crate::abi::pointer::Out;
 use crate::abi::{self, answer};
 use crate::{Error, slot};
 
-/// What a call comes to: a reply, or what becomes one in the room that is lent for it.
-pub trait Answer {
-    /// The reply.
-    ///
-    /// # Errors
-    /// When it is none that can be sent.
-    fn reply(self, asked: Asked<'_>) -> Result<Reply, Error>;
-}
-
-impl Answer for Reply {
-    fn reply(self, _: Asked<'_>) -> Result<Reply, Error> {
-        Ok(self)
-    }
+/// Hands a call to the other side that will answer later.
+pub fn make<F, A>(future: F) -> *mut Future
+where
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answers,
+{
+    Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future })).cast()
 }
 
 /// Polls a call at once; the answer to the other side, or what it is handed, when there is none
@@ -34,7 +28,7 @@ impl Answer for Reply {
 pub(crate) fn begin<F, A>(future: F, asked: Asked<'_>) -> Result<u32, *mut Future>
 where
     F: StdFuture<Output = Result<A, Error>> + Send + 'static,
-    A: Answer + 'static,
+    A: Answers,
 {
     let future = make(future);
     // SAFETY: made just now, and its reply is lent for the call that this is a part of.
@@ -47,13 +41,26 @@ where
     Ok(answer)
 }
 
-/// Hands a call to the other side that will answer later.
-pub fn make<F, A>(future: F) -> *mut Future
-where
-    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
-    A: Answer + 'static,
-{
-    Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future })).cast()
+/// What is answered later.
+pub trait Answers: Sized {
+    /// The reply, in the room that is lent for it; none where there is nothing to say but that it
+    /// is over.
+    ///
+    /// # Errors
+    /// When it is none that can be sent.
+    fn reply(self, asked: Asked<'_>) -> Result<Option<Reply>, Error>;
+}
+
+impl Answers for Reply {
+    fn reply(self, _: Asked<'_>) -> Result<Option<Reply>, Error> {
+        Ok(Some(self))
+    }
+}
+
+impl Answers for () {
+    fn reply(self, _: Asked<'_>) -> Result<Option<Reply>, Error> {
+        Ok(None)
+    }
 }
 
 #[repr(C)]
@@ -65,7 +72,7 @@ struct Made<F> {
 impl<F, A> Made<F>
 where
     F: StdFuture<Output = Result<A, Error>> + Send + 'static,
-    A: Answer + 'static,
+    A: Answers,
 {
     const TABLE: FutureTable = FutureTable {
         size: size_of::<FutureTable>() as u32,
@@ -82,7 +89,7 @@ unsafe extern "C" fn poll<F, A>(
 ) -> u32
 where
     F: StdFuture<Output = Result<A, Error>> + Send + 'static,
-    A: Answer + 'static,
+    A: Answers,
 {
     // SAFETY: made by `make`, one user at a time; boxed, so it never moves.
     let future = unsafe { Pin::new_unchecked(&mut (*future.cast::<Made<F>>()).future) };
@@ -97,8 +104,11 @@ where
     });
     match polled {
         Ok(Poll::Pending) => answer::PENDING,
+        Ok(Poll::Ready(Ok(None))) => answer::READY,
         // SAFETY: lent for this call.
-        Ok(Poll::Ready(answered)) => unsafe { answer_of(answered, reply) },
+        Ok(Poll::Ready(Ok(Some(answered)))) => unsafe { answer_of(Ok(answered), reply) },
+        // SAFETY: as above.
+        Ok(Poll::Ready(Err(error))) => unsafe { answer_of(Err(error), reply) },
         // SAFETY: as above.
         Err(panic) => unsafe { answer_of(Err(Error::panic(&panic)), reply) },
     }

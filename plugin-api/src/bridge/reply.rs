@@ -4,6 +4,7 @@ use super::body::Stream;
 use super::bytes::{self, SharedBytes};
 use super::file::{self, FileRange};
 use super::started::Sent;
+use super::upgrade::Upgrade;
 use crate::Error;
 use crate::abi::answer;
 use crate::abi::grown::{self, body_kind};
@@ -30,6 +31,8 @@ pub enum ReplyBody {
     Stream(Stream),
     /// A range of an open file.
     File(FileRange),
+    /// The connection is taken over: behind a 101, or a 2xx to CONNECT.
+    Upgrade(Upgrade),
 }
 
 /// Fills the out-struct of a call and says the answer that goes with it.
@@ -97,6 +100,7 @@ fn fill_body(filled: &mut grown::Reply, body: ReplyBody) {
             filled.stream = stream.into_raw();
         }
         ReplyBody::File(range) => fill_file(filled, range),
+        ReplyBody::Upgrade(upgrade) => fill_upgrade(filled, upgrade),
     }
 }
 
@@ -106,6 +110,12 @@ fn fill_file(filled: &mut grown::Reply, range: FileRange) {
     filled.file = file::into_raw(range.file);
     (filled.file_offset, filled.file_length) = (range.offset, range.length);
     filled.stream = range.end.map_or(std::ptr::null_mut(), Stream::into_raw);
+}
+
+#[cold]
+fn fill_upgrade(filled: &mut grown::Reply, upgrade: Upgrade) {
+    filled.body_kind = body_kind::EMPTY;
+    (filled.upgrade, filled.stream) = upgrade.into_raw();
 }
 
 /// Room that a caller lends for the header table, beside its out-struct.
@@ -144,6 +154,10 @@ impl Default for Scratch {
 /// taken before.
 #[must_use]
 pub unsafe fn take_body(reply: &grown::Reply) -> Option<ReplyBody> {
+    if !reply.upgrade.is_null() {
+        // SAFETY: the caller's promise.
+        return unsafe { take_upgrade(reply) };
+    }
     match reply.body_kind {
         body_kind::EMPTY => Some(ReplyBody::Empty),
         // SAFETY: ownership came with the answer.
@@ -155,6 +169,27 @@ pub unsafe fn take_body(reply: &grown::Reply) -> Option<ReplyBody> {
         // SAFETY: as above.
         body_kind::FILE => unsafe { take_file(reply) },
         _ => None,
+    }
+}
+
+/// # Safety
+/// As for [`take_body`]; there is an upgrade.
+#[cold]
+unsafe fn take_upgrade(reply: &grown::Reply) -> Option<ReplyBody> {
+    let (upgrade, kind) = (reply.upgrade, reply.body_kind);
+    if kind != body_kind::EMPTY {
+        let plain = grown::Reply { upgrade: std::ptr::null_mut(), ..*reply };
+        // SAFETY: ownership of both came with the answer; nothing follows a body with an upgrade.
+        unsafe {
+            drop(Upgrade::from_raw(upgrade, None));
+            drop(take_body(&plain));
+        }
+        return None;
+    }
+    // SAFETY: ownership of both came with the answer.
+    unsafe {
+        let end = (!reply.stream.is_null()).then(|| Stream::from_raw(reply.stream));
+        Some(ReplyBody::Upgrade(Upgrade::from_raw(upgrade, end)))
     }
 }
 

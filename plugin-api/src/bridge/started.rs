@@ -158,7 +158,7 @@ impl Started {
     /// # Errors
     /// When a head was said before, or its status is none.
     pub(crate) fn send_head(&self, said: Head) -> Result<()> {
-        if !(200..=999).contains(&said.status()) {
+        if !matches!(said.status(), 101 | 200..=999) {
             return Err(bad_status(&said.status().to_string()));
         }
         self.say(|head| head.say(said))
@@ -389,6 +389,8 @@ fn parse_status(status: &str) -> Result<(u16, &str), NoStatus> {
             let number = |digit: u8| u16::from(digit - b'0');
             Ok((number(a) * 100 + number(b) * 10 + number(c), reason))
         }
+        // The one that is final although it is informational: the connection is taken over.
+        [b'1', b'0', b'1'] => Ok((101, reason)),
         _ => Err(NoStatus),
     }
 }
@@ -407,8 +409,8 @@ fn bad_status(status: &str) -> Error {
         _ => &rules::STATUS_DIGITS,
     };
     let text = format!(
-        "the status `{status}` given to start_response is not three digits from 200 to 999 and a \
-         reason"
+        "the status `{status}` given to start_response is not three digits from 200 to 999, or 101, \
+         and a reason"
     );
     broken(rule, &text)
 }
@@ -487,6 +489,7 @@ mod tests {
     fn a_status_is_three_digits_and_a_reason() {
         assert_eq!(parse_status("200 OK").unwrap(), (200, "OK"));
         assert_eq!(parse_status("999").unwrap(), (999, ""));
+        assert_eq!(parse_status("101 Switching").unwrap(), (101, "Switching"));
         for wrong in ["", "20", "2000", "abc OK", "100 Continue", "200OK", " 200 OK", "20\u{e9}"] {
             assert!(parse_status(wrong).is_err(), "{wrong:?} was taken");
         }

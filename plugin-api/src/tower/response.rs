@@ -11,7 +11,7 @@ use super::outgoing::Outgoing;
 use super::runtime::Entry;
 use crate::bridge::body::Stream;
 use crate::bridge::bytes::SharedBytes;
-use crate::bridge::future::Answer;
+use crate::bridge::future::Answers;
 use crate::bridge::reply::{Reply, ReplyBody};
 use crate::bridge::room::Asked;
 use crate::bridge::started::Started;
@@ -81,8 +81,8 @@ pub(super) fn shared<D: Buf>(mut data: D) -> SharedBytes {
     SharedBytes::from_owner(bytes)
 }
 
-impl Answer for Answered {
-    fn reply(self, asked: Asked<'_>) -> Result<Reply, Error> {
+impl Answers for Answered {
+    fn reply(self, asked: Asked<'_>) -> Result<Option<Reply>, Error> {
         let fields = self.headers.iter().map(|(name, value)| (name.as_ref(), value.as_bytes()));
         let status = self.status.as_u16();
         let mut few = [(b"".as_slice(), b"".as_slice()); FEW];
@@ -94,6 +94,6 @@ impl Answer for Answered {
             let many: Vec<(&[u8], &[u8])> = fields.collect();
             Started::laid(asked, status, many.iter().copied())
         };
-        Ok(Reply { head: head?, body: self.body })
+        Ok(Some(Reply { head: head?, body: self.body }))
     }
 }

@@ -29,7 +29,7 @@ pub trait HttpService: Clone + Send + 'static {
         self,
         request: Request<Body>,
         entry: InsideOf<'_>,
-    ) -> impl Future<Output = Result<impl future::Answer + 'static>> + Send + 'static;
+    ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static;
 }
 
 /// The runtime that a service is called in.
@@ -47,7 +47,7 @@ where
         mut self,
         request: Request<Body>,
         entry: InsideOf<'_>,
-    ) -> impl Future<Output = Result<impl future::Answer + 'static>> + Send + 'static {
+    ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static {
         let entry = entry.0.clone();
         async move {
             let ready = poll_fn(|context| self.poll_ready(context)).await;

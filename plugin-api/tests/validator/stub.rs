@@ -334,6 +334,7 @@ impl Answer {
                         }
                         (vec![format!("{} of a file", range.length).into_bytes()], None)
                     }
+                    ReplyBody::Upgrade(upgrade) => panic!("nobody asks for {upgrade:?}"),
                 };
                 Done::Response { status, reason, fields, blocks, failure }
             }

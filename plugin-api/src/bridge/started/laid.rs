@@ -14,7 +14,7 @@ impl Started {
         status: u16,
         fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
     ) -> Result<Sent> {
-        if !(200..=999).contains(&status) {
+        if !matches!(status, 101 | 200..=999) {
             return Err(bad_status(&status.to_string()));
         }
         let shared = match asked.take() {

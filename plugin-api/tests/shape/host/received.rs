@@ -7,7 +7,6 @@ use dsgi::Outcome;
 use dsgi::abi::answer;
 use dsgi::abi::grown;
 use dsgi::abi::leaf::rows;
-use dsgi::abi::object::Upgrade;
 use dsgi::bridge::body::{Frame, Stream};
 use dsgi::bridge::bytes::{Failure, read_fault};
 use dsgi::bridge::reply::{ReplyBody, take_body};
@@ -29,7 +28,6 @@ pub(crate) struct Received {
     pub(crate) reason: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: ReplyBody,
-    pub(crate) upgrade: *mut Upgrade,
 }
 
 /// A response that is over.
@@ -59,8 +57,7 @@ impl Answer {
                     reply.keep.free();
                     (headers, reason, body)
                 };
-                let (status, upgrade) = (reply.status, reply.upgrade);
-                Self::Reply(Received { status, reason, headers, body, upgrade })
+                Self::Reply(Received { status: reply.status, reason, headers, body })
             }
             answer::ERROR => {
                 // SAFETY: ownership of the fault came with the answer.
@@ -83,14 +80,13 @@ impl Answer {
 impl Received {
     /// Pulls the body to its end and ends it.
     pub(crate) fn finish(self) -> Done {
-        assert!(self.upgrade.is_null(), "an upgrade that nobody expects");
         let (status, headers) = (self.status, self.headers);
         let mut done = Done { status, headers, ..Done::default() };
         match self.body {
             ReplyBody::Empty => {}
             ReplyBody::Whole(bytes) => done.blocks.push(text(&bytes)),
             ReplyBody::Stream(stream) => done.pull(stream),
-            ReplyBody::File(range) => panic!("a file that nobody expects: {range:?}"),
+            other => panic!("a body that nobody expects: {other:?}"),
         }
         done
     }
