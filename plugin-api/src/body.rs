@@ -334,6 +334,12 @@ impl Body {
         Source::Blocks { first: Some(first.into()), rest }.into()
     }
 
+    /// Whether it has no bytes, as far as that is known.
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.source, Source::Empty)
+    }
+
     /// What the application inside has given.
     pub(crate) fn of_inner(body: ReplyBody) -> Self {
         Self::from(match body {

@@ -11,17 +11,24 @@ mod body;
 mod constructor;
 mod exchange;
 mod failure;
+mod inner;
+mod inside;
+mod inwards;
+mod line;
 mod outgoing;
 mod request;
 mod response;
 mod runtime;
 mod served;
 mod target;
+mod upgrade;
 
 pub use self::body::Body;
 pub use self::constructor::{Constructor, Given, Made, kind};
 pub use self::exchange::{Exchange, Extended, Extension, extension};
-pub use self::served::{HttpService, Served, serve};
+pub use self::inner::{Calling, InnerService};
+pub use self::inside::InnerBody;
+pub use self::served::{HttpService, Served, serve, serve_layer};
 
 /// Exports a service as the application of this library.
 ///
@@ -82,6 +89,15 @@ pub use self::served::{HttpService, Served, serve};
 #[macro_export]
 macro_rules! service {
     ($make:path $(, $option:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::__served!($crate::tower::serve, $make, [$($option $($value)?),*]);
+    };
+}
+
+/// The entry of what a constructor makes.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __served {
+    ($serve:path, $make:path, [$($option:ident $($value:expr)?),*]) => {
         const _: () = {
             #[derive(Debug)]
             struct Exported;
@@ -91,7 +107,7 @@ macro_rules! service {
                 const FLAVOUR: u32 = $crate::abi::app::flavour::ASYNC;
 
                 fn init(config: &str, purpose: $crate::Purpose) -> $crate::Result<Self::App> {
-                    $crate::tower::serve($make, config, purpose)
+                    $serve($make, config, purpose)
                 }
 
                 fn call(

@@ -107,7 +107,7 @@ impl Given {
 }
 
 impl GivenHead {
-    pub(super) const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> u16 {
         self.status
     }
 
@@ -126,6 +126,15 @@ impl GivenHead {
     /// Whether it lies in something that must be kept, and not in room that the caller lends.
     pub(super) const fn needs_keeping(&self) -> bool {
         self.keep.release.is_some()
+    }
+
+    /// Names and values, in the order they are sent.
+    #[cfg(feature = "tower")]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        // SAFETY: rows and texts live until `keep` is released, and this is borrowed.
+        unsafe { rows(self.rows, self.count, self.stride) }
+            // SAFETY: as above.
+            .map(|row| unsafe { (row.name.bytes(), row.value.bytes()) })
     }
 
     /// A copy of one's own.

@@ -185,8 +185,15 @@ impl Environ {
     /// # Errors
     /// When no layer gives one, and when one gives another struct of that name.
     pub fn value<T: Value>(&self) -> Result<&T> {
+        self.handle().typed()
+    }
+}
+
+impl Handle {
+    /// The newest value of a type, see [`Environ::value`].
+    pub(crate) fn typed<T: Value>(&self) -> Result<&T> {
         let mut value = grown::Value::absent();
-        if self.handle().value(T::NAME, &mut value) != answer::READY || value.pointer.is_null() {
+        if self.value(T::NAME, &mut value) != answer::READY || value.pointer.is_null() {
             let text = format!("no layer gives a value `{}` to this request", T::NAME);
             return Err(Error::new(text));
         }
@@ -205,9 +212,7 @@ impl Environ {
         // is borrowed, and shared by all who ask.
         Ok(unsafe { &*value.pointer.cast::<T>() })
     }
-}
 
-impl Handle {
     /// Adds a value; the host's answer.
     fn set_value(&self, value: &grown::Value) -> u32 {
         self.with(|exchange| {

@@ -42,12 +42,20 @@ use crate::{
 /// | `middleware!(function)` | the same as an `async fn`, with `AsyncInner` |
 /// | `middleware!(type T)` | a type that implements [`Middleware`](crate::Middleware) |
 /// | `middleware!(async type T)` | one that implements [`AsyncMiddleware`] |
+/// | `middleware!(tower function)` | makes a `tower::Layer`; needs the feature `tower` |
 ///
 /// [`AsyncMiddleware`]: crate::AsyncMiddleware
 ///
 /// Options follow behind commas, as those of [`app!`](crate::app).
 #[macro_export]
 macro_rules! middleware {
+    (tower $make:path $(, $option:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::__served!(
+            $crate::tower::serve_layer,
+            $make,
+            [layer $(, $option $($value)?)*]
+        );
+    };
     (type $layer:ty $(, $option:ident $(= $value:expr)?)* $(,)?) => {
         $crate::__export!($crate::export::LayerType<$layer>, [layer $(, $option $($value)?)*]);
     };

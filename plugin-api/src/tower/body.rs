@@ -31,13 +31,21 @@ pub struct Body {
     source: Option<Arc<Handle>>,
     /// Bytes still to come, where that is known.
     left: Option<u64>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nobody has asked for it yet.
+    Untouched,
+    Begun,
 }
 
 impl Body {
     /// The body of a request; `length` is that of all of it, where it is known.
     pub(super) fn new(source: Arc<Handle>, length: Option<u64>) -> Self {
         let source = (length != Some(0)).then_some(source);
-        Self { source, left: length }
+        Self { source, left: length, state: State::Untouched }
     }
 
     /// No bytes.
@@ -48,7 +56,12 @@ impl Body {
     /// ```
     #[must_use]
     pub const fn empty() -> Self {
-        Self { source: None, left: Some(0) }
+        Self { source: None, left: Some(0), state: State::Begun }
+    }
+
+    /// Whether it is still all there, as the client sends it.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.state == State::Untouched
     }
 
     fn took(&mut self, piece: Piece) -> Result<Frame<Bytes>> {
@@ -66,7 +79,7 @@ impl Body {
     }
 }
 
-fn trailers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap> {
+pub(super) fn trailers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap> {
     let mut map = HeaderMap::with_capacity(fields.len());
     for (name, value) in fields {
         map.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_bytes(value)?);
@@ -82,6 +95,7 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
+        self.state = State::Begun;
         let Some(source) = &self.source else { return Poll::Ready(None) };
         let Poll::Ready(pulled) = source.poll_read(context.waker()) else { return Poll::Pending };
         Poll::Ready(match pulled {
@@ -113,7 +127,7 @@ impl Default for Body {
 }
 
 /// The host's bytes, which [`Bytes`] keeps.
-struct Lent(SharedBytes);
+pub(super) struct Lent(pub(super) SharedBytes);
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {

@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 
 use http::Request;
 use serde::de::DeserializeOwned;
+use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Body;
 use super::failure::{self, BoxError};
 use super::runtime::Runtime;
+use super::{Body, InnerService};
 use crate::export::{no_config, read_config};
 use crate::{Error, Purpose, Result};
 
@@ -93,14 +94,19 @@ pub mod kind {
     /// An application.
     #[derive(Debug)]
     pub struct Service;
+
+    /// A layer around one.
+    #[derive(Debug)]
+    pub struct Layer;
 }
 
 /// What a constructor returns on the way to what it makes. `K` is a [`kind`], `M` is inferred.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no service",
-    label = "expected a `tower::Service<http::Request<dsgi::tower::Body>>`",
+    message = "`{Self}` is neither a service nor a layer",
+    label = "expected a `tower::Service<http::Request<dsgi::tower::Body>>`, or for a layer a \
+             `tower::Layer<dsgi::tower::InnerService>`",
     note = "a constructor may also return a `Result` with one, and may be `async`",
-    note = "an `axum::Router` is one as soon as it has its state: `.with_state(..)`"
+    note = "an `axum::Router` is a service as soon as it has its state: `.with_state(..)`"
 )]
 pub trait Made<K, M> {
     /// What is made in the end.
@@ -134,6 +140,14 @@ impl<S: Service<Request<Body>>> Made<kind::Service, Plain> for S {
 
     fn finish(self, _: &Runtime) -> Result<S> {
         Ok(self)
+    }
+}
+
+impl<L: Layer<InnerService>> Made<kind::Layer, Plain> for L {
+    type Product = L::Service;
+
+    fn finish(self, _: &Runtime) -> Result<L::Service> {
+        Ok(self.layer(InnerService::new()))
     }
 }
 

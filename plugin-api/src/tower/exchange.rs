@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use super::target;
 use crate::bridge::exchange::{Handle, Text};
+use crate::{Result, Value};
 
 /// What the host knows of a request: it stands in the extensions of each.
 ///
@@ -65,6 +66,42 @@ impl Exchange {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.0.generation()
+    }
+
+    /// The newest value of a type that a layer has given to this request, as
+    /// [`Environ::value`](crate::Environ::value). It lives as long as the exchange, which may be
+    /// cloned and moved into a task.
+    ///
+    /// # Errors
+    /// When no layer gives one, and when one gives another struct of that name.
+    ///
+    /// ```
+    /// use axum::Extension;
+    /// use dsgi::{Text, tower::Exchange};
+    ///
+    /// dsgi::value! {
+    ///     /// Who is logged in, as a layer has found out.
+    ///     pub struct User {
+    ///         pub id: u64,
+    ///         pub name: Text,
+    ///     }
+    /// }
+    ///
+    /// async fn greet(Extension(exchange): Extension<Exchange>) -> String {
+    ///     match exchange.value::<User>() {
+    ///         Ok(user) => format!("hello, {}\n", user.name),
+    ///         Err(_) => String::from("hello, stranger\n"),
+    ///     }
+    /// }
+    /// # let _: axum::routing::MethodRouter = axum::routing::get(greet);
+    /// ```
+    pub fn value<T: Value>(&self) -> Result<&T> {
+        self.0.typed()
+    }
+
+    /// The exchange itself, for whoever calls further inwards.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.0
     }
 
     /// Whether the client left or the time is over: long work may stop.

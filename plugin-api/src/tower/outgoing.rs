@@ -3,15 +3,16 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use super::failure::{self, BoxError};
-use super::response::shared;
+use super::inside::Inside;
 use super::runtime::Entry;
 use crate::Outcome;
 use crate::bridge::body::{Failure, Frame as Piece, Pull, Pulled};
+use crate::bridge::bytes::SharedBytes;
 
 /// A body that is pulled and dropped inside of its runtime.
 pub(super) struct Outgoing<B> {
@@ -20,32 +21,45 @@ pub(super) struct Outgoing<B> {
     /// There until the drop.
     body: Option<Pin<Box<B>>>,
     entry: Entry,
+    /// What is further in, of the response of a layer.
+    inside: Option<Inside>,
 }
 
-impl<B: Body<Data: Buf>> Outgoing<B> {
-    pub(super) fn new(body: Pin<Box<B>>, entry: &Entry) -> Self {
-        Self { ahead: None, body: Some(body), entry: entry.clone() }
-    }
-
-    /// A frame, and what follows it.
-    pub(super) fn behind(first: Frame<B::Data>, body: Pin<Box<B>>, entry: &Entry) -> Self {
-        Self { ahead: piece(first), body: Some(body), entry: entry.clone() }
-    }
-}
-
-impl<B> Pull for Outgoing<B>
+impl<B> Outgoing<B>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    fn pull(&mut self, waker: Option<&Waker>) -> Pulled {
-        if let Some(ahead) = self.ahead.take() {
-            return Poll::Ready(Some(Ok(ahead)));
+    pub(super) fn new(body: B, entry: &Entry, inside: Option<Inside>) -> Self {
+        Self { ahead: None, body: Some(Box::pin(body)), entry: entry.clone(), inside }
+    }
+
+    /// Whether nothing follows, as far as the body knows without being asked for more.
+    pub(super) fn is_over(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+    }
+
+    /// The length of what follows, where it is known.
+    pub(super) fn exact(&self) -> Option<u64> {
+        self.body.as_ref()?.size_hint().exact()
+    }
+
+    /// Lets a piece come again.
+    pub(super) fn put_back(&mut self, piece: Piece) {
+        self.ahead = Some(piece);
+    }
+
+    /// Tells what is further in how it ends, before it does.
+    pub(super) fn end(&mut self, outcome: Outcome, bytes_sent: u64) {
+        if let Some(inside) = &self.inside {
+            inside.tell_end(outcome, bytes_sent);
         }
+    }
+
+    /// The next piece of the body itself.
+    pub(super) fn next(&mut self, context: &mut Context<'_>) -> Pulled {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let _entered = self.entry.enter();
-        let mut context = Context::from_waker(waker.unwrap_or(Waker::noop()));
         loop {
-            let Poll::Ready(next) = body.as_mut().poll_frame(&mut context) else {
+            let Poll::Ready(next) = body.as_mut().poll_frame(context) else {
                 return Poll::Pending;
             };
             let next = match next {
@@ -59,6 +73,20 @@ where
             return Poll::Ready(next);
         }
     }
+}
+
+impl<B> Pull for Outgoing<B>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    fn pull(&mut self, waker: Option<&Waker>) -> Pulled {
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(Some(Ok(ahead)));
+        }
+        let entry = self.entry.clone();
+        let _entered = entry.enter();
+        self.next(&mut Context::from_waker(waker.unwrap_or(Waker::noop())))
+    }
 
     fn size_hint(&self) -> Option<(u64, u64)> {
         let ahead = match &self.ahead {
@@ -69,7 +97,9 @@ where
         Some((hint.lower() + ahead, hint.upper()? + ahead))
     }
 
-    fn close(self: Box<Self>, _: Outcome, _: u64) {}
+    fn close(mut self: Box<Self>, outcome: Outcome, bytes_sent: u64) {
+        self.end(outcome, bytes_sent);
+    }
 }
 
 /// A frame as it crosses; none of a kind that is not known here.
@@ -80,11 +110,10 @@ fn piece<D: Buf>(frame: Frame<D>) -> Option<Piece> {
     }
 }
 
-impl<B> Drop for Outgoing<B> {
-    fn drop(&mut self) {
-        let _entered = self.entry.enter();
-        drop((self.ahead.take(), self.body.take()));
-    }
+/// Bytes of a service, as the other side holds them.
+fn shared<D: Buf>(mut data: D) -> SharedBytes {
+    let bytes: Bytes = data.copy_to_bytes(data.remaining());
+    SharedBytes::from_owner(bytes)
 }
 
 fn fields(trailers: &HeaderMap) -> Piece {
@@ -92,4 +121,11 @@ fn fields(trailers: &HeaderMap) -> Piece {
         (name.as_str().to_owned(), value.as_bytes().to_vec())
     };
     Piece::Trailers(trailers.iter().map(field).collect())
+}
+
+impl<B> Drop for Outgoing<B> {
+    fn drop(&mut self) {
+        let _entered = self.entry.enter();
+        drop((self.ahead.take(), self.body.take()));
+    }
 }

@@ -1,21 +1,22 @@
 //! The response of a service as an answer to the host.
 
+use std::any::Any;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::Body;
 
-use super::failure::{self, BoxError};
+use super::failure::BoxError;
+use super::inside::{InnerBody, Inside};
 use super::outgoing::Outgoing;
 use super::runtime::Entry;
-use crate::bridge::body::Stream;
-use crate::bridge::bytes::SharedBytes;
+use crate::bridge::body::{Frame as Piece, Stream};
 use crate::bridge::future::Answers;
 use crate::bridge::reply::{Reply, ReplyBody};
 use crate::bridge::room::Asked;
 use crate::bridge::started::Started;
-use crate::{Error, Result};
+use crate::{Error, Outcome, Result};
 
 /// A response whose head is still the service's: it is laid out where the caller has room for it.
 pub(super) struct Answered {
@@ -39,32 +40,44 @@ pub(super) fn of<B>(
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    let (head, body) = response.into_parts();
-    let body = begin(body, context, entry)?;
+    let (mut head, mut body) = response.into_parts();
+    let inside = head.extensions.remove::<Inside>();
+    if let Some(upgrade) = inside.as_ref().and_then(Inside::take_upgrade) {
+        let body = ReplyBody::Upgrade(upgrade);
+        return Ok(Answered { status: head.status, headers: head.headers, body });
+    }
+    // What a layer has left as it is goes on as it came.
+    let any: &mut dyn Any = &mut body;
+    let body = match any.downcast_mut::<InnerBody>().and_then(InnerBody::take_untouched) {
+        Some(untouched) => untouched,
+        None => begin(Outgoing::new(body, entry, inside), context)?,
+    };
     Ok(Answered { status: head.status, headers: head.headers, body })
 }
 
-fn begin<B>(body: B, context: &mut Context<'_>, entry: &Entry) -> Result<ReplyBody>
+fn begin<B>(mut body: Outgoing<B>, context: &mut Context<'_>) -> Result<ReplyBody>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    if body.is_end_stream() {
+    if body.is_over() {
+        body.end(Outcome::Completed, 0);
         return Ok(ReplyBody::Empty);
     }
-    let exact = body.size_hint().exact();
-    let mut body = Box::pin(body);
-    let Some(length) = exact else { return Ok(stream(Outgoing::new(body, entry))) };
-    let first = match body.as_mut().poll_frame(context) {
-        Poll::Pending => return Ok(stream(Outgoing::new(body, entry))),
-        Poll::Ready(None) => return Ok(ReplyBody::Empty),
-        Poll::Ready(Some(frame)) => frame.map_err(|error| failure::of(error.into()))?,
-    };
-    match first.into_data() {
-        Ok(data) if data.remaining() as u64 == length && body.is_end_stream() => {
-            Ok(ReplyBody::Whole(shared(data)))
+    let Some(length) = body.exact() else { return Ok(stream(body)) };
+    let Poll::Ready(first) = body.next(context) else { return Ok(stream(body)) };
+    match first.transpose().map_err(Error::from_failure)? {
+        Some(Piece::Data(data)) if data.len() as u64 == length && body.is_over() => {
+            body.end(Outcome::Completed, length);
+            Ok(ReplyBody::Whole(data))
         }
-        Ok(data) => Ok(stream(Outgoing::behind(Frame::data(data), body, entry))),
-        Err(frame) => Ok(stream(Outgoing::behind(frame, body, entry))),
+        Some(piece) => {
+            body.put_back(piece);
+            Ok(stream(body))
+        }
+        None => {
+            body.end(Outcome::Completed, 0);
+            Ok(ReplyBody::Empty)
+        }
     }
 }
 
@@ -73,12 +86,6 @@ where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
     ReplyBody::Stream(Stream::of(body))
-}
-
-/// Bytes of a service, as the other side holds them.
-pub(super) fn shared<D: Buf>(mut data: D) -> SharedBytes {
-    let bytes: Bytes = data.copy_to_bytes(data.remaining());
-    SharedBytes::from_owner(bytes)
 }
 
 impl Answers for Answered {

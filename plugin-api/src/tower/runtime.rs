@@ -51,6 +51,11 @@ impl Runtime {
 }
 
 impl Entry {
+    /// The way into the runtime that is entered already.
+    pub(super) fn current() -> Self {
+        Self(Handle::current())
+    }
+
     /// Makes the runtime known to what runs on this thread, until the guard is dropped.
     #[inline]
     pub(super) fn enter(&self) -> EnterGuard<'_> {

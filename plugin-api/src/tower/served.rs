@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::constructor::{Constructor, Made, kind};
 use super::failure::{self, BoxError};
 use super::runtime::{Entry, Runtime};
+use super::upgrade::{self, Played};
 use super::{Body, request, response};
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
@@ -45,20 +46,31 @@ where
 {
     fn respond(
         mut self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         entry: InsideOf<'_>,
     ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static {
         let entry = entry.0.clone();
         async move {
             let ready = poll_fn(|context| self.poll_ready(context)).await;
             ready.map_err(|error| failure::not_ready(error.into()))?;
+            let played = match upgrade::is_asked(&request) {
+                true => Some(Played::begin(&mut request).await?),
+                false => None,
+            };
             let mut response = pin!(self.call(request));
             poll_fn(|context| {
                 let Poll::Ready(response) = response.as_mut().poll(context) else {
                     return Poll::Pending;
                 };
-                let response = response.map_err(|error| failure::of(error.into()));
-                Poll::Ready(response.and_then(|response| response::of(response, context, &entry)))
+                Poll::Ready(match response {
+                    Ok(mut response) => {
+                        if let Some(played) = &played {
+                            played.take_over(&mut response, &entry);
+                        }
+                        response::of(response, context, &entry)
+                    }
+                    Err(error) => Err(failure::of(error.into())),
+                })
             })
             .await
         }
@@ -84,6 +96,24 @@ trait Shared: Send + Sync {
 pub fn serve<F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
 where
     F: Constructor<A, Returned: Made<kind::Service, M, Product: HttpService>>,
+{
+    make::<kind::Service, F, A, M>(constructor, config, purpose)
+}
+
+/// The same for a layer, around what is further in.
+///
+/// # Errors
+/// The constructor's, and those of its config.
+pub fn serve_layer<F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
+where
+    F: Constructor<A, Returned: Made<kind::Layer, M, Product: HttpService>>,
+{
+    make::<kind::Layer, F, A, M>(constructor, config, purpose)
+}
+
+fn make<K, F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
+where
+    F: Constructor<A, Returned: Made<K, M, Product: HttpService>>,
 {
     let runtime = Runtime::start()?;
     let made = {

@@ -101,6 +101,16 @@ fn behind<'a>(raw: &'a [u8], decoded: &[u8]) -> Option<&'a [u8]> {
     Some(left)
 }
 
+/// What an encoded text stands for.
+pub(super) fn decoded(raw: &str) -> Vec<u8> {
+    let (mut decoded, mut left) = (Vec::with_capacity(raw.len()), raw.as_bytes());
+    while let Some((byte, behind)) = one(left) {
+        decoded.push(byte);
+        left = behind;
+    }
+    decoded
+}
+
 /// The first byte that an encoded text stands for. What only looks encoded stands for itself.
 fn one(raw: &[u8]) -> Option<(u8, &[u8])> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
