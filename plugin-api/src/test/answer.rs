@@ -17,6 +17,7 @@ use crate::bridge::file::FileRange;
 use crate::bridge::future::Pending;
 use crate::bridge::reply::{ReplyBody, answer_text, take_body};
 use crate::bridge::room::Room;
+use crate::bridge::upgrade::Upgrade;
 
 /// Status line and fields of a response.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,8 @@ pub(super) enum Blocks {
     Whole(Option<SharedBytes>),
     Stream(Stream),
     File(FileRange),
+    /// A connection that would be taken over: there is none here.
+    Upgrade(Upgrade),
 }
 
 /// Calls the stack from its outside and waits for the answer.
@@ -89,6 +92,7 @@ unsafe fn read(answer: u32, reply: &grown::Reply) -> Answer {
                 Some(ReplyBody::Whole(bytes)) => Answer::Reply(head, Blocks::Whole(Some(bytes))),
                 Some(ReplyBody::Stream(stream)) => Answer::Reply(head, Blocks::Stream(stream)),
                 Some(ReplyBody::File(range)) => Answer::Reply(head, Blocks::File(range)),
+                Some(ReplyBody::Upgrade(upgrade)) => Answer::Reply(head, Blocks::Upgrade(upgrade)),
             }
         }
         // SAFETY: ownership of the fault came with the answer.
@@ -107,6 +111,7 @@ impl Blocks {
                 let block = block.map(|block| Frame::Data(SharedBytes::from(block)));
                 block.map_err(|error| Failure::new(500, error.to_string()))
             })),
+            Self::Upgrade(_) => Poll::Ready(None),
         }
     }
 
@@ -115,6 +120,11 @@ impl Blocks {
         match self {
             Self::Stream(stream) | Self::File(FileRange { end: Some(stream), .. }) => {
                 stream.close(outcome, sent);
+            }
+            Self::Upgrade(mut upgrade) => {
+                if let Some(end) = upgrade.take_end() {
+                    end.close(outcome, sent);
+                }
             }
             Self::Whole(_) | Self::File(_) => {}
         }
