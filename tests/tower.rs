@@ -1,10 +1,15 @@
 //! Applications of the frameworks, each in a library of its own: they answer as they do in a
 //! program of their own, replace each other under load, and leave nothing behind.
 
+// Against what the framework's own server answers.
+mod alike;
+// Connections that a framework takes over.
+mod sockets;
+
 use crate::harness::client::{Connection, get, request};
 use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};
-use crate::harness::libraries::{sample, versions};
+use crate::harness::libraries::{fault_app, sample, versions};
 use crate::harness::operated::Operated;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,6 +38,83 @@ fn an_axum_application_answers() {
     assert_eq!(get(address, "/nowhere").status, 404);
     let refused = request(address, "DELETE /guests HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((refused.status, refused.header("allow")), (405, Some("GET,HEAD,POST,PUT")));
+}
+
+/// Layers of tower-http around applications of each form.
+#[test]
+fn a_layer_of_tower_stands_around_anything() {
+    let around = fault_app("tower-around");
+    let mut launch = Launch::new().arg("--enable").arg(around);
+    for (mount, name) in [("/", "environ"), ("/axum", "axum-app"), ("/stream", "stream")] {
+        let library = sample(name);
+        launch = launch.arg("--mount").arg(format!("{mount}={name}={}", library.display()));
+    }
+    let host = launch.args(["--set", "tower-around.patience_ms=20000"]).start();
+    let address = host.address();
+    let environ = get(address, "/some%20path?x=1");
+    assert_eq!(environ.header("x-tower"), Some("around"));
+    for told in [
+        "HTTP_X_INWARDS=told
+",
+        "PATH_INFO=/some path
+",
+        "QUERY_STRING=x=1
+",
+    ] {
+        assert!(environ.text().contains(told), "no {told} in {}", environ.text());
+    }
+    assert_eq!(
+        get(address, "/axum/later").text(),
+        "later
+"
+    );
+    let json = "PUT /axum/guests HTTP/1.1
+Host: a
+Content-Type: application/json";
+    let body = r#"{"name":"bob","table":2}"#;
+    let length = body.len();
+    let entered = request(
+        address,
+        format!(
+            "{json}
+Content-Length: {length}
+
+{body}"
+        ),
+    );
+    assert_eq!((entered.status, entered.header("x-tower")), (201, Some("around")));
+    let mut connection = Connection::open(address);
+    connection.send(
+        "GET /stream HTTP/1.1
+Host: a
+
+",
+    );
+    assert_eq!(
+        connection.chunk_after_head().unwrap().unwrap(),
+        b"1
+"
+    );
+    assert_eq!(
+        connection.chunk().unwrap().unwrap(),
+        b"2
+"
+    );
+}
+
+/// A layer that loses patience answers itself, and cancels what is further in.
+#[test]
+fn a_layer_of_tower_cancels_what_it_calls() {
+    let (around, routed) = (fault_app("tower-around"), fault_app("waits"));
+    let host = Launch::new()
+        .arg("--load")
+        .arg(routed)
+        .arg("--enable")
+        .arg(around)
+        .args(["--set", "tower-around.patience_ms=30"])
+        .start();
+    assert_eq!(get(host.address(), "/for-ever").status, 504);
+    host.wait_for_log("the call was dropped inside of the runtime");
 }
 
 /// What the clients of a test have seen.

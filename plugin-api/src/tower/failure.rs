@@ -39,9 +39,14 @@ pub(super) fn not_ready(error: BoxError) -> Error {
 /// An error and its causes.
 pub(super) fn text(error: &dyn StdError) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
+    let mut last = text.clone();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+        let said = cause.to_string();
+        // Many errors only wrap another one, and say the same.
+        if said != last {
+            text = format!("{text}: {said}");
+        }
+        (last, source) = (said, cause.source());
     }
     text
 }

@@ -24,7 +24,7 @@ use crate::{Purpose, Result};
 /// A service that can serve: any tower service of requests and responses that can be cloned.
 ///
 /// Each request is given a clone of its own, as a server gives one to each connection.
-pub trait HttpService: Clone + Send + 'static {
+pub trait HttpService: Service<Request<Body>> + Clone + Send + 'static {
     /// Calls it when it is ready.
     fn respond(
         self,

@@ -1,0 +1,114 @@
+//! A service of a bare function, whose parts look for their runtime when they are dropped, and
+//! which does what services should not.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dsgi::tower::{Body, Exchange, HttpService};
+use http::{Request, Response};
+use http_body::Frame;
+use serde::Deserialize;
+use tower::ServiceBuilder;
+use tower::service_fn;
+
+#[derive(Clone, Deserialize)]
+struct Config {
+    #[serde(default)]
+    fails: Option<String>,
+    #[serde(default = "many")]
+    at_once: usize,
+}
+
+const fn many() -> usize {
+    1_000
+}
+
+async fn service(config: Config) -> Result<impl HttpService, Box<dyn std::error::Error>> {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    match config.fails.as_deref() {
+        None => {}
+        Some("panic") => panic!("the constructor panics"),
+        Some(text) => return Err(text.into()),
+    }
+    let state = Looks("the state");
+    let function = service_fn(move |request| answer(request, state.clone()));
+    Ok(ServiceBuilder::new().load_shed().concurrency_limit(config.at_once).service(function))
+}
+
+dsgi::service!(service, name = "waits");
+
+/// Something whose destructor needs the runtime.
+#[derive(Clone)]
+struct Looks(&'static str);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async {})),
+            Err(_) => eprintln!("{} was dropped outside of the runtime", self.0),
+        }
+    }
+}
+
+/// Says how a call has ended that was given up.
+struct Dropped;
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        match tokio::runtime::Handle::try_current() {
+            Ok(_) => eprintln!("the call was dropped inside of the runtime"),
+            Err(_) => eprintln!("the call was dropped outside of the runtime"),
+        }
+    }
+}
+
+async fn answer(request: Request<Body>, state: Looks) -> dsgi::Result<Response<Pieces>> {
+    let pieces: &[&str] = match request.uri().path() {
+        "/" => &["whole"],
+        "/pieces" => &["one", "two"],
+        "/for-ever" => {
+            let _dropped = Dropped;
+            pending::<()>().await;
+            &[]
+        }
+        "/teapot" => return Err(dsgi::Error::status(418, "short and stout")),
+        "/panic" => panic!("the service panics"),
+        "/panic-later" => {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            panic!("the service panics later")
+        }
+        "/mount" => {
+            let exchange = request.extensions().get::<Exchange>().expect("in each request");
+            let said = format!("{} {}", exchange.mount(), exchange.generation());
+            return Ok(Response::new(Pieces::of(&[&said], state)));
+        }
+        other => return Err(dsgi::Error::status(404, format!("no {other}"))),
+    };
+    Ok(Response::new(Pieces::of(pieces, state)))
+}
+
+/// A body that tells nothing of its length.
+struct Pieces(VecDeque<Bytes>, #[allow(dead_code, reason = "dropped with it")] Looks);
+
+impl Pieces {
+    fn of(pieces: &[&str], state: Looks) -> Self {
+        Self(pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect(), state)
+    }
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+}

@@ -1,0 +1,323 @@
+//! One application of axum, served by `axum::serve` and as a library: both answer alike, over
+//! HTTP/1.1 and HTTP/2, at the root and at a mount.
+
+use crate::harness::client::{Connection, Response};
+use crate::harness::host::Host;
+use crate::harness::http2::Http2;
+use crate::harness::libraries::fault_app;
+use axum::Router;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// A request, without where the application is mounted. At a mount `/` stands for the mount itself.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    method: &'static str,
+    path: &'static str,
+    fields: &'static [(&'static str, &'static str)],
+    body: &'static str,
+}
+
+impl Asked {
+    /// The target; axum's own `nest` knows no slash behind the mount.
+    fn at(self, mount: &str) -> String {
+        match (mount, self.path) {
+            ("", path) => path.to_owned(),
+            (mount, "/") => mount.to_owned(),
+            (mount, path) => format!("{mount}{path}"),
+        }
+    }
+}
+
+const fn get(path: &'static str) -> Asked {
+    Asked { method: "GET", path, fields: &[], body: "" }
+}
+
+const fn with(asked: Asked, fields: &'static [(&'static str, &'static str)]) -> Asked {
+    Asked { fields, ..asked }
+}
+
+const fn post(path: &'static str, fields: &'static [(&str, &str)], body: &'static str) -> Asked {
+    Asked { method: "POST", path, fields, body }
+}
+
+const fn by(method: &'static str, path: &'static str) -> Asked {
+    Asked { method, path, fields: &[], body: "" }
+}
+
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+const PARTS: &[(&str, &str)] = &[("content-type", "multipart/form-data; boundary=cut")];
+const MULTIPART: &str = "--cut\r\nContent-Disposition: form-data; name=\"one\"\r\n\r\nfirst\r\n\
+                         --cut\r\nContent-Disposition: form-data; name=\"two\"; \
+                         filename=\"a.txt\"\r\n\r\na file\r\n--cut--\r\n";
+
+/// One of each kind, and some of each that are refused.
+const ALL: &[Asked] = &[
+    get("/"),
+    by("HEAD", "/"),
+    by("DELETE", "/"),
+    get("/nowhere?x=1"),
+    get("/json"),
+    by("HEAD", "/json"),
+    post("/json", JSON, r#"{"item":"tea","count":3}"#),
+    post("/json", JSON, r#"{"item":"tea"}"#),
+    post("/json", JSON, "{"),
+    post("/json", &[], "{}"),
+    post("/form", FORM, "item=tea&count=3"),
+    post("/form", FORM, "item=tea&count=x"),
+    post("/multipart", PARTS, MULTIPART),
+    post("/multipart", PARTS, "--cut\r\nnonsense"),
+    get("/query?item=black+tea%26more&count=1"),
+    get("/query?item=tea"),
+    get("/path/a%2Fb%20c/3"),
+    get("/path/%C3%A9/x"),
+    get("/path/%ff/1"),
+    get("/rest/a//b/%2e%20/c%3Fd"),
+    get("/state"),
+    get("/extension"),
+    get("/peer"),
+    get("/original?x=%20y"),
+    get("/request?"),
+    get("/request?a=1&b=%2F"),
+    with(get("/request"), &[("x-one", "1"), ("x-two", "a"), ("accept", "*/*")]),
+    post("/request", &[("x-empty", "")], "some"),
+    by("PURGE", "/request"),
+    with(get("/cookies"), &[("cookie", "a=1; b=2")]),
+    get("/status/204"),
+    get("/status/304"),
+    get("/status/404"),
+    get("/status/503"),
+    get("/status/799"),
+    by("HEAD", "/status/200"),
+    get("/empty"),
+    get("/nested/one"),
+    get("/nested/one/two"),
+    get("/compressed"),
+    with(get("/compressed"), &[("accept-encoding", "gzip")]),
+    with(by("HEAD", "/compressed"), &[("accept-encoding", "gzip")]),
+    with(get("/cors"), &[("origin", "http://b.example")]),
+    with(
+        by("OPTIONS", "/cors"),
+        &[("origin", "http://b.example"), ("access-control-request-method", "PUT")],
+    ),
+    get("/timeout"),
+    post("/limited", &[], "short"),
+    post("/limited", &[], "longer than it may be"),
+    post("/bounded", &[], "short"),
+    post("/bounded", &[], "longer than it may be"),
+    get("/traced"),
+    get("/headed"),
+    get("/files/plain.txt"),
+    by("HEAD", "/files/plain.txt"),
+    with(get("/files/plain.txt"), &[("range", "bytes=2-5")]),
+    with(get("/files/plain.txt"), &[("range", "bytes=900-")]),
+    with(get("/files/plain.txt"), &[("if-modified-since", "Fri, 31 Dec 9999 23:59:59 GMT")]),
+    get("/files/none.txt"),
+    by("POST", "/files/plain.txt"),
+    post("/echo", &[], "a body that comes back"),
+    post("/shout", &[], "quiet"),
+    get("/large"),
+    get("/sse"),
+    get("/broken"),
+    get("/ws"),
+];
+
+/// The application as its own server serves it, on a thread of this process until it is dropped.
+pub(super) struct Native {
+    pub(super) address: SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Native {
+    fn serve(router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let service = router.into_make_service_with_connect_info::<SocketAddr>();
+                tokio::select! {
+                    served = axum::serve(listener, service) => served.unwrap(),
+                    _ = ended => {}
+                }
+            });
+        });
+        Self { address, end: Some(end), thread: Some(thread) }
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            eprintln!("the native server has panicked");
+        }
+    }
+}
+
+pub(super) const MOUNT: &str = "/shop/at%20home";
+
+/// Both servers: at the root, and at the mount.
+pub(super) fn both(mount: &str) -> (Native, Host) {
+    let library = fault_app("routed");
+    let (router, decoded) = match mount {
+        "" => (app_routes::router(), "/".to_owned()),
+        mount => {
+            let decoded = mount.replace("%20", " ");
+            (Router::new().nest(mount, app_routes::router()), decoded)
+        }
+    };
+    let mounted = format!("{decoded}=routed={}", library.display());
+    (Native::serve(router), Host::start(["--mount", &mounted]))
+}
+
+/// What a client can see of an answer, but for what names a moment or a server.
+fn seen(response: std::io::Result<Response>) -> Result<Response, String> {
+    let mut response = response.map_err(|error| format!("{:?}", error.kind()))?;
+    // The host keeps HTTP where a framework leaves it to the application: neither of these has a
+    // body, and a 204 has no length either.
+    let bare = [204, 304].contains(&response.status);
+    response.headers.retain(|(name, _)| name != "date" && !(bare && name == "content-length"));
+    if bare {
+        response.body.clear();
+    }
+    response.headers.sort();
+    Ok(response)
+}
+
+fn over_http1(address: SocketAddr, mount: &str, asked: Asked) -> Result<Response, String> {
+    let Asked { method, fields, body, .. } = asked;
+    let path = asked.at(mount);
+    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: a.example\r\n");
+    for (name, value) in fields {
+        text += &format!("{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        text += &format!("Content-Length: {}\r\n", body.len());
+    }
+    let mut connection = Connection::open(address);
+    connection.send(format!("{text}\r\n{body}"));
+    seen(if method == "HEAD" { connection.response_to_head() } else { connection.response() })
+}
+
+fn over_http2(connection: &mut Http2, mount: &str, asked: Asked) -> Result<Response, String> {
+    let Asked { method, fields, body, .. } = asked;
+    let mut request = http::Request::builder().method(method);
+    request = request.uri(format!("http://a.example{}", asked.at(mount)));
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let sent = connection.send(request.body(body.to_owned()));
+    seen(connection.response(sent).map_err(std::io::Error::other))
+}
+
+/// Both answers to each request, side by side; what differs fails the test in the end.
+fn compare(what: &str, mut ask: impl FnMut(Asked) -> [Result<Response, String>; 2]) {
+    let mut different = Vec::new();
+    let mut answered = 0;
+    for asked in ALL {
+        let [native, plugin] = ask(*asked);
+        answered += usize::from(native.is_ok());
+        if native != plugin {
+            different.push(format!("{asked:?}\n  native {native:?}\n  plugin {plugin:?}"));
+        }
+    }
+    assert!(answered + 1 >= ALL.len(), "{what}: only {answered} were answered at all");
+    assert!(different.is_empty(), "{what}:\n{}", different.join("\n"));
+}
+
+#[test]
+fn they_answer_alike_over_http1() {
+    for mount in ["", MOUNT] {
+        let (native, host) = both(mount);
+        let servers = [native.address, host.address()];
+        compare(&format!("HTTP/1.1 at {mount:?}"), |asked| {
+            servers.map(|server| over_http1(server, mount, asked))
+        });
+    }
+}
+
+#[test]
+fn they_answer_alike_over_http2() {
+    for mount in ["", MOUNT] {
+        let (native, host) = both(mount);
+        let mut servers = [Http2::open(native.address), Http2::open(host.address())];
+        compare(&format!("HTTP/2 at {mount:?}"), |asked| {
+            servers.each_mut().map(|server| over_http2(server, mount, asked))
+        });
+    }
+}
+
+/// What a conversation tells, step by step.
+fn steps(
+    address: SocketAddr,
+    steps: impl FnOnce(&mut Connection) -> std::io::Result<Vec<String>>,
+) -> Vec<String> {
+    steps(&mut Connection::open(address)).expect("each step is answered")
+}
+
+/// Each block comes back before the next one is sent.
+#[test]
+fn they_stream_alike() {
+    let (native, host) = both("");
+    let stream = |connection: &mut Connection| {
+        connection.send("POST /shout HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.send("3\r\none\r\n");
+        let mut told = vec![connection.head()?.status.to_string()];
+        told.push(format!("{:?}", connection.chunk()?));
+        connection.send("3\r\ntwo\r\n");
+        told.push(format!("{:?}", connection.chunk()?));
+        connection.send("0\r\n\r\n");
+        told.push(format!("{:?} {:?}", connection.chunk()?, connection.fields()?));
+        Ok(told)
+    };
+    let told = steps(native.address, stream);
+    assert_eq!(told, steps(host.address(), stream));
+    assert_eq!(told[2], format!("{:?}", Some(b"TWO")), "it did not stream at all");
+}
+
+/// A client that asks first is told to go on once the body is read, and is not where it is not.
+#[test]
+fn they_expect_alike() {
+    let (native, host) = both("");
+    for (path, first) in [("/json", "100"), ("/nowhere", "404")] {
+        let ask = |connection: &mut Connection| {
+            connection.send(format!(
+                "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+                 Content-Length: 24\r\nExpect: 100-continue\r\n\r\n"
+            ));
+            let mut told = vec![connection.response()?.status.to_string()];
+            if told[0] == "100" {
+                connection.send(r#"{"item":"tea","count":2}"#);
+                told.push(connection.response()?.text().to_owned());
+            }
+            Ok(told)
+        };
+        let told = steps(native.address, ask);
+        assert_eq!(told, steps(host.address(), ask), "{path}");
+        assert_eq!(told[0], first, "{path}");
+    }
+}
+
+/// What the host refuses before an application is asked.
+#[test]
+fn dot_segments_are_refused_by_the_host() {
+    let (native, host) = both("");
+    let at = |address| over_http1(address, "", get("/rest/a/%2e%2e/b")).map(|it| it.status);
+    assert_eq!((at(native.address), at(host.address())), (Ok(200), Ok(400)));
+}
+
+/// The control: another application is told apart.
+#[test]
+fn what_differs_is_seen() {
+    let (native, host) = both("");
+    let at = |address, path| over_http1(address, "", get(path));
+    assert_ne!(at(native.address, "/state"), at(host.address(), "/extension"));
+    assert_ne!(at(native.address, "/cookies"), at(host.address(), "/empty"), "by their fields");
+}
