@@ -81,6 +81,10 @@ mod state;
 mod strict;
 // Rules about the source itself: floors, lengths, words, where unsafe code may stand.
 mod tidy;
+// Fields behind bodies, both ways.
+mod trailers;
+// Connections that applications take over.
+mod upgrades;
 // The validator finds who breaks a rule, and no client can tell that it is there.
 mod validator;
 // Applications of the frameworks: axum, and any tower service.

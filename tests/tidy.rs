@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u8)] = &[
     // Libraries, from file to started.
     ("plugin", 1),
     // The right to use one, and threads for those that wait.
+    ("farewell", 2),
     ("lease", 2),
     ("panics", 2),
     ("tenure", 2),

@@ -21,6 +21,12 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 static ALARMS: Mutex<Vec<Arc<Alarm>>> = Mutex::new(Vec::new());
 static STARTED: OnceLock<()> = OnceLock::new();
 
+/// What is to be done later.
+static TASKS: Mutex<Vec<Task>> = Mutex::new(Vec::new());
+
+/// Done once the tick has come.
+type Task = (u64, Box<dyn FnOnce() + Send>);
+
 struct Alarm {
     due: u64,
     rung: AtomicBool,
@@ -59,6 +65,16 @@ fn ring(now: u64) {
         alarm.rung.store(true, Ordering::Release);
         alarm.waker.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
     }
+    let mut tasks = TASKS.lock().unwrap_or_else(PoisonError::into_inner);
+    let due: Vec<Task> = tasks.extract_if(.., |(due, _)| *due <= now).collect();
+    drop(tasks);
+    due.into_iter().for_each(|(_, task)| task());
+}
+
+/// Does something once the time is over, on the clock's own thread: it must not wait.
+pub(crate) fn later(after: Duration, task: impl FnOnce() + Send + 'static) {
+    let task: Task = (due(after), Box::new(task));
+    TASKS.lock().unwrap_or_else(PoisonError::into_inner).push(task);
 }
 
 /// A limit in time that costs nothing until somebody waits for it.
@@ -129,6 +145,14 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
+    }
+
+    #[test]
+    fn what_is_to_be_done_later_is_done_once() {
+        start(|| ControlFlow::Break(())).unwrap();
+        let (done, wait) = std::sync::mpsc::channel();
+        later(Duration::from_millis(1), move || done.send(now()).unwrap());
+        assert_eq!(wait.iter().count(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! those that have made no progress for too long are ended. A limit is therefore kept to a tick,
 //! never shortened, and a request costs a few plain stores instead of a timer.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ pub(crate) struct Duty {
     taken: AtomicU32,
     multiplexed: AtomicU32,
     verdict: AtomicU32,
+    /// What the connection goes on as behind the response that is under way.
+    next: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 /// What a connection is to do.
@@ -88,6 +91,12 @@ impl Duty {
         self.blocked.store(1, Ordering::Relaxed);
     }
 
+    /// What the connection goes on as, where that is of this type.
+    pub(crate) fn take_next<T: 'static>(&self) -> Option<Box<T>> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        next.and_then(|next| next.downcast().ok())
+    }
+
     #[inline]
     pub(crate) fn verdict(&self) -> Verdict {
         match self.verdict.load(Ordering::Relaxed) {
@@ -139,6 +148,12 @@ impl InHand {
         if std::mem::replace(&mut self.turn, Turn::Client) == Turn::Application {
             bump(&self.duty.offered);
         }
+    }
+
+    /// The response is done, and the connection goes on as something else.
+    pub(crate) fn go_on_as(self, next: Box<impl Any + Send>) {
+        let before = self.duty.next.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        drop(before);
     }
 
     /// The next block is asked for: the last one was taken.

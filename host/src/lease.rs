@@ -9,6 +9,7 @@
 use std::fmt;
 use std::ops::Deref;
 
+use crate::farewell::Farewell;
 use crate::limits::Limits;
 use crate::plugin::generation::{Flavour, Generation};
 use crate::pool::Pool;
@@ -28,6 +29,7 @@ pub(crate) struct Stack {
     shares: Mutex<Vec<Weak<Share>>>,
     /// Requests that were counted by shares that are gone.
     past: AtomicU64,
+    farewell: Farewell,
 }
 
 /// A member. Drop order: the generation first, which its last tenure gives away.
@@ -46,7 +48,8 @@ impl Stack {
         let (debug_headers, limits) = (application.debug_headers(), application.limits());
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
-        let stack = Self { members, pool, flavour, debug_headers, limits, shares, past };
+        let farewell = Farewell::default();
+        let stack = Self { members, pool, flavour, debug_headers, limits, shares, past, farewell };
         let stack = Arc::new(stack);
         stack.members.iter().for_each(|member| member.tenure.joins(&stack));
         stack
@@ -64,6 +67,11 @@ impl Stack {
             in_flight += begun.saturating_sub(ended);
         }
         (requests, in_flight)
+    }
+
+    /// What tells those that have no end of their own.
+    pub(crate) const fn farewell(&self) -> &Farewell {
+        &self.farewell
     }
 
     /// The member at a depth, 0 for the outermost.

@@ -9,7 +9,7 @@
 //! | 0 | `operator`: what an operator can ask |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
-//! | 2 | `tenure`, `panics`, `lease`: a library in service, and the right to use it |
+//! | 2 | `tenure`, `panics`, `lease`, `farewell`: a library in service, and the right to use it |
 //! | 2 | `pool`: threads for calls that wait |
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `gate`, `plan`, `site`, `dispatch`: from a request to its application |
@@ -32,6 +32,7 @@ mod crate_dir;
 mod dispatch;
 mod duty;
 mod failure;
+mod farewell;
 mod gate;
 mod gateway;
 mod invoke;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dsgi::export::{Function, link};
 use tokio::runtime::{Builder, Runtime};
@@ -174,7 +174,7 @@ impl Server {
             };
             accepting.shutdown().await;
             let until = Instant::now() + limits.drain_timeout;
-            drain(&cores, &switch.end(), until).await;
+            drain(&cores, &switch.end(), until, limits.goodbye_timeout).await;
             (ended, until)
         });
         // Nothing is run here any more.
@@ -196,15 +196,21 @@ impl Server {
 
 /// Finishes what is in hand. Connections take nothing new from the first moment on; applications
 /// are told at the same time, for one may have to end its bodies.
-async fn drain(cores: &Cores, tenures: &[Arc<Tenure>], until: Instant) {
+async fn drain(cores: &Cores, tenures: &[Arc<Tenure>], until: Instant, goodbye: Duration) {
     let left = || until.saturating_duration_since(Instant::now());
     cores.judge_all(Verdict::Finish);
     let finish = async {
-        if timeout(left(), cores.empty()).await.is_err() {
-            let cut = cores.connections();
-            tracing::warn!("{cut} connections were cut: the drain timeout is over");
-            cores.judge_all(Verdict::End);
+        if timeout(left(), cores.empty()).await.is_ok() {
+            return;
         }
+        let told: usize = tenures.iter().map(|tenure| tenure.farewell(tenure.moves())).sum();
+        // What has no end of its own says goodbye.
+        if told > 0 && timeout(goodbye, cores.empty()).await.is_ok() {
+            return;
+        }
+        let cut = cores.connections();
+        tracing::warn!("{cut} connections were cut: the drain timeout is over");
+        cores.judge_all(Verdict::End);
     };
     tokio::join!(shutdown::apps(tenures, Asked::Drain, until), finish);
     shutdown::apps(tenures, Asked::Shutdown, until).await;

@@ -37,6 +37,8 @@ pub(crate) struct Tenure {
     heir: OnceLock<Arc<dyn Heir>>,
     /// Outlives the drop of the tenure itself, which gives the generation away.
     present: Arc<()>,
+    /// How often it has left service, and come back.
+    moves: AtomicU64,
 }
 
 /// Whether responses say which generation made them.
@@ -80,8 +82,8 @@ impl Tenure {
         let (limits, generation) = (Arc::clone(limits), Some(generation));
         let (stacks, past) = (Mutex::default(), AtomicU64::new(0));
         let (panics, heir, present) = (Arc::default(), OnceLock::new(), Arc::default());
-        let pool = OnceLock::new();
-        Self { generation, pool, debug_headers, limits, panics, stacks, past, heir, present }
+        let (pool, moves) = (OnceLock::new(), AtomicU64::new(0));
+        Self { generation, pool, debug_headers, limits, panics, stacks, past, heir, present, moves }
     }
 
     /// The same generation, out of service: it is kept, and the tenure that serves can end.
@@ -172,6 +174,20 @@ impl Tenure {
     /// Tells its generation that no new requests will come.
     pub(crate) fn drain(&self, deadline: Duration) {
         self.generation().drain(deadline);
+    }
+
+    /// It leaves service or comes back; the number of this move.
+    pub(crate) fn moves(&self) -> u64 {
+        self.moves.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Its time is over: what has no end of its own is told; how many were. Not if it has moved
+    /// since.
+    pub(crate) fn farewell(&self, moved: u64) -> usize {
+        if self.moves.load(Ordering::Relaxed) != moved {
+            return 0;
+        }
+        self.stacks().iter().map(|stack| stack.farewell().say()).sum()
     }
 
     /// Held for a moment only: where the last lease goes meanwhile, a stack ends here.

@@ -7,12 +7,16 @@ use super::DEADLINE;
 use super::client::Response;
 use bytes::Bytes;
 use http::Request;
+use http_body::Frame;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -22,9 +26,13 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub(crate) struct Http2 {
     runtime: Runtime,
-    requests: SendRequest<String>,
+    requests: SendRequest<Parts>,
     end: JoinHandle<hyper::Result<()>>,
 }
+
+/// The body of a request: what there is, and what follows it.
+#[derive(Debug)]
+struct Parts(VecDeque<Frame<Bytes>>);
 
 /// A request that was sent.
 #[derive(Debug)]
@@ -63,7 +71,28 @@ impl Http2 {
     }
 
     pub(crate) fn send(&mut self, request: http::Result<Request<String>>) -> Sent {
-        let answer = self.requests.send_request(request.expect("a request"));
+        let request = request.expect("a request");
+        self.begin(request.map(|text| Parts::of(&text, None)))
+    }
+
+    /// Sends `POST path` with fields behind its body.
+    pub(crate) fn send_trailers(
+        &mut self,
+        path: &str,
+        body: &str,
+        fields: &[(&'static str, &'static str)],
+    ) -> Sent {
+        let fields = fields.iter().map(|&(name, value)| {
+            let name = http::HeaderName::from_static(name);
+            (name, http::HeaderValue::from_static(value))
+        });
+        let parts = Parts::of(body, Some(fields.collect()));
+        let request = Request::post(format!("http://a.example{path}")).body(parts);
+        self.begin(request.expect("a request"))
+    }
+
+    fn begin(&mut self, request: Request<Parts>) -> Sent {
+        let answer = self.requests.send_request(request);
         Sent(self.runtime.spawn(answer))
     }
 
@@ -75,7 +104,7 @@ impl Http2 {
     /// The next block that is not empty; `None` at the end.
     pub(crate) fn block(&self, body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
         loop {
-            let frame = self.wait(poll_fn(|context| Pin::new(&mut *body).poll_frame(context)))?;
+            let frame = self.frame(body)?;
             match frame.map(|frame| frame.into_data().unwrap_or_default()) {
                 Ok(data) if data.is_empty() => {}
                 block => return Some(block),
@@ -83,19 +112,27 @@ impl Http2 {
         }
     }
 
+    fn frame(&self, body: &mut Incoming) -> Option<hyper::Result<Frame<Bytes>>> {
+        self.wait(poll_fn(|context| Pin::new(&mut *body).poll_frame(context)))
+    }
+
     /// The whole answer.
     pub(crate) fn response(&self, sent: Sent) -> hyper::Result<Response> {
         let (head, mut incoming) = self.head(sent)?.into_parts();
-        let mut body = Vec::new();
-        while let Some(block) = self.block(&mut incoming) {
-            body.extend_from_slice(&block?);
+        let (mut body, mut behind) = (Vec::new(), http::HeaderMap::new());
+        while let Some(frame) = self.frame(&mut incoming) {
+            match frame?.into_data() {
+                Ok(data) => body.extend_from_slice(&data),
+                Err(frame) => behind = frame.into_trailers().unwrap_or_default(),
+            }
         }
         let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.as_str().to_owned(), text(value.as_bytes()))
         };
         let headers = head.headers.iter().map(field).collect();
-        Ok(Response { status: head.status.as_u16(), headers, body, trailers: Vec::new() })
+        let trailers = behind.iter().map(field).collect();
+        Ok(Response { status: head.status.as_u16(), headers, body, trailers })
     }
 
     /// Waits until the host has closed the connection.
@@ -108,5 +145,28 @@ impl Http2 {
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         let work = async { tokio::time::timeout(DEADLINE, work).await };
         self.runtime.block_on(work).expect("the host answers in time")
+    }
+}
+
+impl Parts {
+    fn of(text: &str, trailers: Option<http::HeaderMap>) -> Self {
+        let data = (!text.is_empty()).then(|| Frame::data(Bytes::from(text.to_owned())));
+        Self(data.into_iter().chain(trailers.map(Frame::trailers)).collect())
+    }
+}
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
     }
 }

@@ -1,8 +1,11 @@
 //! The HTTP gateway: one connection, HTTP/1.1 or HTTP/2, from its first byte to its end.
 
 mod connection;
+mod frames;
+mod line;
 mod socket;
 mod strict;
+mod taken;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,7 +39,11 @@ impl Service<http::Request<Incoming>> for Answers {
 
     #[inline]
     fn call(&self, mut request: http::Request<Incoming>) -> Dispatched {
-        let wanted = Wanted::by(request.method());
+        let mut wanted = Wanted::by(request.method());
+        // hyper puts something there for nothing else than a request for another protocol.
+        if !request.extensions().is_empty() {
+            wanted = strict::upgrade(&request, wanted);
+        }
         let mut dispatched = Dispatched::new(self.duty.begin(), wanted);
         if let Err(refusal) = self.check(&mut request) {
             dispatched.answer(refusal.into_response());

@@ -8,14 +8,17 @@
 use dsgi::abi::grown::{Reply, body_kind};
 use dsgi::abi::leaf::rows;
 use dsgi::bridge::bytes::{Failure, SharedBytes};
-use dsgi::bridge::reply::take_body;
+use dsgi::bridge::reply::{ReplyBody as Given, take_body};
+use dsgi::bridge::upgrade::Upgrade;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use super::body;
+use super::endless::End;
 use super::exchange::spare;
 use super::fields::{self, Class, Seen};
 use super::heads::{Head, Lengths};
+use super::switched;
 use crate::lease::Lease;
 use crate::message::Response;
 
@@ -33,13 +36,17 @@ pub(crate) struct Failed {
     pub(crate) generation: u64,
 }
 
-/// Whether the client wants the body.
+/// What the client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// Head and body.
     All,
     /// The head only, as for HEAD.
     Head,
+    /// The same as all, or its connection for another protocol.
+    Upgrade,
+    /// The same, and the other protocol is WebSocket.
+    WebSocket,
 }
 
 impl Wanted {
@@ -91,6 +98,7 @@ pub(super) unsafe fn fill(
         let length = head(reply, response);
         reply.keep.free();
         if reply.body_kind == body_kind::WHOLE
+            && reply.upgrade.is_null()
             && wanted == Wanted::All
             && has_body(response.status())
         {
@@ -108,6 +116,9 @@ pub(super) unsafe fn fill(
             "its body is of a kind that this host does not know, or a file that is not open",
         )));
     };
+    if let Given::Upgrade(upgrade) = body {
+        return switch(upgrade, lease, wanted, response);
+    }
     if wanted == Wanted::Head || !has_body(response.status()) {
         body::unwanted(body, response.headers_mut(), wanted);
         if response.status() == StatusCode::NO_CONTENT {
@@ -115,9 +126,30 @@ pub(super) unsafe fn fill(
             response.headers_mut().remove(CONTENT_LENGTH);
         }
     } else {
-        response.body_mut().give(body, length, lease);
+        let end = match &body {
+            Given::Stream(_) => End::of(response.headers()),
+            _ => End::Broken,
+        };
+        response.body_mut().give(body, length, lease, end);
     }
     Ok(())
+}
+
+/// The connection is to be taken over.
+#[cold]
+fn switch(upgrade: Upgrade, lease: &Lease, wanted: Wanted, response: &mut Response) -> Answered {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        switched::inside(lease, || drop(upgrade));
+        let status = response.status().as_u16();
+        return Err(Failed::refused(format!("an upgrade comes with the status 101, not {status}")));
+    }
+    if response.body_mut().give_upgrade(upgrade, lease, wanted) {
+        return Ok(());
+    }
+    Err(Failed::refused(String::from(
+        "it takes the connection over, and the request has not asked for that: over HTTP/1.1, \
+         without a body, by `Connection: upgrade` and `Upgrade`",
+    )))
 }
 
 #[inline]
@@ -135,7 +167,7 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
         .ok()
         .filter(|status| (200..=999).contains(status))
         .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| wrong_status(reply.status))?;
+        .map_or_else(|| switching(reply), Ok)?;
     spare::headers(response.headers_mut());
     // SAFETY: the caller's promise.
     let whole = unsafe { laid_out(reply, response.status()) };
@@ -162,7 +194,17 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
     {
         head.remember(response.headers());
     }
-    if class == Class::Plain { Ok(None) } else { settle(response.headers_mut()) }
+    if class == Class::Plain { Ok(None) } else { settle(response) }
+}
+
+/// The one status below 200 that an answer may have, beside what makes it right.
+#[cold]
+fn switching(reply: &Reply) -> Result<StatusCode, Failed> {
+    match reply.status {
+        101 if !reply.upgrade.is_null() => Ok(StatusCode::SWITCHING_PROTOCOLS),
+        101 => Err(Failed::refused(String::from("the status 101 comes without an upgrade"))),
+        status => Err(wrong_status(status)),
+    }
 }
 
 /// The head as one text, where its parts lie one behind the other.
@@ -215,7 +257,14 @@ fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
 
 /// Drops hop-by-hop fields and reads the declared length.
 #[cold]
-fn settle(headers: &mut HeaderMap) -> Result<Option<u64>, Failed> {
+fn settle(response: &mut Response) -> Result<Option<u64>, Failed> {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        fields::strip_all_but_upgrade(headers);
+        headers.remove(CONTENT_LENGTH);
+        return Ok(None);
+    }
     fields::strip_hop_by_hop(headers);
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
     let Some(first) = lengths.next() else {

@@ -15,19 +15,21 @@ use dsgi::bridge::body::{Frame as Piece, Stream};
 use dsgi::bridge::bytes::SharedBytes;
 use dsgi::bridge::file::FileRange;
 use dsgi::bridge::reply::ReplyBody as Given;
+use dsgi::bridge::upgrade::Upgrade;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 
 use super::answer::Wanted;
-use super::data::Data;
+use super::data::{Data, Made};
+use super::endless::{End, Listening};
 use super::exchange::Exchange;
 use super::file::Sending;
 use super::pipe::Pipe;
-use super::place;
+use super::switched::{Switched, inside};
+use super::trailers;
 use crate::duty::InHand;
 use crate::lease::{Counted, Lease};
-use crate::plugin::generation::Generation;
 
 /// A response body.
 #[derive(Debug)]
@@ -46,9 +48,11 @@ pub(crate) struct ReplyBody {
 enum Source {
     Over,
     Whole(Data),
+    /// No body: the connection is taken over once the head was sent.
+    Upgrade(Box<Switched>),
     // Drop order is by `finish`: the stream is closed before its lease is dropped.
-    Stream(Stream, Lease),
-    Pipe(Arc<Pipe>),
+    Stream(Stream, Lease, Listening),
+    Pipe(Arc<Pipe>, Listening),
     File(Box<Sending>),
 }
 
@@ -65,6 +69,9 @@ pub(crate) enum BodyError {
     /// The body is a file that cannot be read.
     #[error("the body is a file that cannot be read")]
     File,
+    /// Its version of the application has left service.
+    #[error("the version of the application that made it has left service")]
+    OutOfTime,
 }
 
 impl ReplyBody {
@@ -88,7 +95,7 @@ impl ReplyBody {
 
     /// Takes the body that an application gave; the request stays in hand.
     #[inline(always)]
-    pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: &Lease) {
+    pub(super) fn give(&mut self, given: Given, declared: Option<u64>, lease: &Lease, end: End) {
         match given {
             // With a declared length it is short from the start, and hyper is told to abort.
             Given::Empty => {
@@ -101,11 +108,21 @@ impl ReplyBody {
             Given::Stream(stream) => {
                 let exact = stream.size_hint().filter(|(least, most)| least == most);
                 self.left = declared.or(exact.map(|(least, _)| least));
-                self.source = Source::Stream(stream, lease.clone());
+                self.source = Source::Stream(stream, lease.clone(), Listening::new(end));
             }
             Given::File(range) => self.give_file(range, declared, lease),
-            Given::Upgrade(upgrade) => drop(upgrade),
+            // Given by itself, behind the one status that it may have.
+            Given::Upgrade(upgrade) => inside(lease, || drop(upgrade)),
         }
+    }
+
+    /// Takes what takes the connection over; whether the request has asked for it.
+    #[cold]
+    pub(super) fn give_upgrade(&mut self, upgrade: Upgrade, lease: &Lease, wanted: Wanted) -> bool {
+        let switched = Switched::new(upgrade, lease.clone(), wanted);
+        let asked = switched.is_some();
+        self.source = switched.map_or(Source::Over, Source::Upgrade);
+        asked
     }
 
     #[cold]
@@ -169,9 +186,9 @@ impl ReplyBody {
     /// Lays a pipe for a stream, to be pulled on a pool's thread and read here.
     pub(super) fn lay_pipe(&mut self, exchange: Weak<Exchange>) -> Option<Arc<Pipe>> {
         match std::mem::replace(&mut self.source, Source::Over) {
-            Source::Stream(stream, lease) => {
+            Source::Stream(stream, lease, listening) => {
                 let pipe = Pipe::new(stream, lease, exchange);
-                self.source = Source::Pipe(Arc::clone(&pipe));
+                self.source = Source::Pipe(Arc::clone(&pipe), listening);
                 Some(pipe)
             }
             other => {
@@ -205,11 +222,15 @@ impl ReplyBody {
         self.take();
         loop {
             let polled = match self.pull(context) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => match self.poll_farewell(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(End::Clean) => None,
+                    Poll::Ready(End::Broken) => Some(Err(BodyError::OutOfTime)),
+                },
                 Poll::Ready(polled) => polled,
             };
             match polled {
-                Some(Ok(data)) => {
+                Some(Ok(Made::Data(data))) => {
                     let data = self.account(data);
                     if data.has_remaining() {
                         self.offer();
@@ -220,34 +241,59 @@ impl ReplyBody {
                         return Poll::Ready(None);
                     }
                 }
+                Some(Ok(Made::Trailers(fields))) => {
+                    return Poll::Ready(match self.end() {
+                        None if fields.is_empty() => None,
+                        None => Some(Ok(Frame::trailers(*fields))),
+                        Some(left) => Some(Err(BodyError::Short(left))),
+                    });
+                }
                 Some(Err(error)) => {
                     self.finish(Outcome::Failed);
                     return Poll::Ready(Some(Err(error)));
                 }
-                None => {
-                    let missing = self.left.take().filter(|left| *left > 0);
-                    if let (Some(left), Some(lease)) = (missing, self.lease()) {
-                        short(lease, left);
-                    }
-                    self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
-                    return Poll::Ready(missing.map(|left| Err(BodyError::Short(left))));
-                }
+                None => return Poll::Ready(self.end().map(|left| Err(BodyError::Short(left)))),
             }
         }
     }
 
+    /// The end of what the application gives; how much is missing, if anything is.
+    fn end(&mut self) -> Option<u64> {
+        let missing = self.left.take().filter(|left| *left > 0);
+        if let (Some(left), Some(lease)) = (missing, self.lease()) {
+            short(lease, left);
+        }
+        self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
+        missing
+    }
+
     #[inline]
-    fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Data, BodyError>>> {
+    fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Made, BodyError>>> {
         match &mut self.source {
-            Source::Over | Source::Whole(_) => Poll::Ready(None),
-            Source::Pipe(pipe) => pipe.poll(context.waker()),
-            Source::File(file) => file.poll(context, self.left.unwrap_or(0)),
-            Source::Stream(stream, lease) => {
-                let pull = || stream.pull(Some(context.waker()));
-                let pulled = place::inside(generation(lease), pull);
-                pulled.map(|pulled| pulled.and_then(|piece| read(piece, lease)))
+            Source::Over | Source::Whole(_) | Source::Upgrade(_) => Poll::Ready(None),
+            Source::Pipe(pipe, _) => pipe.poll(context.waker()),
+            Source::File(file) => {
+                let polled = file.poll(context, self.left.unwrap_or(0));
+                polled.map(|read| read.map(|read| read.map(Made::Data)))
+            }
+            Source::Stream(stream, lease, _) => {
+                let pulled = inside(lease, || stream.pull(Some(context.waker())));
+                pulled.map(|pulled| pulled.map(|piece| read(piece, lease)))
             }
         }
+    }
+
+    /// Ready when a stream that waits has to end, because the time of its stack is over.
+    fn poll_farewell(&mut self, context: &Context<'_>) -> Poll<End> {
+        let (lease, listening) = match &mut self.source {
+            Source::Stream(_, lease, listening) => (&*lease, listening),
+            Source::Pipe(pipe, listening) => (pipe.lease(), listening),
+            _ => return Poll::Pending,
+        };
+        if self.left.is_some() {
+            return Poll::Pending;
+        }
+        listening.poll(lease, context)
     }
 
     /// Accounts for a piece: cuts what is too much.
@@ -289,10 +335,10 @@ impl ReplyBody {
     /// Of a body that is still pulled.
     fn lease(&self) -> Option<&Lease> {
         match &self.source {
-            Source::Stream(_, lease) => Some(lease),
-            Source::Pipe(pipe) => Some(pipe.lease()),
+            Source::Stream(_, lease, _) => Some(lease),
+            Source::Pipe(pipe, _) => Some(pipe.lease()),
             Source::File(file) => Some(file.lease()),
-            Source::Over | Source::Whole(_) => None,
+            Source::Over | Source::Whole(_) | Source::Upgrade(_) => None,
         }
     }
 
@@ -306,13 +352,25 @@ impl ReplyBody {
 
     fn close(&mut self, outcome: Outcome) {
         match std::mem::replace(&mut self.source, Source::Over) {
-            Source::Stream(stream, lease) => {
-                place::inside(generation(&lease), || stream.close(outcome, self.sent));
+            Source::Stream(stream, lease, _) => {
+                inside(&lease, || stream.close(outcome, self.sent));
                 drop(lease);
             }
-            Source::Pipe(pipe) => pipe.finish(outcome, self.sent),
+            Source::Upgrade(switched) => self.switch(switched),
+            Source::Pipe(pipe, _) => pipe.finish(outcome, self.sent),
             Source::File(file) => file.finish(outcome, self.sent),
             Source::Over | Source::Whole(_) => {}
+        }
+    }
+}
+
+impl ReplyBody {
+    /// The head was sent, or given up: its connection finds this if it goes on.
+    #[cold]
+    fn switch(&mut self, mut switched: Box<Switched>) {
+        if let Some(in_hand) = self.in_hand.take() {
+            switched.count(self.counted.take());
+            in_hand.go_on_as(switched);
         }
     }
 }
@@ -347,21 +405,19 @@ pub(super) fn close(stream: Stream, lease: Lease, outcome: Outcome, sent: u64) {
     if lease.pool().is_some() {
         Pipe::new(stream, lease, Weak::new()).finish(outcome, sent);
     } else {
-        place::inside(generation(&lease), || stream.close(outcome, sent));
+        inside(&lease, || stream.close(outcome, sent));
     }
 }
 
-/// A piece as data; trailers have no way out yet and are left out.
+/// A piece of a body, in the host's words.
 pub(super) fn read(
     piece: Result<Piece, dsgi::bridge::body::Failure>,
     lease: &Lease,
-) -> Option<Result<Data, BodyError>> {
+) -> Result<Made, BodyError> {
     match piece {
-        Ok(Piece::Data(bytes)) => Some(Ok(Data::library(bytes, usize::MAX, lease.clone()))),
-        Ok(Piece::Trailers(_)) => {
-            let app = lease.name();
-            tracing::warn!(app, "trailers are not supported yet and were left out");
-            None
+        Ok(Piece::Data(bytes)) => Ok(Made::Data(Data::library(bytes, usize::MAX, lease.clone()))),
+        Ok(Piece::Trailers(fields)) => {
+            Ok(Made::Trailers(Box::new(trailers::of_response(fields, lease))))
         }
         Err(failure) => {
             let app = lease.name_of(failure.generation);
@@ -369,14 +425,9 @@ pub(super) fn read(
             if failure.generation != 0 {
                 lease.panicked(failure.generation);
             }
-            Some(Err(BodyError::Application))
+            Err(BodyError::Application)
         }
     }
-}
-
-/// Whose code runs where the body of a stack is pulled or closed.
-fn generation(lease: &Lease) -> u64 {
-    lease.member(0).map_or(0, Generation::number)
 }
 
 #[cold]
@@ -408,7 +459,9 @@ impl Body for ReplyBody {
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Over) && self.left.is_none_or(|left| left == 0)
+        // Nothing follows an upgrade's head, and what it holds goes on when this is dropped.
+        matches!(self.source, Source::Over | Source::Upgrade(_))
+            && self.left.is_none_or(|left| left == 0)
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use dsgi::bridge::bytes::SharedBytes;
+use http::HeaderMap;
 
 use super::file::Block;
 use crate::lease::Lease;
@@ -10,11 +11,29 @@ use crate::lease::Lease;
 #[derive(Debug)]
 pub(crate) struct Data(Piece);
 
+/// What a body is made of.
+#[derive(Debug)]
+pub(super) enum Made {
+    Data(Data),
+    /// Nothing follows them.
+    Trailers(Box<HeaderMap>),
+}
+
 #[derive(Debug)]
 enum Piece {
     Host(Bytes),
     // Drop order: the bytes go back to their library before the lease on it does.
     Library { bytes: SharedBytes, _lease: Lease },
+}
+
+impl Made {
+    /// Bytes of it.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Data(data) => data.remaining(),
+            Self::Trailers(_) => 0,
+        }
+    }
 }
 
 impl Data {

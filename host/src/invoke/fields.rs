@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 /// What a field needs besides being sent. The order is used: the greatest class of a head decides.
@@ -79,7 +79,18 @@ pub(super) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Resu
     })
 }
 
-/// Removes what belongs to the connection and not to the response.
+/// Leaves of the connection's fields what says to which protocol it switches.
+pub(super) fn strip_all_but_upgrade(headers: &mut HeaderMap) {
+    let protocols: Vec<_> = headers.get_all(UPGRADE).iter().cloned().collect();
+    strip_hop_by_hop(headers);
+    for protocol in protocols {
+        headers.append(UPGRADE, protocol);
+    }
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+}
+
+/// Removes what belongs to the connection and not to the response. `Trailer` stays: who sends the
+/// response sends what it names.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -99,8 +110,8 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove("trailers");
 }
 
-const HOP_BY_HOP: [HeaderName; 7] =
-    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const HOP_BY_HOP: [HeaderName; 6] =
+    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE];
 
 #[inline]
 fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), String> {

@@ -11,12 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
 
-use bytes::Buf;
 use dsgi::Outcome;
 use dsgi::bridge::body::Stream;
 
 use super::body::{BodyError, read};
-use super::data::Data;
+use super::data::Made;
 use super::exchange::Exchange;
 use super::place::Unpark;
 use crate::lease::Lease;
@@ -33,7 +32,7 @@ pub(crate) struct Pipe {
 
 struct State {
     stream: Holder,
-    made: VecDeque<Data>,
+    made: VecDeque<Made>,
     untaken: usize,
     end: Option<Result<(), BodyError>>,
     reader: Option<Waker>,
@@ -82,7 +81,7 @@ impl Pipe {
         let waker = Unpark::this_thread();
         loop {
             let pulled = match stream.pull(Some(&waker)) {
-                Poll::Ready(pulled) => pulled.and_then(|piece| read(piece, &self.lease)),
+                Poll::Ready(pulled) => pulled.map(|piece| read(piece, &self.lease)),
                 Poll::Pending => match self.rest() {
                     Some((outcome, sent)) => return stream.close(outcome, sent),
                     None => continue,
@@ -116,23 +115,23 @@ impl Pipe {
     }
 
     /// The next piece for the reader; lets a thread go on when there is room again.
-    pub(super) fn poll(self: &Arc<Self>, waker: &Waker) -> Poll<Option<Result<Data, BodyError>>> {
+    pub(super) fn poll(self: &Arc<Self>, waker: &Waker) -> Poll<Option<Result<Made, BodyError>>> {
         let mut state = self.lock();
-        let Some(data) = state.made.pop_front() else {
+        let Some(made) = state.made.pop_front() else {
             if let Some(end) = state.end.take() {
                 return Poll::Ready(end.err().map(Err));
             }
             state.reader = Some(waker.clone());
             return Poll::Pending;
         };
-        state.untaken -= data.remaining();
+        state.untaken -= made.length();
         let room = state.untaken < self.lease.limits.pool_window;
         let go_on = room && matches!(state.stream, Holder::Lying(_));
         drop(state);
         if go_on && let Some(pool) = self.lease.pool() {
             pool.go_on(Arc::clone(self) as Arc<dyn Job>);
         }
-        Poll::Ready(Some(Ok(data)))
+        Poll::Ready(Some(Ok(made)))
     }
 
     /// The reader is done: the body is closed on a thread of the pool, where it may wait.
@@ -201,11 +200,11 @@ impl State {
     }
 
     /// Takes a pulled piece in; true when it was the last.
-    fn take_in(&mut self, pulled: Option<Result<Data, BodyError>>) -> bool {
+    fn take_in(&mut self, pulled: Option<Result<Made, BodyError>>) -> bool {
         match pulled {
-            Some(Ok(data)) => {
-                self.untaken += data.remaining();
-                self.made.push_back(data);
+            Some(Ok(made)) => {
+                self.untaken += made.length();
+                self.made.push_back(made);
                 return false;
             }
             Some(Err(error)) => self.end = Some(Err(error)),

@@ -8,6 +8,7 @@ use super::handover::Hung;
 use super::remember::Remembered;
 use super::version::{self, Steps, Version};
 use super::{Before, Held, Host, Keep, Leaving, Slot, Standing, short};
+use crate::clock;
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::operator::{
@@ -397,6 +398,7 @@ pub(super) fn note_later(changed: Changed, steps: &Steps<'_>) {
 /// Tells an application that no new requests will come, on a thread of its own: it may take its
 /// time.
 fn tell_drain(tenure: &Arc<Tenure>, deadline: Duration) -> Weak<()> {
+    say_farewell(tenure, deadline);
     let (tenure, told) = (Arc::clone(tenure), Arc::new(()));
     let telling = Arc::downgrade(&told);
     let tell = move || {
@@ -407,4 +409,21 @@ fn tell_drain(tenure: &Arc<Tenure>, deadline: Duration) -> Weak<()> {
         tracing::warn!("an application was not told to drain: {error}");
     }
     telling
+}
+
+/// Lets what has no end of its own end with the drain timeout, unless the tenure is back by then.
+fn say_farewell(tenure: &Arc<Tenure>, deadline: Duration) {
+    let (moved, tenure) = (tenure.moves(), Arc::downgrade(tenure));
+    clock::later(deadline, move || {
+        let Some(tenure) = tenure.upgrade() else { return };
+        let (app, told) = (tenure.name(), tenure.farewell(moved));
+        if told > 0 {
+            let generation = tenure.generation().number();
+            tracing::info!(
+                app,
+                generation,
+                "{told} connections and streams end with their version"
+            );
+        }
+    });
 }

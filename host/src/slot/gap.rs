@@ -311,6 +311,7 @@ fn drain_with_host(tenure: &Arc<Tenure>, deadline: Duration) {
 /// time keeps nobody waiting.
 fn resume(tenure: &Arc<Tenure>, telling: Weak<()>) {
     let tenure = Arc::clone(tenure);
+    tenure.moves();
     within(Instant::now() + SWAP, move || {
         while telling.strong_count() > 0 {
             thread::sleep(LOOK);

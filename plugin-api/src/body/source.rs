@@ -97,16 +97,18 @@ impl Source {
 
     pub(super) fn size_hint(&self) -> Option<(u64, u64)> {
         match self {
-            Self::Empty | Self::Trailers(_) | Self::Upgrade(_) => Some((0, 0)),
+            Self::Empty | Self::Upgrade(_) => Some((0, 0)),
             Self::Whole(bytes) => Some((bytes.len() as u64, bytes.len() as u64)),
             Self::Inner(stream) => stream.size_hint(),
             Self::File(range) => Some((range.length, range.length)),
+            // Over HTTP/1.1 trailers have no way out behind a body of known length.
+            Self::Ahead { rest, .. } if matches!(**rest, Self::Trailers(_)) => None,
             Self::Ahead { blocks, rest } => {
                 let ahead: u64 = blocks.iter().map(|block| block.len() as u64).sum();
                 let (least, most) = rest.size_hint()?;
                 Some((least.saturating_add(ahead), most.saturating_add(ahead)))
             }
-            Self::Blocks { .. } | Self::Polled(_) | Self::Filtered(_) => None,
+            Self::Blocks { .. } | Self::Polled(_) | Self::Filtered(_) | Self::Trailers(_) => None,
         }
     }
 

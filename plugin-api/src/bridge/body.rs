@@ -80,10 +80,7 @@ unsafe extern "C" fn poll<T: Pull>(
 ///
 /// # Safety
 /// `frame` is lent for this call with its size set.
-pub(crate) unsafe fn answer_of_pull(
-    pulled: Result<Pulled, String>,
-    frame: Out<abi::grown::Frame>,
-) -> u32 {
+pub unsafe fn answer_of_pull(pulled: Result<Pulled, String>, frame: Out<abi::grown::Frame>) -> u32 {
     let (answer, filled) = match pulled {
         Ok(Poll::Pending) => return answer::PENDING,
         Ok(Poll::Ready(None)) => return answer::END,

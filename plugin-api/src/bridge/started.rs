@@ -409,8 +409,8 @@ fn bad_status(status: &str) -> Error {
         _ => &rules::STATUS_DIGITS,
     };
     let text = format!(
-        "the status `{status}` given to start_response is not three digits from 200 to 999, or 101, \
-         and a reason"
+        "the status `{status}` given to start_response is not three digits from 200 to 999, or \
+         101, and a reason"
     );
     broken(rule, &text)
 }

@@ -11,6 +11,9 @@
 // Which hosts a mount is for; the models name none.
 #[path = "../../../host/src/authority.rs"]
 mod authority;
+// Who is told that the time of a stack is over; no thread of a model listens.
+#[path = "../../../host/src/farewell.rs"]
+mod farewell;
 // A stack, its shares and leases.
 #[path = "../../../host/src/lease.rs"]
 mod lease;

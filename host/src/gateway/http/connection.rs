@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioExecutor;
@@ -16,7 +17,9 @@ use tokio::net::TcpStream;
 use super::Answers;
 use super::socket::{Protocol, Socket};
 use super::strict::KnownHost;
+use super::taken::Taken;
 use crate::duty::{Duties, Duty, Verdict};
+use crate::invoke::switched::Switched;
 use crate::limits::Limits;
 use crate::message::Origin;
 
@@ -26,6 +29,7 @@ pub(crate) struct Connection<K> {
     /// What it was told to do.
     told: Verdict,
     duty: Arc<Duty>,
+    goodbye: Duration,
     _kept: K,
 }
 
@@ -36,6 +40,9 @@ enum Phase {
     Http1(http1::Connection<Socket, Answers>),
     /// Boxed, because every connection would have room for it otherwise.
     Http2(Pin<Box<http2::Connection<Socket, Answers, TokioExecutor>>>),
+    /// An application has taken it over.
+    Taken(Box<Taken>),
+    Over,
 }
 
 /// Serves a connection to its end.
@@ -47,9 +54,10 @@ pub(crate) fn serve<K>(
     kept: K,
 ) -> Connection<K> {
     let duty = Arc::new(Duty::default());
+    let goodbye = limits.goodbye_timeout;
     let opening = open(stream, origin, Arc::clone(&duty), duties, limits);
     let phase = Phase::Opening(Box::pin(opening));
-    Connection { phase, told: Verdict::Serve, duty, _kept: kept }
+    Connection { phase, told: Verdict::Serve, duty, goodbye, _kept: kept }
 }
 
 /// Reads what a connection speaks; none when it ends before that.
@@ -107,7 +115,7 @@ impl<K: Unpin> Future for Connection<K> {
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self { phase, told, duty, .. } = self.get_mut();
+        let Self { phase, told, duty, goodbye, .. } = self.get_mut();
         loop {
             let verdict = duty.verdict();
             if verdict != *told {
@@ -119,8 +127,16 @@ impl<K: Unpin> Future for Connection<K> {
             // Errors of a connection are its client's; what an application did was logged where it
             // was seen.
             match phase {
-                Phase::Http1(connection) => return Pin::new(connection).poll(context).map(drop),
+                Phase::Http1(connection) => {
+                    let ended = ready!(Pin::new(connection).poll(context));
+                    match duty.take_next() {
+                        Some(switched) if ended.is_ok() => phase.take(*switched, duty, *goodbye),
+                        _ => return Poll::Ready(()),
+                    }
+                }
                 Phase::Http2(connection) => return connection.as_mut().poll(context).map(drop),
+                Phase::Taken(taken) => return taken.poll(context),
+                Phase::Over => return Poll::Ready(()),
                 Phase::Opening(opening) => match ready!(opening.as_mut().poll(context)) {
                     Some(opened) => *phase = opened,
                     None => return Poll::Ready(()),
@@ -131,12 +147,25 @@ impl<K: Unpin> Future for Connection<K> {
 }
 
 impl Phase {
+    /// Goes on as what an application has answered, once hyper has sent that.
+    #[cold]
+    fn take(&mut self, switched: Switched, duty: &Arc<Duty>, goodbye: Duration) {
+        if let Self::Http1(connection) = std::mem::replace(self, Self::Over) {
+            let parts = connection.into_parts();
+            let line = (parts.io, parts.read_buf);
+            *self = Self::Taken(Box::new(Taken::new(switched, line, duty.begin(), goodbye)));
+        }
+    }
+
     /// Tells the connection to finish, or to end; pending as long as it has something to finish.
     #[cold]
     fn tell(&mut self, verdict: Verdict) -> Poll<()> {
         match (verdict, self) {
-            (Verdict::Serve, _) => {}
-            (Verdict::End, _) | (Verdict::Finish, Self::Opening(_)) => return Poll::Ready(()),
+            // One that was taken over finishes as its stack does.
+            (Verdict::Serve, _) | (Verdict::Finish, Self::Taken(_)) => {}
+            (Verdict::End, _) | (Verdict::Finish, Self::Opening(_) | Self::Over) => {
+                return Poll::Ready(());
+            }
             (Verdict::Finish, Self::Http1(connection)) => {
                 Pin::new(connection).graceful_shutdown();
             }

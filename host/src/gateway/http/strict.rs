@@ -6,11 +6,13 @@
 
 use std::cell::RefCell;
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use http_body::Body;
 
 use crate::dispatch::page;
+use crate::invoke::answer::Wanted;
 use crate::message::Response;
 
 /// Why a request is not dispatched.
@@ -54,7 +56,7 @@ impl Refusal {
         let mut response = page(status, &self.to_string());
         // What follows on this connection cannot be trusted to begin where we think it does.
         let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(http::header::CONNECTION, close);
+        response.headers_mut().insert(CONNECTION, close);
         response
     }
 }
@@ -101,6 +103,24 @@ pub(super) fn name_host<B>(request: &mut Request<B>) -> Result<(), Refusal> {
     let host = HeaderValue::from_str(authority.as_str()).ok().filter(is_host);
     request.headers_mut().insert(HOST, host.ok_or(Refusal::HostForm)?);
     Ok(())
+}
+
+/// Whether a request asks for another protocol: over HTTP/1.1, and where its `Connection` says that
+/// `Upgrade` is meant for us (RFC 9110 7.8). One with a body cannot, which would come first.
+#[cold]
+pub(super) fn upgrade<B: Body>(request: &Request<B>, wanted: Wanted) -> Wanted {
+    let fields = |name| request.headers().get_all(name).iter();
+    let tokens = fields(CONNECTION).flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_meant = tokens.map(<[u8]>::trim_ascii).any(|it| it.eq_ignore_ascii_case(b"upgrade"));
+    let asks = is_meant
+        && wanted == Wanted::All
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream();
+    match fields(UPGRADE).next() {
+        Some(to) if asks && to.as_bytes().eq_ignore_ascii_case(b"websocket") => Wanted::WebSocket,
+        Some(_) if asks => Wanted::Upgrade,
+        _ => wanted,
+    }
 }
 
 /// Whether a request has a body, as hyper has read it.

@@ -12,16 +12,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dsgi::abi::answer;
-use dsgi::abi::grown::{Frame, frame_kind};
+use dsgi::abi::grown::Frame;
 use dsgi::abi::object::Exchange as Object;
-use dsgi::abi::pointer::{Growable, Out};
+use dsgi::abi::pointer::Out;
 use dsgi::bridge::body::{self, Failure, Pulled, Stream};
-use dsgi::bridge::bytes::{SharedBytes, fault};
+use dsgi::bridge::bytes::SharedBytes;
+use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
 
 use crate::clock::Deadline;
 use crate::invoke::place::{self, Place, Unpark};
+use crate::invoke::trailers;
 use crate::lease::Lease;
 
 /// Where a request body comes from.
@@ -103,8 +105,7 @@ impl Input {
         let pulled = match waker {
             Some(waker) => {
                 // Whoever stores this waker may outlive the library that made it.
-                let waker = Arc::new(Leased { waker: waker.clone(), _lease: lease.clone() });
-                source.pull(&waker.into(), lease.limits.body_bytes)
+                source.pull(&Leased::waker(waker, lease), lease.limits.body_bytes)
             }
             None => match source.wait(lease.limits.body_bytes) {
                 Some(pulled) => pulled,
@@ -115,7 +116,8 @@ impl Input {
             *source = Source::Ended;
         }
         drop(source);
-        fill(pulled, frame)
+        // SAFETY: lent for this call with its size set.
+        unsafe { body::answer_of_pull(Ok(pulled), frame) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Source> {
@@ -164,8 +166,13 @@ impl Source {
                     Poll::Ready(Some(Err(error))) => return failed(400, &client_text(&error)),
                     Poll::Ready(Some(Ok(frame))) => frame,
                 };
-                // Trailers of a request have no slot in the environ yet.
-                let Ok(data) = frame.into_data() else { continue };
+                let data = match frame.into_data() {
+                    Ok(data) => data,
+                    Err(frame) => match frame.into_trailers() {
+                        Ok(map) => return behind(&map),
+                        Err(_) => continue,
+                    },
+                };
                 *pause = Deadline::new(pause.after());
                 *received += data.len() as u64;
                 if *received > limit {
@@ -199,31 +206,23 @@ fn failed(status: u16, message: &str) -> Pulled {
     Poll::Ready(Some(Err(Failure::new(status, message))))
 }
 
-fn fill(pulled: Pulled, frame: Out<Frame>) -> u32 {
-    let mut filled = Frame::absent();
-    let answer = match pulled {
-        Poll::Pending => return answer::PENDING,
-        Poll::Ready(None) => return answer::END,
-        Poll::Ready(Some(Ok(body::Frame::Data(data)))) => {
-            (filled.kind, filled.data) = (frame_kind::DATA, data.into_raw());
-            answer::READY
-        }
-        Poll::Ready(Some(Ok(body::Frame::Trailers(_)))) => return answer::END,
-        Poll::Ready(Some(Err(failure))) => {
-            filled.fault = fault(failure);
-            answer::ERROR
-        }
-    };
-    // SAFETY: lent for this call with its size set.
-    unsafe { frame.write(&filled) };
-    answer
+/// Fields behind the body. They are its end too, but are given before.
+fn behind(map: &HeaderMap) -> Pulled {
+    Poll::Ready(Some(Ok(body::Frame::Trailers(trailers::of_request(map)))))
 }
 
 /// A waker that entered from a library, with a lease on its maker.
-struct Leased {
+pub(crate) struct Leased {
     // Drop order: the waker's code before the lease on it.
     waker: Waker,
     _lease: Lease,
+}
+
+impl Leased {
+    /// A waker to keep.
+    pub(crate) fn waker(waker: &Waker, lease: &Lease) -> Waker {
+        Arc::new(Self { waker: waker.clone(), _lease: lease.clone() }).into()
+    }
 }
 
 impl Wake for Leased {
