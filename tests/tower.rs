@@ -3,6 +3,8 @@
 
 // Against what the framework's own server answers.
 mod alike;
+// What goes wrong, and what is dropped.
+mod faults;
 // Connections that a framework takes over.
 mod sockets;
 

@@ -123,3 +123,8 @@ macro_rules! __served {
         };
     };
 }
+
+/// Compiles the examples of the page about frameworks.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/axum.md")]
+pub struct AxumPage;

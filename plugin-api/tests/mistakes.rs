@@ -9,11 +9,21 @@ const PINNED: &str = "rustc 1.95.";
 
 #[test]
 fn mistakes_are_explained() {
+    explained("mistakes_are_explained", "tests/mistakes/*.rs");
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn mistakes_of_services_are_explained() {
+    explained("mistakes_of_services_are_explained", "tests/mistakes_of_services/*.rs");
+}
+
+fn explained(name: &str, cases: &str) {
     let compiler = env!("DSGI_COMPILER");
     if !compiler.starts_with(PINNED) {
-        return skip("mistakes_are_explained", &format!("not the pinned compiler: {compiler}"));
+        return skip(name, &format!("not the pinned compiler: {compiler}"));
     }
-    trybuild::TestCases::new().compile_fail("tests/mistakes/*.rs");
+    trybuild::TestCases::new().compile_fail(cases);
 }
 
 /// Records a skip as `tests/run` expects it.

@@ -1,0 +1,56 @@
+//! A room where everybody hears what everybody says, over WebSockets of axum.
+//!
+//! Who is in the room stays in it with the version that they came to, also when another one takes
+//! its place: they hear each other until they leave, or until the drain timeout sends them away.
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::response::{Html, Response};
+use axum::routing::{any, get};
+use tokio::sync::broadcast::{self, Sender, error::RecvError};
+
+/// What is said, on its way to all who listen.
+type Room = Sender<Utf8Bytes>;
+
+/// Who is slower than so many messages misses some.
+const BACKLOG: usize = 64;
+
+fn router() -> Router {
+    let (room, _) = broadcast::channel(BACKLOG);
+    Router::new().route("/", get(page)).route("/room", any(enter)).with_state(room)
+}
+
+dsgi::service!(router, name = "websocket-chat");
+
+async fn enter(upgrade: WebSocketUpgrade, State(room): State<Room>) -> Response {
+    upgrade.on_upgrade(move |socket| talk(socket, room))
+}
+
+/// Until the visitor leaves.
+async fn talk(mut socket: WebSocket, room: Room) {
+    let mut heard = room.subscribe();
+    loop {
+        tokio::select! {
+            said = socket.recv() => match said {
+                // An error is that nobody listens, and this one does.
+                Some(Ok(Message::Text(text))) => drop(room.send(text)),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            },
+            text = heard.recv() => match text {
+                Ok(text) => {
+                    if socket.send(Message::Text(text)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+async fn page() -> Html<&'static str> {
+    Html(include_str!("page.html"))
+}
