@@ -23,6 +23,7 @@ pub(crate) struct Stack {
     members: Vec<Member>,
     pool: Option<Arc<Pool>>,
     flavour: Flavour,
+    runs: u64,
     debug_headers: DebugHeaders,
     pub(crate) limits: Arc<Limits>,
     /// One for each core, as long as somebody has it.
@@ -48,8 +49,11 @@ impl Stack {
         let (debug_headers, limits) = (application.debug_headers(), application.limits());
         let limits = Arc::clone(limits);
         let (shares, past) = (Mutex::default(), AtomicU64::new(0));
+        let runs = members.iter().find(|it| it.generation.flavour() != Flavour::AsInside);
+        let runs = runs.map_or(0, |member| member.generation.number());
         let farewell = Farewell::default();
-        let stack = Self { members, pool, flavour, debug_headers, limits, shares, past, farewell };
+        let stack =
+            Self { members, pool, flavour, runs, debug_headers, limits, shares, past, farewell };
         let stack = Arc::new(stack);
         stack.members.iter().for_each(|member| member.tenure.joins(&stack));
         stack
@@ -87,6 +91,13 @@ impl Stack {
             [outside, inside] => Some((&outside.generation, &inside.generation)),
             _ => None,
         }
+    }
+
+    /// Whose code runs where the body or the future of the stack does: the outermost member that
+    /// is not wherever its inside is. Anything further in is called by that one's own code.
+    #[inline]
+    pub(crate) const fn runs(&self) -> u64 {
+        self.runs
     }
 
     /// How many members there are.
@@ -149,8 +160,8 @@ fn flavour(members: &[Member]) -> Flavour {
     let of = |member: &Member| member.generation.flavour();
     let most = members.iter().map(of).max().unwrap_or(Flavour::Blocking);
     let waits = || {
-        let mut inwards = members.iter().map(of).skip_while(|it| *it == Flavour::Async);
-        inwards.next().is_some() && inwards.any(|it| it == Flavour::Async)
+        let mut inwards = members.iter().map(of).skip_while(|it| !it.returns());
+        inwards.any(|it| it == Flavour::Async)
     };
     if most == Flavour::Async && waits() { Flavour::Blocking } else { most }
 }
@@ -160,7 +171,7 @@ fn pool(members: &[Member]) -> Option<Arc<Pool>> {
     let (application, layers) = members.split_last()?;
     let of = |member: &Member| member.generation.flavour();
     let application = Some(application).filter(|it| of(it) == Flavour::Blocking);
-    let layers = layers.iter().rev().filter(|it| of(it) != Flavour::Async);
+    let layers = layers.iter().rev().filter(|it| of(it).returns());
     let waits = application.into_iter().chain(layers).next()?;
     let started = waits.tenure.staff();
     let tell = |error: &std::io::Error| {
@@ -299,6 +310,7 @@ mod tests {
         const SYNC: u32 = flavour::BLOCKING;
         const QUICK: u32 = flavour::NON_BLOCKING;
         const LATER: u32 = flavour::ASYNC;
+        const NONE: u32 = flavour::AS_INSIDE;
         for (flavours, expected, whose_pool) in [
             (&[QUICK][..], Flavour::NonBlocking, None),
             (&[LATER], Flavour::Async, None),
@@ -315,11 +327,21 @@ mod tests {
             (&[SYNC, SYNC], Flavour::Blocking, Some(1)),
             (&[SYNC, QUICK], Flavour::Blocking, Some(0)),
             (&[LATER, SYNC], Flavour::Blocking, Some(1)),
+            // What runs as its inside makes no difference anywhere.
+            (&[NONE, QUICK], Flavour::NonBlocking, None),
+            (&[NONE, LATER], Flavour::Async, None),
+            (&[QUICK, NONE, QUICK], Flavour::NonBlocking, None),
+            (&[QUICK, NONE, LATER], Flavour::Blocking, Some(0)),
+            (&[NONE, QUICK, LATER], Flavour::Blocking, Some(1)),
+            (&[SYNC, NONE, QUICK], Flavour::Blocking, Some(0)),
+            (&[NONE, SYNC], Flavour::Blocking, Some(1)),
         ] {
             let members = members(flavours);
             let (application, layers) = members.split_last().unwrap();
             let stack = Stack::new(application, layers);
             assert_eq!(stack.flavour(), expected, "{flavours:?}");
+            let runs = flavours.iter().position(|it| *it != NONE).unwrap();
+            assert_eq!(stack.runs(), members[runs].generation().number(), "{flavours:?}");
             let is_it = |tenure: &Arc<Tenure>| {
                 let own = stack.pool().map(Arc::as_ptr);
                 own.is_some() && tenure.staff().ok().as_ref().map(Arc::as_ptr) == own

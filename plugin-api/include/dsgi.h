@@ -83,7 +83,10 @@ enum dsgi_flavour {
     /* They may wait: they run on the application's pool of threads. */
     DSGI_FLAVOUR_BLOCKING = 2,
     /* They answer PENDING instead of waiting: they run on a core. */
-    DSGI_FLAVOUR_ASYNC = 3
+    DSGI_FLAVOUR_ASYNC = 3,
+    /* A layer that never waits itself, and answers when and as what is inside does, PENDING too:
+     * its stack runs where it would run without it. No flavour of an application. */
+    DSGI_FLAVOUR_AS_INSIDE = 4
 };
 
 /* What the library is. */

@@ -75,8 +75,8 @@ macro_rules! validator {
 
 impl Entry for Validator {
     type App = Self;
-    // It never waits, and answers later where the inside does.
-    const FLAVOUR: u32 = flavour::ASYNC;
+    // It hands an answer on that comes later, and changes nothing of where a stack runs.
+    const FLAVOUR: u32 = flavour::AS_INSIDE;
 
     fn init(config: &str, _: Purpose) -> Result<Self> {
         let Config { mode } = read_config(config)?;

@@ -277,7 +277,8 @@ impl ReplyBody {
                 polled.map(|read| read.map(|read| read.map(Made::Data)))
             }
             Source::Stream(stream, lease, _) => {
-                let pulled = inside(lease, || stream.pull(Some(context.waker())));
+                let pull = || stream.pull(Some(context.waker()));
+                let pulled = inside(lease, pull);
                 pulled.map(|pulled| pulled.map(|piece| read(piece, lease)))
             }
         }

@@ -113,8 +113,7 @@ pub(crate) fn poll(
 ) -> Option<Answered> {
     let mut scratch = Scratch::new();
     let mut reply = scratch.reply();
-    let generation = lease.member(0).map_or(0, Generation::number);
-    let answer = place::inside(generation, || pending.poll(waker, Out::lend(&mut reply)));
+    let answer = place::inside(lease.runs(), || pending.poll(waker, Out::lend(&mut reply)));
     if answer == code::PENDING {
         return None;
     }

@@ -7,7 +7,6 @@ use dsgi::bridge::upgrade::{Upgrade, Upgraded};
 use super::answer::Wanted;
 use super::place;
 use crate::lease::{Counted, Lease};
-use crate::plugin::generation::Generation;
 
 /// What the connection of a request goes on as.
 #[derive(Debug)]
@@ -71,5 +70,5 @@ impl Switched {
 
 /// Runs code of a stack's outermost member where the watchdog can see it.
 pub(crate) fn inside<T>(lease: &Lease, code: impl FnOnce() -> T) -> T {
-    place::inside(lease.member(0).map_or(0, Generation::number), code)
+    place::inside(lease.runs(), code)
 }

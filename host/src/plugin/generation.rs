@@ -40,6 +40,8 @@ pub(crate) struct Code {
 /// runs as its most blocking member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Flavour {
+    /// Wherever what is inside runs: such a layer makes no difference to its stack.
+    AsInside,
     /// On the core, answering at once.
     NonBlocking,
     /// On the core, answering later.
@@ -55,7 +57,13 @@ impl Flavour {
             inspect::Flavour::NonBlocking => Self::NonBlocking,
             inspect::Flavour::Async => Self::Async,
             inspect::Flavour::Blocking => Self::Blocking,
+            inspect::Flavour::AsInside => Self::AsInside,
         }
+    }
+
+    /// Whether its calls come back with the answer of what is inside, which somebody waits for.
+    pub(crate) const fn returns(self) -> bool {
+        matches!(self, Self::NonBlocking | Self::Blocking)
     }
 
     /// From the number in a descriptor; an unknown one is the one that is always safe.
@@ -63,6 +71,7 @@ impl Flavour {
         match flavour {
             app::flavour::NON_BLOCKING => Self::NonBlocking,
             app::flavour::ASYNC => Self::Async,
+            app::flavour::AS_INSIDE => Self::AsInside,
             _ => Self::Blocking,
         }
     }

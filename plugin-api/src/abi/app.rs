@@ -99,6 +99,9 @@ pub mod flavour {
     pub const BLOCKING: u32 = 2;
     /// They answer `PENDING` instead of waiting: they run on a core.
     pub const ASYNC: u32 = 3;
+    /// A layer that never waits itself, and answers when and as what is inside does, `PENDING` too:
+    /// its stack runs where it would run without it. No flavour of an application.
+    pub const AS_INSIDE: u32 = 4;
 }
 
 /// What the library is.

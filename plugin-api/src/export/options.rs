@@ -76,7 +76,8 @@ impl Options {
     /// ```
     #[must_use]
     pub const fn non_blocking(mut self) -> Self {
-        assert!(self.descriptor.flavour != flavour::ASYNC, "an async application never blocks");
+        let waits = matches!(self.descriptor.flavour, flavour::BLOCKING | flavour::NON_BLOCKING);
+        assert!(waits, "an async application never blocks");
         self.descriptor.flavour = flavour::NON_BLOCKING;
         self
     }

@@ -16,7 +16,6 @@ use dsgi::bridge::{caught, waker};
 use super::{Exchange, spare};
 use crate::invoke::call;
 use crate::invoke::place::{self, Place};
-use crate::plugin::generation::Flavour;
 
 /// Functions of the first handle: the object is the exchange itself.
 pub(super) static FIRST: ExchangeTable = table::<Exchange>();
@@ -188,7 +187,7 @@ unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<
     let exchange = Arc::clone(&exchange);
     match call() {
         // A caller of the sync form cannot wait for an answer that comes later.
-        answer::PENDING if outside.flavour() != Flavour::Async => {
+        answer::PENDING if outside.flavour().returns() => {
             // SAFETY: filled for this answer, and its future was not taken yet.
             unsafe { call::wait(reply, &exchange) }
         }

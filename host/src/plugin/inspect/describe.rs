@@ -61,6 +61,7 @@ fn flavour(flavour: Flavour) -> &'static str {
         Flavour::NonBlocking => "non-blocking",
         Flavour::Blocking => "blocking",
         Flavour::Async => "async",
+        Flavour::AsInside => "that of what is inside",
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) enum Flavour {
     Blocking,
     /// They answer that they are pending, instead of waiting.
     Async,
+    /// As those of what is inside: a layer's only.
+    AsInside,
 }
 
 /// What a library is.
@@ -180,10 +182,14 @@ impl<'data> Raw<'data> {
 
     fn flavour(&self) -> Result<Flavour, Unfit> {
         match self.number(offset_of!(app::Descriptor, flavour)) {
+            flavour::AS_INSIDE if self.kind()? == Kind::Layer => Ok(Flavour::AsInside),
+            flavour::AS_INSIDE => {
+                Err(bad("its flavour is that of what is inside, and it is no layer"))
+            }
             flavour::NON_BLOCKING => Ok(Flavour::NonBlocking),
             flavour::BLOCKING => Ok(Flavour::Blocking),
             flavour::ASYNC => Ok(Flavour::Async),
-            other => Err(bad(format!("its flavour is {other}, and one of 1 to 3"))),
+            other => Err(bad(format!("its flavour is {other}, and one of 1 to 4"))),
         }
     }
 

@@ -64,6 +64,7 @@ fn every_trait_of_a_descriptor_is_read() {
     assert_eq!((other.flavour, other.panic), (Flavour::NonBlocking, Panic::Unwind));
     assert_eq!(other.probe, Probe::Request { path: "/health".into() });
     assert_eq!(descriptor(&["-DPROBE=2"]).probe, Probe::Layout);
+    assert_eq!(descriptor(&["-DFLAVOUR=4", "-DKIND=2"]).flavour, Flavour::AsInside);
 }
 
 #[test]
@@ -212,7 +213,8 @@ fn malformed_descriptors_are_refused_with_the_rule() {
         ("-DSIZE=8", "it names no application"),
         ("-DNAME=\"\"", "it names no application"),
         ("-DNAME=\"a\\nb\"", "its name `a\\nb` has a control character"),
-        ("-DFLAVOUR=0", "its flavour is 0, and one of 1 to 3"),
+        ("-DFLAVOUR=0", "its flavour is 0, and one of 1 to 4"),
+        ("-DFLAVOUR=4", "its flavour is that of what is inside, and it is no layer"),
         ("-DKIND=3", "its kind is 3, and 1 or 2"),
         ("-DPANIC=3", "its panic mode is 3, and at most 2"),
         ("-DPROBE=9", "its probe depth is 9, and at most 4"),

@@ -39,7 +39,6 @@ struct Order {
 }
 
 /// All of it.
-#[must_use]
 pub fn router() -> Router {
     Router::new()
         .merge(extractors())

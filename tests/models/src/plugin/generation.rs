@@ -16,9 +16,16 @@ use crate::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Flavour {
+    AsInside,
     NonBlocking,
     Async,
     Blocking,
+}
+
+impl Flavour {
+    pub(crate) const fn returns(self) -> bool {
+        matches!(self, Self::NonBlocking | Self::Blocking)
+    }
 }
 
 /// What is mapped of a library. Whoever has this has a pointer that keeps nothing alive, as
