@@ -131,6 +131,10 @@ impl Default for ControlLimits {
     }
 }
 
+/// How long the end of connections that were cut may take after the drain timeout: a body is closed
+/// in microseconds, unless an application holds the core or the thread that would do it.
+pub(crate) const CUT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long a request waits for the next version of an application of which only one may run: a
 /// version ends and another one starts within a second or two, one that is drained first may need
 /// a few more, and clients and proxies rarely give up before half a minute.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::cores::Cores;
 use crate::duty::Verdict;
-use crate::limits::Limits;
+use crate::limits::{CUT_TIMEOUT, Limits};
 use crate::listener::{ListenError, Listener};
 use crate::plan::{Mount, Place, Plan};
 use crate::plugin::generation::Generation;
@@ -201,17 +201,21 @@ async fn drain(cores: &Cores, tenures: &[Arc<Tenure>], until: Instant, goodbye: 
     cores.judge_all(Verdict::Finish);
     let finish = async {
         if timeout(left(), cores.empty()).await.is_ok() {
-            return;
+            return until;
         }
         let told: usize = tenures.iter().map(|tenure| tenure.farewell(tenure.moves())).sum();
         // What has no end of its own says goodbye.
         if told > 0 && timeout(goodbye, cores.empty()).await.is_ok() {
-            return;
+            return until;
         }
         let cut = cores.connections();
         tracing::warn!("{cut} connections were cut: the drain timeout is over");
         cores.judge_all(Verdict::End);
+        // Their bodies are closed before anybody is told that nothing is at work.
+        let closed = Instant::now() + CUT_TIMEOUT;
+        let _ = timeout(CUT_TIMEOUT, cores.empty()).await;
+        closed
     };
-    tokio::join!(shutdown::apps(tenures, Asked::Drain, until), finish);
+    let ((), until) = tokio::join!(shutdown::apps(tenures, Asked::Drain, until), finish);
     shutdown::apps(tenures, Asked::Shutdown, until).await;
 }
