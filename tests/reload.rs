@@ -250,9 +250,8 @@ fn what_is_removed_is_shown_until_it_is_gone() {
     let place = Place::new();
     let library = Flavour::Pool.library();
     place.add("held.so", &library);
-    let handler =
-        "#include <signal.h>\nstatic void handler(int signal) { (void)signal; }\nDSGI_NOTE(";
-    let source = include_str!("libraries/app.c").replacen("DSGI_NOTE(", handler, 1);
+    let handler = "#include \"fixture.h\"\nstatic void handler(int signal) { (void)signal; }";
+    let source = include_str!("libraries/app.c").replacen("#include \"fixture.h\"", handler, 1);
     let init = "-DINIT=signal(SIGUSR2, handler);";
     place.add("pinned.so", &c_library("pinned", &source, &[init]));
     place.add("stays.so", &version("stays"));

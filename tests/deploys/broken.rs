@@ -184,8 +184,8 @@ fn what_is_refused_and_stays_is_listed() {
     let host = shop(&says("first"));
     let handler = "static void handler(int signal) { (void)signal; }";
     let library = include_str!("../libraries/app.c").replacen(
-        "DSGI_NOTE(",
-        &format!("#include <signal.h>\n{handler}\nDSGI_NOTE("),
+        "#include \"fixture.h\"",
+        &format!("#include \"fixture.h\"\n{handler}"),
         1,
     );
     let init = format!("-DINIT=if ({SERVES}) {{ signal(SIGUSR2, handler); return 7; }}");

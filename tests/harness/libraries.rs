@@ -39,6 +39,8 @@ pub(crate) fn c_library(name: &str, source: &str, options: &[&str]) -> Temporary
         .args([&path, &text])
         .arg("-I")
         .arg(project().join("plugin-api/include"))
+        .arg("-I")
+        .arg(project().join("tests/libraries"))
         .args(options)
         .output()
         .expect("gcc is installed: see tests/install-tools");

@@ -1,6 +1,5 @@
 /* An application in C with the one fault that -D options give it; without any it answers every
  * request with one line. CONSTRUCTOR, INIT and CALL say what is done in these places. */
-#include "dsgi.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,29 +31,8 @@
 #ifndef TAKE
 #define TAKE exchange->table->release(exchange);
 #endif
-#ifndef FLAVOUR
-#define FLAVOUR DSGI_FLAVOUR_NON_BLOCKING
-#endif
 #ifndef STATUS
 #define STATUS 200
-#endif
-#ifndef NOTE_ABI
-#define NOTE_ABI DSGI_ABI
-#endif
-#ifndef TABLE_ABI
-#define TABLE_ABI DSGI_ABI
-#endif
-#ifndef KIND
-#define KIND DSGI_KIND_APPLICATION
-#endif
-#ifndef PANIC
-#define PANIC DSGI_PANIC_MODE_UNWIND
-#endif
-#ifndef FLAGS
-#define FLAGS 0
-#endif
-#ifndef PROBE
-#define PROBE DSGI_PROBE_INIT
 #endif
 #ifndef NAME
 #define NAME "one"
@@ -67,22 +45,11 @@
 #define REPORT "/dev/null"
 #endif
 
-DSGI_NOTE(note, {
-    .size = sizeof(dsgi_descriptor),
-    .abi = NOTE_ABI,
-    .flavour = FLAVOUR,
-    .kind = KIND,
-    .panic = PANIC,
-    .flags = FLAGS,
-    .probe = PROBE,
-    .name = NAME,
-    .version = "1.2.3",
-    .compiler = DSGI_COMPILER,
-    .kit = "dsgi.h",
-    .probe_path = "/health",
-});
-
 /* What the table says of the library; the note may say another thing. */
+#ifdef OTHER_DESCRIPTOR
+#define TABLE_DESCRIPTOR &other
+#endif
+#include "fixture.h"
 #ifdef OTHER_DESCRIPTOR
 static const dsgi_descriptor other = {
     .size = sizeof(dsgi_descriptor),
@@ -92,9 +59,6 @@ static const dsgi_descriptor other = {
     .panic = DSGI_PANIC_MODE_UNWIND,
     .name = NAME,
 };
-#define TABLE_DESCRIPTOR &other
-#else
-#define TABLE_DESCRIPTOR &note.descriptor
 #endif
 
 #ifdef UNDEFINED
@@ -184,25 +148,12 @@ static uint32_t call(void *app, dsgi_exchange *exchange, dsgi_reply *reply)
     (void)app;
     TAKE
     CALL
+    fixture_answer(reply, text);
     reply->status = STATUS;
-    reply->body_kind = DSGI_BODY_KIND_WHOLE;
-    reply->whole = text;
 #ifdef UNDEFINED
     reply->status = nobody_defines_this();
 #endif
     return DSGI_ANSWER_READY;
 }
 
-static void drop(void *app)
-{
-    (void)app;
-}
-
-const dsgi_app_table dsgi_app_v1 = {
-    .size = sizeof(dsgi_app_table),
-    .abi = TABLE_ABI,
-    .descriptor = TABLE_DESCRIPTOR,
-    .init = init,
-    .call = call,
-    .drop = drop,
-};
+FIXTURE_TABLE();

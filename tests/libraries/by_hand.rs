@@ -90,12 +90,36 @@ struct ExchangeTable {
 pub struct Reply {
     size: u32,
     status: u32,
-    headers: [usize; 6],
+    header_count: u32,
+    header_stride: u32,
+    headers: *const Header,
+    reason_and_keep: [usize; 4],
     body_kind: u32,
     reserved: u32,
     text: *const c_char,
     text_length: usize,
 }
+
+#[repr(C)]
+struct Text(*const c_char, usize);
+
+#[repr(C)]
+struct Header {
+    id: u32,
+    reserved: u32,
+    name: Text,
+    value: Text,
+}
+
+// SAFETY: it points to constants.
+unsafe impl Sync for Header {}
+
+static CONTENT_TYPE: Header = Header {
+    id: 0,
+    reserved: 0,
+    name: Text(c"content-type".as_ptr(), 12),
+    value: Text(c"text/plain".as_ptr(), 10),
+};
 
 const READY: u32 = 1;
 const WHOLE: u32 = 1;
@@ -110,6 +134,9 @@ unsafe extern "C" fn call(_: *mut c_void, exchange: *mut Exchange, reply: *mut R
     unsafe {
         ((*(*exchange).table).release)(exchange);
         (*reply).status = 200;
+        (*reply).header_count = 1;
+        (*reply).header_stride = size_of::<Header>() as u32;
+        (*reply).headers = &CONTENT_TYPE;
         (*reply).body_kind = WHOLE;
         (*reply).text = TEXT.as_ptr().cast();
         (*reply).text_length = TEXT.len();

@@ -1,6 +1,7 @@
 /* An application in C that counts its requests, and hands the count over. Two versions differ in
  * VERSION. Each counts for itself: the larger of two counts by the same one is the newer. */
-#include "dsgi.h"
+#define NAME "counter"
+#include "fixture.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,6 @@ struct count {
     uint64_t requests;
 };
 
-#ifndef FLAGS
-#define FLAGS 0
-#endif
 /* What is wrong with its start. */
 #ifndef INIT
 #define INIT
@@ -26,20 +24,6 @@ static struct count counts[MOST];
 static size_t known;
 static uint64_t generation;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-DSGI_NOTE(note, {
-    .size = sizeof(dsgi_descriptor),
-    .abi = DSGI_ABI,
-    .flavour = DSGI_FLAVOUR_NON_BLOCKING,
-    .kind = DSGI_KIND_APPLICATION,
-    .panic = DSGI_PANIC_MODE_UNWIND,
-    .flags = FLAGS,
-    .probe = DSGI_PROBE_INIT,
-    .name = "counter",
-    .version = "1.2.3",
-    .compiler = DSGI_COMPILER,
-    .kit = "dsgi.h",
-});
 
 const int version = VERSION;
 
@@ -76,13 +60,8 @@ static uint32_t call(void *app, dsgi_exchange *exchange, dsgi_reply *reply)
     for (size_t at = 0; at < known; at++)
         total += counts[at].requests;
     pthread_mutex_unlock(&lock);
-    reply->status = 200;
-    reply->body_kind = DSGI_BODY_KIND_WHOLE;
-    reply->whole.ptr = (const uint8_t *)text;
-    reply->whole.len = (size_t)snprintf(text, 32, "visitor %llu\n", (unsigned long long)total);
-    reply->whole.owner = text;
-    reply->whole.release = free;
-    return DSGI_ANSWER_READY;
+    size_t length = (size_t)snprintf(text, 32, "visitor %llu\n", (unsigned long long)total);
+    return fixture_answer(reply, (dsgi_bytes){(const uint8_t *)text, length, text, free});
 }
 
 static uint32_t export_state(void *app, dsgi_state *state)
@@ -121,18 +100,4 @@ static uint32_t import_state(void *app, dsgi_state *state)
     return DSGI_ANSWER_READY;
 }
 
-static void drop(void *app)
-{
-    (void)app;
-}
-
-const dsgi_app_table dsgi_app_v1 = {
-    .size = sizeof(dsgi_app_table),
-    .abi = DSGI_ABI,
-    .descriptor = &note.descriptor,
-    .init = init,
-    .call = call,
-    .drop = drop,
-    .export_state = export_state,
-    .import_state = import_state,
-};
+FIXTURE_TABLE(.export_state = export_state, .import_state = import_state);

@@ -2,7 +2,10 @@
  * purpose and until GATE, a file, is there. Given to gcc with -include; each is a function for one
  * of the macros of app.c. */
 #define _GNU_SOURCE
-#include "dsgi.h"
+#ifndef NAME
+#define NAME "one"
+#endif
+#include "fixture.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,10 +100,7 @@ __attribute__((unused)) static uint32_t keep_waker(
         waker->table->wake_by_ref(waker);
         return DSGI_ANSWER_PENDING;
     }
-    reply->status = 200;
-    reply->body_kind = DSGI_BODY_KIND_WHOLE;
-    reply->whole = text;
-    return DSGI_ANSWER_READY;
+    return fixture_answer(reply, text);
 }
 
 static void keep_nothing(dsgi_future *future)

@@ -31,17 +31,20 @@ impl AsyncMiddleware for Layer {
         let start_response = start_response.edit(self.0.edit(&act));
         let body = match &*act {
             "answer" => {
-                start_response("203 By A Layer", &[("X-Layer", "answers")])?;
+                start_response(
+                    "203 By A Layer",
+                    &[("Content-Type", "text/plain"), ("X-Layer", "answers")],
+                )?;
                 return Ok(Body::from("by a layer\n"));
             }
             "early" => {
-                start_response("200 OK", &[])?;
+                start_response("200 OK", &[("Content-Type", "text/plain")])?;
                 inner(environ, start_response).await?
             }
             "never" => inner.respond(environ).await?.body,
             "drop" => {
                 drop(inner.respond(environ).await?);
-                start_response("200 OK", &[])?;
+                start_response("200 OK", &[("Content-Type", "text/plain")])?;
                 Body::from("instead\n")
             }
             "twice" => {

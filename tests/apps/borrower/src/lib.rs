@@ -10,7 +10,7 @@ static FORGOTTEN: Mutex<Vec<Environ>> = Mutex::new(Vec::new());
 
 fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
     if environ["PATH_INFO"].is_empty() || &environ["PATH_INFO"] == "/nothing" {
-        start_response("200 OK", &[])?;
+        start_response("200 OK", &[("Content-Type", "text/plain")])?;
         return Ok(Body::from("nothing"));
     }
     if &environ["PATH_INFO"] == "/remember" {
@@ -30,7 +30,7 @@ fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
         "/panic" => panic!("with a connection in hand"),
         "/fail" => return Err(Error::new("with a connection in hand")),
         "/endless" => {
-            start_response("200 OK", &[])?;
+            start_response("200 OK", &[("Content-Type", "text/plain")])?;
             let block = std::iter::repeat_with(move || {
                 // It is used for as long as the body lasts.
                 let database = environ.value::<Database>().map(|one| one.query(&text, &[]));
@@ -39,7 +39,7 @@ fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
             return Ok(Body::blocks(block));
         }
         "/forget" => {
-            start_response("200 OK", &[])?;
+            start_response("200 OK", &[("Content-Type", "text/plain")])?;
             FORGOTTEN.lock().unwrap_or_else(PoisonError::into_inner).push(environ);
             return Ok(Body::from(answer));
         }
@@ -57,7 +57,7 @@ fn remember(start_response: StartResponse) -> Result<Body> {
         Ok(rows) => format!("{rows:?}"),
         Err(error) => error.to_string(),
     };
-    start_response("200 OK", &[])?;
+    start_response("200 OK", &[("Content-Type", "text/plain")])?;
     Ok(Body::from(said))
 }
 

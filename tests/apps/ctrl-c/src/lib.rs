@@ -29,7 +29,7 @@ impl Application for CtrlC {
     }
 
     fn call(&self, _: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
-        start_response("200 OK", &[])?;
+        start_response("200 OK", &[("Content-Type", "text/plain")])?;
         Ok(Body::from("waits for ctrl-c\n"))
     }
 

@@ -38,7 +38,7 @@ impl AsyncApplication for Async {
             }
             Some("/never/ends") => {
                 say("gives one block");
-                start_response("200 OK", &[])?;
+                start_response("200 OK", &[("Content-Type", "text/plain")])?;
                 let mut first = Some(Chunk::from("first\n"));
                 let body = Body::poll_blocks(move |_| match first.take() {
                     Some(block) => Poll::Ready(Some(block)),

@@ -111,7 +111,7 @@ impl Misbehave {
             "wait" | "spin" | "cancel" => self.waits(kind, fault, environ, start_response),
             "input" => input(environ, start_response),
             "endless" => {
-                start_response("200 OK", &[])?;
+                start_response("200 OK", TEXT)?;
                 Ok(Body::blocks(from_fn(|| Some(vec![b'x'; 16 * 1024]))))
             }
             _ => fine(start_response),
@@ -143,7 +143,7 @@ impl Misbehave {
             wait();
             return fine(start_response);
         }
-        start_response("200 OK", &[])?;
+        start_response("200 OK", TEXT)?;
         if place == "close" {
             return Ok(Body::from("first\n").on_close(move |_, _| wait()));
         }
@@ -154,6 +154,8 @@ impl Misbehave {
         Ok(Body::blocks(once("first\n").chain(second)))
     }
 }
+
+const TEXT: &[(&str, &str)] = &[("Content-Type", "text/plain")];
 
 impl Drop for Misbehave {
     fn drop(&mut self) {
@@ -168,7 +170,7 @@ fn until(over: impl Fn() -> bool, pause: impl Fn()) {
 }
 
 fn fine(start_response: &StartResponse) -> dsgi::Result<Body> {
-    start_response("200 OK", &[("Content-Type", "text/plain")])?;
+    start_response("200 OK", TEXT)?;
     Ok(Body::from("fine\n"))
 }
 
@@ -229,7 +231,7 @@ fn panics(place: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
     match place {
         "call" => panic!("in the call"),
         "payload" => panic_any(Bomb),
-        _ => start_response("200 OK", &[])?,
+        _ => start_response("200 OK", TEXT)?,
     }
     match place {
         "started" => panic!("after start_response"),
@@ -255,7 +257,7 @@ fn errors(place: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
     match place {
         "call" => return Err(locked()),
         "foreign" => return Ok(Body::from(fs::read("/no/such/file")?)),
-        _ => start_response("200 OK", &[])?,
+        _ => start_response("200 OK", TEXT)?,
     }
     let first = (place == "middle").then_some(Ok("first\n"));
     Ok(Body::blocks(first.into_iter().chain(once_with(move || Err(locked())))))
@@ -265,17 +267,17 @@ fn starts(how: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
     match how {
         "never" => {}
         "twice" => {
-            start_response("200 OK", &[])?;
-            start_response("201 Created", &[])?;
+            start_response("200 OK", TEXT)?;
+            start_response("201 Created", TEXT)?;
         }
         "ignored" => {
-            start_response("200 OK", &[])?;
+            start_response("200 OK", TEXT)?;
             // The second head is lost, the first one stands.
-            let _ = start_response("201 Created", &[]);
+            let _ = start_response("201 Created", TEXT);
         }
         _ => {
-            start_response("200 OK", &[])?;
-            start_response.replace(&"closed for today", "503 Closed", &[])?;
+            start_response("200 OK", TEXT)?;
+            start_response.replace(&"closed for today", "503 Closed", TEXT)?;
         }
     }
     Ok(Body::from("some text\n"))
@@ -286,6 +288,6 @@ fn input(mut environ: Environ, start_response: &StartResponse) -> dsgi::Result<B
     environ.input().read_to_end(&mut received).inspect_err(|error| {
         say(&format!("was told within its input: {error}"));
     })?;
-    start_response("200 OK", &[])?;
+    start_response("200 OK", TEXT)?;
     Ok(Body::from(format!("{} bytes\n", received.len())))
 }

@@ -20,7 +20,7 @@ impl Application for Panics {
 
     fn call(&self, _: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
         assert!(Instant::now() < self.0, "the index is locked");
-        start_response("200 OK", &[])?;
+        start_response("200 OK", &[("Content-Type", "text/plain")])?;
         Ok(Body::from("in Rust\n"))
     }
 }

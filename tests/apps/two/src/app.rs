@@ -21,7 +21,10 @@ pub(crate) fn answer(
     start_response: &StartResponse,
 ) -> dsgi::Result<Body> {
     let (version_text, received) = (char::from(version()).to_string(), received.to_string());
-    start_response("200 OK", &[("X-Version", &version_text), ("X-Received", &received)])?;
+    start_response(
+        "200 OK",
+        &[("Content-Type", "text/plain"), ("X-Version", &version_text), ("X-Received", &received)],
+    )?;
     if path == "/stream" {
         let mut left = 64;
         return Ok(Body::blocks(from_fn(move || {

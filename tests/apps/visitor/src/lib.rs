@@ -8,7 +8,7 @@ use dsgi_session::Session;
 fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
     const KEY: &str = "value";
     if &environ["PATH_INFO"] == "/nothing" {
-        start_response("200 OK", &[])?;
+        start_response("200 OK", &[("Content-Type", "text/plain")])?;
         return Ok(Body::from("nothing"));
     }
     if &environ["PATH_INFO"] == "/who" {
@@ -30,7 +30,7 @@ fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
             return Err(dsgi::Error::new("it fails after it has set something"));
         }
         "/late" => {
-            start_response("200 OK", &[])?;
+            start_response("200 OK", &[("Content-Type", "text/plain")])?;
             let mut calls = 0;
             return Ok(Body::blocks(std::iter::from_fn(move || {
                 calls += 1;
