@@ -9,6 +9,7 @@ mod async_form;
 mod async_middleware;
 mod bodies;
 mod c;
+#[path = "../host/mod.rs"]
 mod host;
 mod layers;
 mod middleware;

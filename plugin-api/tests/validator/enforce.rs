@@ -2,17 +2,16 @@
 
 use dsgi::rules::{Keeper, Severity, find};
 
+use crate::host::Done;
 use crate::mutants::{Mutant, Tried, mutants};
-use crate::stub::{Done, alone};
+use crate::stack::alone;
 
 const ENFORCE: &str = r#"{"mode": "enforce"}"#;
 
 /// Whether a client could take what has come of it for a response like others.
 fn looks_fine(tried: &Tried) -> bool {
-    match tried.done.as_ref().expect("a request that was answered") {
-        Done::Response { failure, .. } => failure.is_none(),
-        Done::Fault(..) | Done::Other(_) => false,
-    }
+    let (_, done) = tried.done.as_ref().expect("a request that was answered");
+    done.failure.is_none()
 }
 
 #[test]
@@ -55,7 +54,9 @@ fn a_request_that_is_refused_reaches_nobody() {
         }
         assert_ne!(known.keeper, Keeper::App);
         let done = mutant.tried(&[ENFORCE]).done;
-        let Some(Done::Fault(500, text)) = done else { panic!("{rule}: {done:?}") };
+        let Some((_, Done { status: 500, failure: Some(text), .. })) = done else {
+            panic!("{rule}: {done:?}")
+        };
         assert!(text.starts_with(&format!("refused by the validator: {rule}: ")), "{text}");
     }
 }

@@ -6,14 +6,15 @@ use dsgi::export::{Linked, link};
 use dsgi::rules::{Keeper, Kept, Rule, Severity, all, find};
 use dsgi::{Environ, StartResponse};
 
+use crate::host::{Answer, App as Member, Done, Host, Texts};
 use crate::raw::{Raw, RawFrame};
-use crate::stub::{Done, Facts, Host, Member, alone};
-use crate::{application, host};
+use crate::stack::{alone, facts, host, pairs, told, validator};
+use crate::{application, hosts};
 
 /// The id of a rule, and how it is broken.
 pub(crate) type Breaks<T> = (&'static str, T);
 /// Says something else of the request.
-pub(crate) type Change = fn(&mut Facts);
+pub(crate) type Change = fn(&mut Texts);
 /// Uses the answer of an application in another way.
 pub(crate) type Mistreat = (App, fn(&Host));
 /// Makes an application.
@@ -35,8 +36,8 @@ pub(crate) enum Mutant {
 /// What came of a request.
 #[derive(Debug)]
 pub(crate) struct Tried {
-    /// None where the host did something else with the answer.
-    pub(crate) done: Option<Done>,
+    /// The reason, and the rest. None where the host did something else with the answer.
+    pub(crate) done: Option<(String, Done)>,
     pub(crate) lines: Vec<String>,
     /// Handles of the exchange that were not released.
     pub(crate) held: usize,
@@ -45,27 +46,33 @@ pub(crate) struct Tried {
 impl Mutant {
     /// One request through validators with these configs.
     pub(crate) fn tried(self, validators: &[&str]) -> Tried {
-        let mut stack: Vec<Member> =
-            validators.iter().map(|config| Member::validator(config)).collect();
-        let mut facts = Facts::default();
+        let mut stack: Vec<Member> = validators.iter().map(|config| validator(config)).collect();
+        let mut facts = facts();
         stack.push(match self {
             Self::Request(change) => {
                 change(&mut facts);
                 link(correct).into()
             }
             Self::Use(app, _) => app().into(),
-            Self::Reply(raw) => raw().member(),
+            Self::Reply(raw) => raw().app(),
             Self::Application(app) => app().into(),
         });
-        let host = Host::new(&facts, stack);
+        let host = host(facts, stack);
         let done = match self {
             Self::Use(_, mistreat) => {
                 mistreat(&host);
                 None
             }
-            _ => Some(host.call().finish()),
+            _ => {
+                let answer = host.call();
+                let reason = match &answer {
+                    Answer::Reply(received) => received.reason.clone(),
+                    _ => String::new(),
+                };
+                Some((reason, answer.finish()))
+            }
         };
-        let (lines, held) = host.told();
+        let (lines, held) = told(host);
         Tried { done, lines, held }
     }
 }
@@ -78,8 +85,8 @@ fn correct(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static 
 /// Every mutant, by the rule that it breaks.
 pub(crate) fn mutants() -> Vec<(&'static str, Mutant)> {
     let mut mutants: Vec<(&'static str, Mutant)> = Vec::new();
-    mutants.extend(host::REQUESTS.iter().map(|(rule, change)| (*rule, Mutant::Request(*change))));
-    let uses = host::USES.iter();
+    mutants.extend(hosts::REQUESTS.iter().map(|(rule, change)| (*rule, Mutant::Request(*change))));
+    let uses = hosts::USES.iter();
     mutants.extend(uses.map(|(rule, (app, mistreat))| (*rule, Mutant::Use(*app, *mistreat))));
     let replies = application::REPLIES.iter();
     mutants.extend(replies.map(|(rule, raw)| (*rule, Mutant::Reply(*raw))));
@@ -132,7 +139,7 @@ fn a_validator_around_a_validator_tells_the_same() {
         }
         let tried = mutant.tried(&["", ""]);
         assert_eq!(named(&tried.lines), [rule, rule], "mutant {at}: {:?}", tried.lines);
-        let of_a_layer = tried.lines.iter().filter(|line| line.contains("by layer validator: "));
+        let of_a_layer = tried.lines.iter().filter(|line| line.contains("by layer layer: "));
         assert_eq!(of_a_layer.count(), 1, "mutant {at}: {:?}", tried.lines);
     }
 }
@@ -144,9 +151,9 @@ fn who_keeps_the_rules_is_told_nothing() {
         Mutant::Request(|_| {}),
         Mutant::Request(|facts| facts.method = "HEAD"),
         Mutant::Request(|facts| {
-            (facts.length, facts.fields) = (Some(3), vec![("content-length", "3")]);
+            (facts.length, facts.headers) = (Some(3), pairs(&[("content-length", "3")]));
         }),
-        Mutant::Request(|facts| facts.variables = vec![("shop.user", "ada"), ("HTTPS", "on")]),
+        Mutant::Request(|facts| facts.variables = pairs(&[("shop.user", "ada"), ("HTTPS", "on")])),
         Mutant::Use(application::streaming, |host| drop(host.call().finish())),
         Mutant::Use(application::streaming, |host| drop(host.call())),
         Mutant::Application(application::no_content),

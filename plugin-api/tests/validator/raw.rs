@@ -14,7 +14,7 @@ use dsgi::bridge::body::{self, Frame, Pull, Pulled};
 use dsgi::bridge::bytes::{Failure, SharedBytes, fault};
 use dsgi::bridge::exchange::Handle;
 
-use crate::stub::Member;
+use crate::host::App;
 
 /// What is answered.
 #[derive(Clone, Debug)]
@@ -66,15 +66,15 @@ impl Raw {
     }
 
     /// The application that answers so.
-    pub(crate) fn member(self) -> Member {
+    pub(crate) fn app(self) -> App {
         let table =
             AppTable { abi: ABI, call: Some(call), drop: Some(drop_raw), ..AppTable::absent() };
-        Member { table, app: Box::into_raw(Box::new(self)).cast() }
+        App::new(table, Box::into_raw(Box::new(self)).cast())
     }
 }
 
 unsafe extern "C" fn call(app: *mut c_void, exchange: *mut Exchange, reply: Out<Reply>) -> u32 {
-    // SAFETY: made by `member`; the exchange passes to this call, the reply is lent.
+    // SAFETY: made by `app`; the exchange passes to this call, the reply is lent.
     unsafe {
         drop(Handle::from_raw(exchange));
         let raw = &*app.cast::<Raw>();
@@ -84,7 +84,7 @@ unsafe extern "C" fn call(app: *mut c_void, exchange: *mut Exchange, reply: Out<
 }
 
 unsafe extern "C" fn drop_raw(app: *mut c_void) {
-    // SAFETY: made by `member`, dropped once.
+    // SAFETY: made by `app`, dropped once.
     drop(unsafe { Box::from_raw(app.cast::<Raw>()) });
 }
 

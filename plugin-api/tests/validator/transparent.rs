@@ -1,7 +1,7 @@
 //! Nothing that passes is changed: not by one validator, and not by two.
 
 use crate::mutants::{Mutant, mutants};
-use crate::stub::alone;
+use crate::stack::alone;
 
 /// Status, reason, fields, every block by itself, failures: also where rules are broken.
 #[test]

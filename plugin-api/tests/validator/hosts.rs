@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use dsgi::abi::grown::{Frame, Reply};
+use dsgi::abi::grown::Frame;
 use dsgi::abi::object::{self, BodyTable};
 use dsgi::abi::pointer::{Growable, Out};
 use dsgi::abi::{answer, outcome};
@@ -14,34 +14,37 @@ use dsgi::export::{Linked, link};
 use dsgi::{Body, Environ, Outcome, StartResponse, slot};
 
 use crate::application;
+use crate::host::{Answer, Host, Started, poll};
 use crate::mutants::{Breaks, Change, Mistreat};
-use crate::stub::{Answer, Host};
+use crate::stack::pairs;
 
 /// By what they say.
 pub(crate) const REQUESTS: &[Breaks<Change>] = &[
     ("environ-required", |facts| facts.method = ""),
     ("environ-required", |facts| facts.server_name = ""),
     ("environ-required", |facts| facts.server_port = 0),
-    ("environ-no-http-content-type", |facts| facts.variables = vec![("HTTP_CONTENT_TYPE", "a/b")]),
+    ("environ-no-http-content-type", |facts| {
+        facts.variables = pairs(&[("HTTP_CONTENT_TYPE", "a/b")])
+    }),
     ("environ-no-http-content-length", |facts| {
-        facts.variables = vec![("HTTP_CONTENT_LENGTH", "7")]
+        facts.variables = pairs(&[("HTTP_CONTENT_LENGTH", "7")])
     }),
     ("environ-scheme", |facts| facts.scheme = "gopher"),
     ("environ-method", |facts| facts.method = "GET POST"),
     ("environ-script-name", |facts| facts.script_name = "shop"),
-    ("environ-path-info", |facts| facts.path_info = "tea"),
-    ("environ-path", |facts| (facts.script_name, facts.path_info) = ("", "")),
+    ("environ-path-info", |facts| facts.path_info = "tea".into()),
+    ("environ-path", |facts| (facts.script_name, facts.path_info) = ("", String::new())),
     ("environ-script-name-end", |facts| facts.script_name = "/"),
     ("environ-protocol", |facts| facts.protocol = 17),
     ("environ-request-uri", |facts| facts.target = "tea"),
-    ("environ-path-dots", |facts| facts.path_info = "/../tea"),
-    ("environ-field-name", |facts| facts.fields = vec![("Host", "a.example")]),
-    ("environ-field-underscore", |facts| facts.fields = vec![("x_user", "ada")]),
-    ("environ-no-proxy", |facts| facts.fields = vec![("proxy", "http://b.example")]),
-    ("environ-field-value", |facts| facts.fields = vec![("x-user", "ada\nbyron")]),
+    ("environ-path-dots", |facts| facts.path_info = "/../tea".into()),
+    ("environ-field-name", |facts| facts.headers = pairs(&[("Host", "a.example")])),
+    ("environ-field-underscore", |facts| facts.headers = pairs(&[("x_user", "ada")])),
+    ("environ-no-proxy", |facts| facts.headers = pairs(&[("proxy", "http://b.example")])),
+    ("environ-field-value", |facts| facts.headers = pairs(&[("x-user", "ada\nbyron")])),
     ("environ-length-agrees", |facts| facts.length = Some(7)),
-    ("environ-length-agrees", |facts| facts.fields = vec![("content-length", "7")]),
-    ("environ-variable-name", |facts| facts.variables = vec![("USER", "ada")]),
+    ("environ-length-agrees", |facts| facts.headers = pairs(&[("content-length", "7")])),
+    ("environ-variable-name", |facts| facts.variables = pairs(&[("USER", "ada")])),
 ];
 
 /// By what they do with the answer of an application.
@@ -67,7 +70,7 @@ unsafe impl Sync for ByHand {}
 
 impl ByHand {
     fn of(host: &Host) -> Self {
-        Self(host.call().stream().into_raw())
+        Self(host.call().reply().stream().into_raw())
     }
 
     fn poll(&self) -> u32 {
@@ -119,14 +122,14 @@ fn poll_after_end(host: &Host) {
 
 /// Who is told how a file was sent has no blocks.
 fn poll_end_of_file(host: &Host) {
-    let Answer::Reply { body: ReplyBody::File(range), .. } = host.call() else { panic!("no file") };
+    let ReplyBody::File(range) = host.call().reply().body else { panic!("no file") };
     let body = ByHand(range.end.expect("somebody to tell").into_raw());
     assert_eq!(body.poll(), answer::END);
     body.close(outcome::COMPLETED);
 }
 
 fn keep_all(host: &Host) {
-    let mut stream = host.call().stream();
+    let mut stream = host.call().reply().stream();
     let mut kept = Vec::new();
     while let Poll::Ready(Some(Ok(frame))) = stream.pull(Some(Waker::noop())) {
         kept.push(frame);
@@ -136,16 +139,15 @@ fn keep_all(host: &Host) {
 }
 
 fn poll_after_answer(host: &Host) {
-    let Answer::Pending(mut pending) = host.call() else { panic!("it answers at once") };
-    let mut reply = Reply::absent();
-    while pending.poll(Waker::noop(), Out::lend(&mut reply)) == answer::PENDING {}
-    // SAFETY: filled for this answer.
-    drop(unsafe { Answer::read(answer::READY, &reply) }.finish());
-    let mut reply = Reply::absent();
-    let again = pending.poll(Waker::noop(), Out::lend(&mut reply));
-    // SAFETY: filled for this answer.
-    drop(unsafe { Answer::read(again, &reply) });
-    assert_eq!(again, answer::ERROR, "it has answered once more");
+    let Started::Pending(mut pending) = host.start() else { panic!("it answers at once") };
+    let answered = loop {
+        if let Some(answered) = poll(&mut pending, Waker::noop()) {
+            break answered;
+        }
+    };
+    drop(answered.reply().finish());
+    let again = poll(&mut pending, Waker::noop());
+    assert!(matches!(again, Some(Answer::Fault { .. })), "it has answered once more");
 }
 
 /// Where two users of one body meet: how far they are.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use dsgi::abi::answer;
-use dsgi::abi::grown::{self, Changes, Frame, Head, Value, frame_kind};
+use dsgi::abi::app::kind;
+use dsgi::abi::grown::{self, Changes, Frame, Head, Value, frame_kind, head_flag};
 use dsgi::abi::leaf::{Fault, Header, Keep, Str, rows};
 use dsgi::abi::object::{self, Exchange, ExchangeTable};
 use dsgi::abi::pointer::{Growable, In, Out};
@@ -32,10 +33,18 @@ pub(crate) struct Made {
     input: Mutex<Option<Arc<Mutex<Stream>>>>,
 }
 
-/// What the head points to.
+/// What the head says.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) script_name: &'static str,
     pub(crate) path_info: String,
+    pub(crate) server_name: &'static str,
+    pub(crate) server_port: u32,
+    pub(crate) protocol: u32,
+    pub(crate) length: Option<u64>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) variables: Vec<(String, String)>,
 }
@@ -44,7 +53,15 @@ impl Default for Texts {
     fn default() -> Self {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Self {
+            method: "POST",
+            scheme: "http",
+            target: "/outside",
+            script_name: "",
             path_info: String::from("/outside"),
+            server_name: "example.org",
+            server_port: 80,
+            protocol: 11,
+            length: None,
             headers: vec![pair("host", "example.org"), pair("x-from", "client")],
             variables: Vec::new(),
         }
@@ -104,11 +121,17 @@ fn make_of(
     let variables: Vec<Header> = texts.variables.iter().map(row).collect();
     let count = |rows: &[Header]| u32::try_from(rows.len()).expect("a few rows");
     let head = Head {
-        protocol: 11,
-        method: Str::lend(b"POST"),
-        scheme: Str::lend(b"http"),
+        protocol: texts.protocol,
+        flags: texts.length.map_or(0, |_| head_flag::LENGTH),
+        content_length: texts.length.unwrap_or(0),
+        server_port: texts.server_port,
+        method: Str::lend(texts.method.as_bytes()),
+        scheme: Str::lend(texts.scheme.as_bytes()),
+        target: Str::lend(texts.target.as_bytes()),
+        script_name: Str::lend(texts.script_name.as_bytes()),
         path_info: Str::lend(texts.path_info.as_bytes()),
-        server_name: Str::lend(b"example.org"),
+        server_name: Str::lend(texts.server_name.as_bytes()),
+        software: Str::lend(b"stub/1"),
         header_stride: size_of::<Header>() as u32,
         header_count: count(&headers),
         headers: headers.as_ptr(),
@@ -160,7 +183,7 @@ static TABLE: ExchangeTable = ExchangeTable {
     inform: None,
     value: Some(value),
     set_value: Some(set_value),
-    member: None,
+    member: Some(member),
 };
 
 /// The handle behind a pointer; a use after the release is noted, and harmless.
@@ -351,6 +374,21 @@ unsafe extern "C" fn log(exchange: *const Exchange, level: u32, line: Str) {
     // SAFETY: lent for this call.
     let line = unsafe { text(line) };
     lock(&request.log).push(format!("{level} {line}"));
+}
+
+/// Whoever stands around something is called a layer, and the last one the application.
+unsafe extern "C" fn member(exchange: *const Exchange, inwards: i32, kind: *mut u32) -> Str {
+    let (made, request) = live(exchange);
+    let last = request.stack.len() - 1;
+    let depth = made.depth.load(Ordering::SeqCst).checked_add_signed(inwards as isize);
+    let (number, name) = match depth.filter(|depth| *depth <= last) {
+        None => (0, ""),
+        Some(depth) if depth == last => (kind::APPLICATION, "tea"),
+        Some(_) => (kind::LAYER, "layer"),
+    };
+    // SAFETY: lent for this call.
+    unsafe { kind.write(number) };
+    Str::lend(name.as_bytes())
 }
 
 unsafe extern "C" fn cancelled(exchange: *const Exchange) -> u32 {

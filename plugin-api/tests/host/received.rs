@@ -53,10 +53,11 @@ impl Answer {
                         .map(|row| (text(row.name.bytes()), text(row.value.bytes())))
                         .collect();
                     let reason = text(reply.reason.bytes());
-                    let body = take_body(reply).expect("a body of a known kind");
+                    let body = take_body(reply);
                     reply.keep.free();
                     (headers, reason, body)
                 };
+                let Some(body) = body else { return Self::Other(answer) };
                 Self::Reply(Received { status: reply.status, reason, headers, body })
             }
             answer::ERROR => {
@@ -66,6 +67,15 @@ impl Answer {
                 Self::Fault { status, text, generation }
             }
             other => Self::Other(other),
+        }
+    }
+
+    /// What comes of it in a host that keeps the rules.
+    pub(crate) fn finish(self) -> Done {
+        match self {
+            Self::Reply(received) => received.finish(),
+            Self::Fault { status, text, .. } => Done::fault(status, text),
+            Self::Other(answer) => Done::fault(0, format!("the answer {answer}")),
         }
     }
 
@@ -86,7 +96,13 @@ impl Received {
             ReplyBody::Empty => {}
             ReplyBody::Whole(bytes) => done.blocks.push(text(&bytes)),
             ReplyBody::Stream(stream) => done.pull(stream),
-            other => panic!("a body that nobody expects: {other:?}"),
+            ReplyBody::File(range) => {
+                done.blocks.push(format!("{} bytes of a file", range.length));
+                if let Some(end) = range.end {
+                    end.close(Outcome::Completed, range.length);
+                }
+            }
+            ReplyBody::Upgrade(upgrade) => panic!("an upgrade that nobody expects: {upgrade:?}"),
         }
         done
     }
