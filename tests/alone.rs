@@ -57,8 +57,16 @@ impl Place {
 
     /// A host that serves the first version.
     fn start_with<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Operated {
-        let launch = Launch::new().arg("--config").arg(self.path("host.toml"));
-        Operated::start(launch.args(arguments))
+        Operated::start(self.launch().args(arguments))
+    }
+
+    /// A host of versions that panic.
+    fn start_panicking(&self) -> Operated {
+        Operated::start(self.launch().breaking(&["call-no-panic"]))
+    }
+
+    fn launch(&self) -> Launch {
+        Launch::new().arg("--config").arg(self.path("host.toml"))
     }
 
     /// What a version is to do from now on: `init-b`, `hang`.
@@ -213,7 +221,7 @@ fn nothing_else_runs_beside_it_either() {
 fn a_version_that_panics_is_taken_back() {
     let place = Place::new();
     place.ask("panic-b", "");
-    let host = place.start();
+    let host = place.start_panicking();
     host.deploy("shop", &place.b);
     for _ in 0..5 {
         assert_eq!(get(host.address(), "/").status, 500);

@@ -158,7 +158,7 @@ fn two_applications_of_one_name_are_refused_and_the_shown_flag_helps() {
     for path in ["/", "/b"] {
         assert_eq!(get(host.address(), path).text(), "in C\n");
     }
-    assert_eq!(host.wait_for_logs("in service", 2).len(), 2);
+    assert_eq!(host.wait_for_logs("in service, layout", 2).len(), 2);
     // A name that the user gave may clash as well.
     let named = ["/a=x=", "/b=x="].map(|path| mount("--mount", path, &one));
     assert_eq!(serve(&named).start().wait_for_logs("app=\"x\"", 1).len(), 1, "one file, one name");
@@ -175,12 +175,12 @@ fn two_mounts_of_one_name_are_one_application() {
         assert_eq!(get(host.address(), path).status, 200);
     }
     assert_eq!(get(host.address(), "/").status, 404);
-    let in_service = |host: &Host| host.log().matches("in service").count();
+    let in_service = |host: &Host| host.log().matches("in service, layout").count();
     assert_eq!(in_service(&host), 1, "{}", host.log());
     // The same file under another name is another one.
     let mounts = [mount("--mount", "/a=", &library), mount("--mount", "/b=two=", &library)];
     let host = serve(&mounts).start();
-    assert_eq!(host.wait_for_logs("in service", 2).len(), 2);
+    assert_eq!(host.wait_for_logs("in service, layout", 2).len(), 2);
 }
 
 #[test]

@@ -13,10 +13,19 @@ fn check_each_was_closed_once(host: Misbehaving) {
     assert_eq!(count("called"), count("closed"), "{said:#?}");
 }
 
+/// What the applications of the next test do wrong.
+const BROKEN: &[&str] = &[
+    "body-length",
+    "call-no-panic",
+    "content-type-missing",
+    "field-value-clean",
+    "start-before-body",
+];
+
 #[test]
 fn each_end_has_its_outcome() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, BROKEN);
         let mut count = 0;
         for (method, target, closed) in [
             ("GET", "/answer?block=abc&block=def", "closed Completed 6"),

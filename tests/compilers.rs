@@ -102,6 +102,7 @@ fn what_three_compilers_have_built_takes_each_others_place() {
     let load = format!("compiled={}", libraries[0].display());
     // A backtrace maps files for good, in the library that has panicked.
     let launch = Launch::new().env("RUST_BACKTRACE", "0").args(["--load", &load]);
+    let launch = launch.breaking(&["call-no-panic"]);
     let host = Operated::start(launch);
     let serve = |compiler: &Compiler, library: &Path| {
         host.deploy("compiled", library);

@@ -70,7 +70,7 @@ fn it_says_what_is_served_and_the_command_line_wins() {
     for (path, text) in [("/shop", "one\n"), ("/", "two\n"), ("/blog", "two\n")] {
         assert_eq!(get(host.address(), path).text(), text, "{path}");
     }
-    assert_eq!(host.wait_for_logs("in service", 2).len(), 2);
+    assert_eq!(host.wait_for_logs("in service, layout", 2).len(), 2);
     let three = version("three");
     let mount = format!("/shop=other={}", three.display());
     let host = place.launch().args(["--mount", &mount, "--listen", "127.0.0.1:0"]).start();

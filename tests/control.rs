@@ -153,7 +153,8 @@ fn a_place_that_is_not_private_is_refused() {
 #[test]
 fn events_are_followed_to_the_end() {
     let house = House::new();
-    let mut host = house.host("one", &c_app(&["NAME \"shop\""]));
+    let launch = house.launch().bare().args(["--name", "one", "--load"]);
+    let mut host = launch.arg(&*c_app(&["NAME \"shop\""])).start();
     let mut follower = follow(&house);
     // A follower is a connection that the host has answered.
     let mut first = [0; 1];

@@ -16,10 +16,19 @@ const NO_POSTGRES: &str = "postgresql is not installed";
 
 /// A host with the layer around an application that runs the statement in a field.
 fn host(database: &str, set: &[&str]) -> Operated {
+    launched(Launch::new(), database, set)
+}
+
+/// One whose application panics.
+fn panicking_host(database: &str) -> Operated {
+    launched(Launch::new().breaking(&["call-no-panic"]), database, &["connections=1"])
+}
+
+fn launched(launch: Launch, database: &str, set: &[&str]) -> Operated {
     let app = format!("borrower={}", fault_app("borrower").display());
     let layer = format!("connection-pool={}", sample("connection-pool").display());
     let database = format!("database={database}");
-    let launch = Launch::new().args(["--load", &app, "--enable", &layer]);
+    let launch = launch.args(["--load", &app, "--enable", &layer]);
     let set = set.iter().copied().chain([database.as_str()]);
     Operated::start(
         set.fold(launch, |launch, set| launch.args(["--set", &format!("connection-pool.{set}")])),
@@ -106,7 +115,7 @@ fn comes_back(host: &Operated) {
 #[test]
 fn a_connection_comes_back_from_every_end_sqlite() {
     let folder = TempDir::new().unwrap();
-    comes_back(&host(&in_a_file(&folder), &["connections=1"]));
+    comes_back(&panicking_host(&in_a_file(&folder)));
 }
 
 #[test]
@@ -115,7 +124,7 @@ fn a_connection_comes_back_from_every_end_postgres() {
         let name = "databases::a_connection_comes_back_from_every_end_postgres";
         return skip(name, NO_POSTGRES);
     };
-    let host = host(&postgres.address(), &["connections=1"]);
+    let host = panicking_host(&postgres.address());
     assert_eq!(ask(&host, "/nothing", "").text(), "nothing");
     assert_eq!(postgres.clients(), 0, "neither a start nor such a request opens one");
     comes_back(&host);

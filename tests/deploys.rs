@@ -37,6 +37,16 @@ fn shop_with<'a>(first: &Path, arguments: impl IntoIterator<Item = &'a str>) -> 
     Operated::start(launch.args(arguments))
 }
 
+/// The same without the validator, which has a number too: versions of `shop` are 1, 2, 3.
+fn numbered(first: &Path) -> Operated {
+    numbered_with(first, [""; 0])
+}
+
+fn numbered_with<'a>(first: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Operated {
+    let launch = Launch::new().bare().arg("--load").arg(format!("shop={}", first.display()));
+    Operated::start(launch.args(arguments))
+}
+
 fn path(library: &Path) -> &str {
     library.to_str().expect("a path in ASCII")
 }
@@ -55,7 +65,7 @@ fn read_until(lines: &mut impl Iterator<Item = Value>, text: &str) {
 #[test]
 fn a_deploy_says_what_it_did() {
     let (first, second) = (says("first"), says("second"));
-    let host = shop(&first);
+    let host = numbered(&first);
     let old = host.app("shop")["current"].clone();
     let output = host.verb(&["deploy", "shop", path(&second)]);
     // Without a terminal there is no progress.
@@ -189,7 +199,7 @@ fn a_drained_application_finishes_and_comes_back() {
 fn a_deploy_that_waits_gives_way_to_a_later_one() {
     let (first, gate) = (says("first"), Gate::new());
     let (slow, third) = (gate.library("1", "slow"), says("third"));
-    let host = shop(&first);
+    let host = numbered(&first);
     let mut at_work = host.follow_deploy("shop", &slow);
     read_until(&mut at_work, "probe");
     assert_eq!(host.app("shop")["state"], "deploying");
@@ -266,7 +276,7 @@ fn a_response_names_its_generation_where_that_is_wanted() {
     let host = shop(&first);
     assert_eq!(header(&host, "/"), None);
     let bad = format!("/bad={}", Flavour::Pool.library().display());
-    let host = shop_with(&first, ["--debug-headers", "--mount", &bad]);
+    let host = numbered_with(&first, ["--debug-headers", "--mount", &bad]);
     assert_eq!(header(&host, "/").as_deref(), Some("1"));
     // An answer that the host gives for the application has it too.
     for path in ["/bad/fine", "/bad/panic/call", "/bad/answer?block=abc"] {

@@ -6,7 +6,7 @@
 
 use crate::harness::client::{Connection, Response, get, request};
 use crate::harness::eventually;
-use crate::harness::host::Host;
+use crate::harness::host::{Host, Launch};
 use crate::harness::http2::Http2;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
 use crate::harness::{libraries, portable, skip};
@@ -35,7 +35,8 @@ fn bytes() -> Vec<u8> {
 }
 
 fn target(file: &Path, offset: u64, length: u64, more: &str) -> String {
-    format!("/file?path={}&offset={offset}&length={length}{more}", file.display())
+    let query = format!("path={}&offset={offset}&length={length}", file.display());
+    format!("/file?{query}&header=Content-Type:a/b{more}")
 }
 
 fn ask(method: &str, target: &str) -> String {
@@ -150,7 +151,10 @@ fn what_is_not_sent_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let unreadable = |more: &str| target(folder.path(), 0, 1000, more);
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(
+            flavour,
+            &["body-unwanted", "content-type-not-modified", "content-type-unwanted"],
+        );
         let head = request(host.address(), ask("HEAD", &unreadable("")));
         assert_eq!((head.status, head.header("content-length")), (200, Some("1000")));
         for status in ["204", "304"] {
@@ -197,7 +201,7 @@ fn a_file_that_is_shorter_than_said_breaks_the_response_off() {
 #[test]
 fn the_declared_length_stands() {
     let file = file();
-    let host = Misbehaving::start(Flavour::Inline);
+    let host = Misbehaving::breaking(Flavour::Inline, &["body-length"]);
     let declared =
         |length| target(file.path(), 0, 1000, &format!("&header=Content-Length:{length}"));
     let response = get(host.address(), &declared(10));
@@ -246,7 +250,8 @@ fn an_application_in_c_sends_a_file() {
     let file = file();
     let open = format!("open(\"{}\", O_RDONLY)", file.path().display());
     let send = format!(
-        "CALL reply->status = 200; reply->body_kind = DSGI_BODY_KIND_FILE; reply->file = {open}; \
+        "CALL fixture_answer(reply, text); reply->body_kind = DSGI_BODY_KIND_FILE; \
+         reply->file = {open}; \
          reply->file_offset = 5; reply->file_length = 200000; return DSGI_ANSWER_READY;"
     );
     let library = libraries::c_app(&[&send]);
@@ -257,7 +262,7 @@ fn an_application_in_c_sends_a_file() {
     check_closed(&host, file.path());
     // Without a descriptor it is no body.
     let library = libraries::c_app(&[&send.replace(&open, "-1")]);
-    let host = Host::start(["--load".as_ref(), library.as_os_str()]);
+    let host = Launch::new().arg("--load").arg(&*library).breaking(&["body-kind"]).start();
     assert_eq!(get(host.address(), "/").status, 502);
     host.wait_for_log("a file that is not open");
 }

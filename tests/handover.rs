@@ -29,21 +29,30 @@ fn host(first: &Path, arguments: &[&str]) -> Operated {
     host_of("ledger", first, arguments)
 }
 
-/// A host that serves this form at `/`. The layer stands around an application, which is the first
-/// generation.
+/// A host that serves this form at `/`.
 fn host_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
+    Operated::start(launch_of(form, first, arguments))
+}
+
+/// The same without the validator, which has a number too: versions of an application are 1, 2, 3.
+fn numbered(form: &str, first: &Path, arguments: &[&str]) -> Operated {
+    Operated::start(launch_of(form, first, arguments).bare())
+}
+
+/// The layer stands around an application, which is the first generation.
+fn launch_of(form: &str, first: &Path, arguments: &[&str]) -> Launch {
     let inside = c_app(&["NAME \"inside\""]);
     let launch = match form {
         AROUND => Launch::new().arg("--load").arg(&inside).arg("--enable"),
         _ => Launch::new().arg("--load"),
     };
-    Operated::start(launch.arg(format!("ledger={}", first.display())).args(arguments))
+    launch.arg(format!("ledger={}", first.display())).args(arguments)
 }
 
 /// The same, where a last word is not merged before this file exists.
 fn host_that_merges_once(release: &Path, first: &Path) -> Operated {
     let set = format!("ledger.release={}", release.display());
-    host(first, &["--set", "ledger.merge=hang", "--set", &set])
+    numbered(first, &["--set", "ledger.merge=hang", "--set", &set])
 }
 
 fn path(library: &Path) -> &str {
@@ -108,7 +117,7 @@ fn happened(host: &Operated, kinds: &[&str], count: usize) -> Vec<(String, Strin
 fn a_version_has_what_the_one_before_it_had() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = host_of(form, &a, &[]);
+        let host = numbered(form, &a, &[]);
         assert_eq!(steps(&host.deploy("ledger", &b)), ["read", "probe", "start", "swap"]);
         write(&host, 1);
         let said = host.deploy("ledger", &a);
@@ -140,7 +149,7 @@ fn a_version_has_what_the_one_before_it_had() {
 fn the_last_word_of_each_version_goes_to_the_one_that_serves() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = host_of(form, &a, &[]);
+        let host = numbered(form, &a, &[]);
         write(&host, 1);
         let first = InHand::begin(&host, 10);
         host.deploy("ledger", &b);
@@ -192,7 +201,7 @@ fn a_version_that_takes_over_is_held_until_it_has() {
 #[test]
 fn what_was_drained_is_there_when_it_comes_back() {
     let [a, b] = ledger("ledger");
-    let host = host(&a, &[]);
+    let host = numbered(&a, &[]);
     write(&host, 1);
     let in_hand = InHand::begin(&host, 2);
     host.said(&["drain", "ledger"]);
@@ -261,7 +270,7 @@ fn a_version_on_standby_takes_part() {
         a.display()
     );
     std::fs::write(&config, text).unwrap();
-    let host = Operated::start(Launch::new().arg("--config").arg(&config));
+    let host = Operated::start(Launch::new().bare().arg("--config").arg(&config));
     let in_hand = InHand::begin(&host, 1);
     host.deploy("ledger", &b);
     assert_eq!(host.app("ledger")["previous"]["kept"], "standby");
@@ -295,7 +304,7 @@ fn a_version_on_standby_takes_part() {
 fn a_reload_hands_over() {
     let [a, b] = ledger("ledger");
     let served = own_copy(&a);
-    let host = host(&served, &[]);
+    let host = numbered(&served, &[]);
     write(&host, 1);
     let in_hand = InHand::begin(&host, 2);
     std::fs::copy(&b, &served).unwrap();

@@ -23,6 +23,7 @@ pub(crate) mod redis;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod skip;
+pub(crate) mod validated;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -78,7 +78,7 @@ fn stacks_that_share_a_layer_count_apart_and_the_layer_counts_both() {
     let (layer, shop, blog, other) =
         (through(&["NAME \"log\""]), says("shop", "1"), says("blog", "2"), says("blog", "3"));
     let mounts: [(&str, &Path); 3] = [("/a", &shop), ("/b", &blog), ("/c", &shop)];
-    let host = Operated::start(served(&mounts, &[&layer]));
+    let host = Operated::start(served(&mounts, &[&layer]).bare());
     for path in ["/a", "/b", "/c", "/b"] {
         assert_eq!(get(host.address(), path).status, 200);
     }

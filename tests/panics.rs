@@ -23,7 +23,7 @@ fn check_logged(host: &Host, text: &str, count: usize) {
 #[test]
 fn a_panic_before_the_first_block_is_one_500() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, &["call-no-panic"]);
         let mut connection = Connection::open(host.address());
         let mut client = Http2::open(host.address());
         for (place, text) in [
@@ -52,7 +52,7 @@ fn a_panic_before_the_first_block_is_one_500() {
 #[test]
 fn a_panic_within_a_body_breaks_the_response_off() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, &["call-no-panic"]);
         let mut connection = Connection::open(host.address());
         connection.send("GET /panic/middle HTTP/1.1\r\nHost: a\r\n\r\n");
         let seen = connection.rest().unwrap();
@@ -103,7 +103,7 @@ fn a_panic_at_the_end_of_the_host_keeps_it_from_nothing() {
 #[test]
 fn many_panics_at_once_are_as_many_500s() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, &["call-no-panic"]);
         let mut connections: Vec<_> = (0..32).map(|_| Connection::open(host.address())).collect();
         for connection in &mut connections {
             connection.send("GET /panic/call HTTP/1.1\r\nHost: a\r\n\r\n".repeat(4));

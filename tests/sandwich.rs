@@ -15,6 +15,11 @@ struct Sandwich(Operated);
 
 impl Sandwich {
     fn of(outer: &str, inner: &str) -> Self {
+        Self::breaking(outer, inner, &[])
+    }
+
+    /// One whose layers break these rules.
+    fn breaking(outer: &str, inner: &str, rules: &'static [&'static str]) -> Self {
         let enable = |name: &str, form: &str| format!("{name}={}", fault_app(form).display());
         let launch = Launch::new()
             .args(["--load".into(), format!("inside={}", fault_app("inside").display())])
@@ -22,7 +27,7 @@ impl Sandwich {
             .args(["--enable".into(), enable("inner", inner)])
             .args(["--set", "outer.name=outer", "--set", "inner.name=inner"])
             .env("RUST_BACKTRACE", "0");
-        Self(Operated::start(launch))
+        Self(Operated::start(launch.breaking(rules)))
     }
 
     /// Asks for a path, with header fields that tell the layers what to do.
@@ -56,7 +61,7 @@ fn raw(method: &str, path: &str, fields: &str, body: &str) -> String {
 #[test]
 fn layers_change_what_they_are_asked_to() {
     for form in FORMS {
-        let host = Sandwich::of(form, "acts-async");
+        let host = Sandwich::breaking(form, "acts-async", &["start-before-body", "start-once"]);
         let both = |act: &str| format!("X-Outer: {act}, X-Inner: {act}, X-Secret: s");
         let visited = match form {
             "acts-async" => "/tell GET  - s - 41 - []\nlast\n",
@@ -124,7 +129,7 @@ fn a_request_body_goes_through_layers() {
 #[test]
 fn the_end_is_told_from_outside_in() {
     for form in FORMS {
-        let host = Sandwich::of(form, "acts-inline");
+        let host = Sandwich::breaking(form, "acts-inline", &["call-no-panic", "start-once"]);
         let mut told = 0;
         let mut check = |path: &str, fields: &str, expected: &[&str]| {
             // How it ends for the client is not the question here.
@@ -164,7 +169,7 @@ fn the_end_is_told_from_outside_in() {
 
 #[test]
 fn a_panic_is_the_members_that_panicked() {
-    let host = Sandwich::of("acts", "acts-async");
+    let host = Sandwich::breaking("acts", "acts-async", &["call-no-panic"]);
     let count = |app: &str| host.app(app)["panics"].as_u64().expect("a count");
     let counts = || ["outer", "inner", "inside"].map(count);
     assert_eq!(counts(), [0, 0, 0]);

@@ -23,7 +23,11 @@ impl Site {
     }
 
     fn start_library(app: &Path, layer: &str, settings: &[&str]) -> Self {
-        let mut launch = Launch::new().arg("--load").arg(app).args(["--enable", layer]);
+        Self::launched(Launch::new(), app, layer, settings)
+    }
+
+    fn launched(launch: Launch, app: &Path, layer: &str, settings: &[&str]) -> Self {
+        let mut launch = launch.arg("--load").arg(app).args(["--enable", layer]);
         for setting in settings {
             launch = launch.args(["--set", setting]);
         }

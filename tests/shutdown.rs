@@ -136,7 +136,7 @@ fn a_second_signal_ends_at_once() {
 fn an_application_is_told_to_drain_before_and_to_shut_down_after_its_work() {
     for flavour in Flavour::ALL {
         let mut host = Misbehaving::start_with(flavour, PATIENT);
-        get(host.address(), "/answer?block=abc");
+        get(host.address(), "/answer?header=Content-Type:a/b&block=abc");
         let expected: &[&str] = if flavour == Flavour::Pool {
             let mut in_hand = asking(&host, "/wait/body");
             host.wait_for_log("app: waits in its body");

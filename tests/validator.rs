@@ -43,7 +43,7 @@ impl Places {
     }
 
     fn serve(self, name: &str) -> Host {
-        Launch::new().arg("--load").arg(sample(name)).args(self.arguments()).start()
+        Launch::new().bare().arg("--load").arg(sample(name)).args(self.arguments()).start()
     }
 }
 
@@ -136,8 +136,9 @@ fn who_breaks_a_rule_is_told_and_the_client_sees_no_difference() {
             let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             comparable(request(host.address(), raw))
         };
-        let without = Misbehaving::start(flavour);
-        let with = Misbehaving::start_with(flavour, Places::One.arguments());
+        let bare = || Launch::new().bare();
+        let without = Misbehaving::launched(flavour, bare());
+        let with = Misbehaving::launched(flavour, bare().args(Places::One.arguments()));
         for (target, rule) in WRONG {
             let (seen, expected) = (answer(&with, target), answer(&without, target));
             assert_eq!(seen, expected, "{flavour:?} {target}");
@@ -153,7 +154,7 @@ fn what_breaks_a_rule_is_a_500_where_it_enforces() {
     let enforcing = ["--set", "validator.mode=enforce"].map(String::from);
     let arguments = [Places::One.arguments(), enforcing.to_vec()].concat();
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start_with(flavour, arguments.clone());
+        let host = Misbehaving::launched(flavour, Launch::new().bare().args(&arguments));
         let get = |target: &str| {
             let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             request(host.address(), raw).status

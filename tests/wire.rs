@@ -2,12 +2,11 @@
 //! that means one thing, or none.
 
 use crate::harness::client::{Connection, Response, get};
-use crate::harness::host::Host;
+use crate::harness::host::Launch;
 use crate::harness::http2::Http2;
 use crate::harness::libraries::c_library;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
 use http::Request;
-use std::ffi::OsStr;
 
 /// Answers by blocks and in one piece: two ways through the host.
 const WAYS: [&str; 2] = ["/answer", "/whole"];
@@ -41,7 +40,7 @@ const HOP_BY_HOP: &str = "header=Connection:X-Private,%20close&header=X-Private:
 #[test]
 fn fields_of_the_connection_are_the_hosts() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, &["content-type-missing", "field-hop-by-hop"]);
         let mut client = Http2::open(host.address());
         for way in WAYS {
             let target = format!("{way}?{HOP_BY_HOP}");
@@ -61,10 +60,20 @@ fn fields_of_the_connection_are_the_hosts() {
     }
 }
 
+/// Rules that keep a response in one piece, broken by the next test.
+const SPLITS: &[&str] = &[
+    "content-length-one",
+    "content-type-missing",
+    "field-name-clean",
+    "field-name-token",
+    "field-value-clean",
+    "status-reason",
+];
+
 #[test]
 fn what_would_split_a_response_is_a_bad_gateway() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, SPLITS);
         let mut client = Http2::open(host.address());
         for head in [
             "header=X:a%0d%0aEvil:%20b",
@@ -115,10 +124,12 @@ fn what_would_split_a_response_is_a_bad_gateway() {
     }
 }
 
+const TOO_LONG_OR_SHORT: &[&str] = &["body-length", "content-type-missing"];
+
 #[test]
 fn what_is_more_than_the_declared_length_is_cut() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, TOO_LONG_OR_SHORT);
         let mut client = Http2::open(host.address());
         for (answer, body) in [
             ("header=Content-Length:3&block=abcdef", "abc"),
@@ -145,7 +156,7 @@ fn what_is_more_than_the_declared_length_is_cut() {
 fn each_way_of_giving_too_much_is_logged() {
     for flavour in Flavour::ALL {
         for way in WAYS {
-            let host = Misbehaving::start(flavour);
+            let host = Misbehaving::breaking(flavour, TOO_LONG_OR_SHORT);
             get(host.address(), &format!("{way}?header=Content-Length:3&block=abcdef"));
             let line = host.wait_for_log("gave more bytes than its Content-Length");
             assert!(line.contains(r#"app="bad""#), "{line}");
@@ -156,7 +167,7 @@ fn each_way_of_giving_too_much_is_logged() {
 #[test]
 fn a_body_short_of_its_declared_length_is_aborted() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, TOO_LONG_OR_SHORT);
         let mut client = Http2::open(host.address());
         let mut count = 0;
         for answer in ["block=abc", "block=abc&block=def", ""] {
@@ -188,7 +199,7 @@ fn a_body_short_of_its_declared_length_is_aborted() {
 #[test]
 fn no_body_follows_where_none_may() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, &["body-unwanted", "content-length-unwanted"]);
         let mut client = Http2::open(host.address());
         for way in WAYS {
             for status in ["204%20No%20Content", "304%20Not%20Modified"] {
@@ -247,10 +258,19 @@ fn an_answer_to_head_is_its_head() {
     }
 }
 
+/// What the next test breaks.
+const STARTS: &[&str] = &[
+    "content-type-missing",
+    "start-before-body",
+    "start-once",
+    "status-final",
+    "status-three-digits",
+];
+
 #[test]
 fn start_response_is_held_to_its_rules() {
     for flavour in Flavour::ALL {
-        let host = Misbehaving::start(flavour);
+        let host = Misbehaving::breaking(flavour, STARTS);
         for (target, status, body) in [
             ("/start/never", 500, "500 Internal Server Error\n"),
             ("/start/twice", 500, "500 Internal Server Error\n"),
@@ -277,22 +297,23 @@ fn start_response_is_held_to_its_rules() {
 #[test]
 fn a_reply_that_breaks_the_interface_is_refused() {
     let source = include_str!("libraries/app.c");
-    for (fault, status, logged) in [
-        ("-DSTATUS=0", 502, "the status 0 is not 200 to 999"),
-        ("-DSTATUS=99", 502, "the status 99 is not 200 to 999"),
-        ("-DSTATUS=100", 502, "the status 100 is not 200 to 999"),
-        ("-DSTATUS=101", 502, "the status 101 is not 200 to 999"),
-        ("-DSTATUS=1000", 502, "the status 1000 is not 200 to 999"),
-        ("-DSTATUS=65736", 502, "the status 65736 is not 200 to 999"),
+    for (fault, rule, status, logged) in [
+        ("-DSTATUS=0", &["status-final"] as &[&str], 502, "the status 0 is not 200 to 999"),
+        ("-DSTATUS=99", &["status-final"], 502, "the status 99 is not 200 to 999"),
+        ("-DSTATUS=100", &["status-final"], 502, "the status 100 is not 200 to 999"),
+        ("-DSTATUS=101", &["status-final"], 502, "the status 101 is not 200 to 999"),
+        ("-DSTATUS=1000", &["status-three-digits"], 502, "the status 1000 is not 200 to 999"),
+        ("-DSTATUS=65736", &["status-three-digits"], 502, "the status 65736 is not 200 to 999"),
         (
             "-DCALL=reply->status = 200; reply->body_kind = 77; return DSGI_ANSWER_READY;",
+            &["body-kind"],
             502,
             "body is of a kind",
         ),
-        ("-DCALL=return 77;", 500, "an answer outside the specification"),
+        ("-DCALL=return 77;", &["call-answer"], 500, "an answer outside the specification"),
     ] {
         let library = c_library("replies", source, &[fault]);
-        let host = Host::start([OsStr::new("--load"), library.as_os_str()]);
+        let host = Launch::new().arg("--load").arg(&*library).breaking(rule).start();
         assert_eq!(get(host.address(), "/").status, status, "{fault}");
         host.wait_for_log(logged);
         assert_eq!(get(host.address(), "/").status, status, "{fault}, again");
@@ -301,7 +322,7 @@ fn a_reply_that_breaks_the_interface_is_refused() {
 
 #[test]
 fn every_response_has_one_date() {
-    let host = Misbehaving::start(Flavour::Inline);
+    let host = Misbehaving::breaking(Flavour::Inline, &["call-no-panic", "field-value-clean"]);
     let mut client = Http2::open(host.address());
     for target in ["/fine", "/panic/call", "/%", "/answer?header=X:%0a", "/answer?status=204"] {
         let response = and_another(&host, target);

@@ -112,7 +112,7 @@ fn where_neither_starts_the_mount_says_so() {
 fn a_version_that_cannot_be_taken_back_serves_again() {
     let place = Place::new();
     place.ask("panic-b", "");
-    let host = place.start();
+    let host = place.start_panicking();
     host.deploy("shop", &place.b);
     place.ask("init-a", "error");
     for _ in 0..5 {

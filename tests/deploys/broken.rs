@@ -1,7 +1,7 @@
 //! Versions that cannot serve, deployed while clients ask without a pause: each is refused with
 //! the right exit code and one line that says why, and what served before serves on.
 
-use super::{assert_says, path, says, shop, shop_with};
+use super::{assert_says, numbered_with, path, says, shop};
 use crate::harness::client::get;
 use crate::harness::crates::{Crates, Target};
 use crate::harness::gate::Gate;
@@ -35,7 +35,7 @@ fn a_broken_version_fails_no_request() {
         // One whose config asks for it.
         .args(["--mount".into(), format!("/init=init={}", doomed.display())])
         .args(["--set", "init.fault=panic", "--set", "init.text=the index is locked"]);
-    let host = Operated::start(launch);
+    let host = Operated::start(launch.breaking(&["call-no-panic"]));
     let before = host.app("two")["current"].clone();
     let loader = Loader::start(host.address(), [("/two", CLIENTS)]);
 
@@ -201,7 +201,7 @@ fn what_is_refused_and_stays_is_listed() {
 #[test]
 fn an_init_that_hangs_where_it_is_to_serve_is_listed() {
     let gate = Gate::new();
-    let host = shop_with(&says("first"), ["--init-timeout", "500ms"]);
+    let host = numbered_with(&says("first"), ["--init-timeout", "500ms"]);
     let hangs = gate.library(SERVES, "late");
     let refusal = refused(&host.verb(&["deploy", "shop", path(&hangs)]), 4);
     refusal.says(["did not start: init did not return within 500ms"]);

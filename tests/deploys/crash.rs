@@ -1,7 +1,8 @@
 //! Versions that pass every check and panic once they serve.
 
-use super::{assert_says, path, says, shop, shop_with};
+use super::{assert_says, numbered, path, says};
 use crate::harness::client::get;
+use crate::harness::host::Launch;
 use crate::harness::libraries::{c_app, fault_app, own_copy};
 use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
@@ -28,7 +29,7 @@ fn panic(host: &Operated, generation: u64, times: usize) {
 #[test]
 fn a_version_that_keeps_panicking_is_taken_back() {
     let (first, panics) = (says("first"), fault_app("panics"));
-    let host = shop(&first);
+    let host = numbered(&first);
     std::thread::scope(|scope| {
         let deploy = scope.spawn(|| host.verb(&["deploy", "--wait", "shop", path(&panics)]));
         panic(&host, 2, BUDGET);
@@ -61,7 +62,7 @@ fn a_version_that_keeps_panicking_is_taken_back() {
 #[test]
 fn fewer_panics_than_are_allowed_are_only_counted() {
     let (first, panics) = (says("first"), fault_app("panics"));
-    let host = shop(&first);
+    let host = numbered(&first);
     let words = ["deploy", "--wait", "--json", "shop", path(&panics)];
     std::thread::scope(|scope| {
         let deploy = scope.spawn(|| host.said(&words));
@@ -81,7 +82,9 @@ fn a_deploy_mends_an_application_that_did_not_start() {
     let (first, panics) = (says("first"), fault_app("panics"));
     let bad = c_app(&["FAULT \"the index is locked\""]);
     let other = format!("/other=other={}", first.display());
-    let host = shop_with(&bad, ["--mount", &other]);
+    let bad = format!("shop={}", bad.display());
+    let launch = Launch::new().args(["--load", &bad, "--mount", &other]);
+    let host = Operated::start(launch.breaking(&["call-no-panic"]));
     assert_eq!(
         (host.app("shop")["state"].as_str(), get(host.address(), "/").status),
         (Some("failed"), 503)
@@ -106,7 +109,7 @@ fn a_deploy_mends_an_application_that_did_not_start() {
 #[test]
 fn another_deploy_or_a_drain_ends_the_window() {
     let (first, second, third) = (says("first"), says("second"), says("third"));
-    let host = shop(&first);
+    let host = numbered(&first);
     let ends = |file: &Path, generation: u64, end: &dyn Fn()| {
         let output = std::thread::scope(|scope| {
             let deploy = scope.spawn(|| host.verb(&["deploy", "--wait", "shop", path(file)]));

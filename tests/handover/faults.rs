@@ -1,9 +1,11 @@
 //! Hand-overs that fail: none blocks a swap, and each is told.
 
 use super::{
-    InHand, happened, host, ledger, path, steps, wait_for_the_end_of_all_others, write, written,
+    InHand, happened, host, ledger, numbered, path, steps, wait_for_the_end_of_all_others, write,
+    written,
 };
 use crate::harness::client::{get, request};
+use crate::harness::host::Launch;
 use crate::harness::libraries::{fault_app, own_copy, versions};
 use crate::harness::operated::Operated;
 use crate::harness::refusal::refused;
@@ -42,7 +44,7 @@ fn said(host: &Operated, words: &[&str]) -> String {
 fn another_format_is_a_start_from_nothing() {
     let [one, two] =
         versions(&fault_app("ledger"), b"format of its state:1", b"format of its state:2");
-    let host = host(&one, &[]);
+    let host = numbered(&one, &[]);
     write(&host, 1);
     let note = said(&host, &["deploy", "ledger", path(&two)]);
     let refusal = |from, into, format| {
@@ -143,7 +145,7 @@ fn an_import_that_hangs_fails_the_deploy() {
     let (release, [a, b]) = (Release::new(), ledger("ledger"));
     let arguments =
         ["--handover-timeout", "300ms", "--set", "ledger.import=hang", "--set", &release.set()];
-    let host = host(&a, &arguments);
+    let host = numbered(&a, &arguments);
     write(&host, 1);
     let refusal = refused(&host.verb(&["deploy", "ledger", path(&b)]), 4);
     refusal.says(["did not take state over: it did not return within 300ms"]);
@@ -169,7 +171,7 @@ fn an_import_that_hangs_keeps_nobody_from_going_back() {
     let (release, [a, b]) = (Release::new(), ledger("ledger"));
     let arguments =
         ["--handover-timeout", "300ms", "--set", "ledger.import=hang", "--set", &release.set()];
-    let host = host(&a, &arguments);
+    let host = numbered(&a, &arguments);
     // Nothing is written yet: there is nothing to hang at.
     host.deploy("ledger", &b);
     write(&host, 1);
@@ -189,7 +191,10 @@ fn an_import_that_hangs_keeps_nobody_from_going_back() {
 #[test]
 fn a_version_that_is_taken_back_hands_over() {
     let [a, b] = ledger("ledger");
-    let host = host(&a, &[]);
+    let host = {
+        let launch = Launch::new().args(["--load", &format!("ledger={}", a.display())]);
+        Operated::start(launch.breaking(&["call-no-panic"]))
+    };
     write(&host, 1);
     host.deploy("ledger", &b);
     write(&host, 2);
@@ -230,7 +235,7 @@ fn what_is_kept_while_nothing_serves_is_limited() {
         a.display()
     );
     std::fs::write(&config, text).unwrap();
-    let launch = crate::harness::host::Launch::new().arg("--config").arg(&config);
+    let launch = Launch::new().bare().arg("--config").arg(&config);
     let host = Operated::start(launch);
     let mut in_hand = Vec::new();
     for number in [1001, 1002] {

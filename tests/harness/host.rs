@@ -3,6 +3,7 @@
 
 use super::DEADLINE;
 use super::output::{Captured, Missed};
+use super::validated::Validated;
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 use rustix::process::{getrlimit, kill_process, prlimit, waitid};
 use std::ffi::{OsStr, OsString};
@@ -18,6 +19,7 @@ pub(crate) struct Launch {
     command: Command,
     arguments: Vec<OsString>,
     deadline: Duration,
+    validated: Validated,
     folder: TempDir,
 }
 
@@ -57,7 +59,8 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { command, arguments: Vec::new(), deadline: DEADLINE, folder }
+        let (arguments, validated) = (Vec::new(), Validated::Breaking(&[]));
+        Self { command, arguments, deadline: DEADLINE, validated, folder }
     }
 
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
@@ -91,6 +94,21 @@ impl Launch {
         self
     }
 
+    /// Without the validator, which else stands around all that is served: for a test of what is
+    /// there without it (lists of layers, what a start says, one exact instruction or byte more of
+    /// memory), and of applications so broken that nobody answers for what the validator sees.
+    pub(crate) fn bare(mut self) -> Self {
+        self.validated = Validated::Bare;
+        self
+    }
+
+    /// What is served breaks these rules, by their ids, and the validator tells of each of them.
+    /// A host that breaks another one, or not all of them, fails its test.
+    pub(crate) fn breaking(mut self, rules: &'static [&'static str]) -> Self {
+        self.validated = Validated::Breaking(rules);
+        self
+    }
+
     /// Starts the host and returns once each listener has printed its line. Without `--listen`
     /// among the arguments it listens on a free port of 127.0.0.1.
     pub(crate) fn start(self) -> Host {
@@ -110,9 +128,7 @@ impl Launch {
     }
 
     fn listen(mut self) -> (Running, Result<Vec<String>, Missed>) {
-        if is_validated(&self.arguments) {
-            self.arguments.extend(["--enable", "validator"].map(OsString::from));
-        }
+        self.arguments = self.validated.around(self.arguments);
         let is_listen =
             |one: &OsString| one.to_string_lossy().split('=').next() == Some("--listen");
         let listeners = match self.arguments.iter().filter(|one| is_listen(one)).count() {
@@ -133,7 +149,7 @@ impl Launch {
 
     /// Runs the host to its end and returns what it said.
     pub(crate) fn run(self) -> Output {
-        self.spawn().output()
+        self.bare().spawn().output()
     }
 
     fn spawn(mut self) -> Running {
@@ -146,6 +162,7 @@ impl Launch {
             child,
             deadline: self.deadline,
             arguments: self.arguments,
+            validated: self.validated,
             _folder: self.folder,
         }
     }
@@ -227,13 +244,6 @@ impl Host {
     }
 }
 
-/// Whether a validator is to stand around everything that is served: with `DSGI_TESTS_VALIDATED` in
-/// the environment of the tests, and in a host whose layers no test has chosen.
-fn is_validated(arguments: &[OsString]) -> bool {
-    let has = |name: &str| arguments.iter().any(|one| one.to_string_lossy().starts_with(name));
-    std::env::var_os("DSGI_TESTS_VALIDATED").is_some() && !has("--enable")
-}
-
 /// A started host. It is reaped here only, so that its id is its own until then.
 #[derive(Debug)]
 struct Running {
@@ -243,6 +253,7 @@ struct Running {
     exit: Captured,
     deadline: Duration,
     arguments: Vec<OsString>,
+    validated: Validated,
     _folder: TempDir,
 }
 
@@ -281,15 +292,15 @@ impl Drop for Running {
         // Both fail only for a child that has been reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let log = self.stderr.text();
-        let told: Vec<&str> =
-            log.lines().filter(|line| line.contains(" broken by host ")).collect();
-        if !std::thread::panicking() && is_validated(&self.arguments[..0]) {
-            assert!(told.is_empty(), "the host breaks rules: {told:#?}");
-        }
+        // What it left behind may hold its output open: then what has come must do.
+        let _ = self.stderr.wait_for_end(Duration::from_secs(5));
+        let (out, err) = (self.stdout.text(), self.stderr.text());
+        let shown =
+            || format!("host {:?}\n--- stdout\n{out}\n--- stderr\n{err}\n---", self.arguments);
         if std::thread::panicking() {
-            let (out, err) = (self.stdout.text(), self.stderr.text());
-            eprintln!("host {:?}\n--- stdout\n{out}\n--- stderr\n{err}\n---", self.arguments);
+            eprintln!("{}", shown());
+        } else if let Some(wrong) = self.validated.wrong_with(&err) {
+            panic!("{wrong}\n{}", shown());
         }
     }
 }

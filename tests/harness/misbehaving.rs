@@ -43,20 +43,29 @@ impl Misbehaving {
         Self::start_with(flavour, [""; 0])
     }
 
+    /// Starts it for requests that break these rules, and all of them.
+    pub(crate) fn breaking(flavour: Flavour, rules: &'static [&'static str]) -> Self {
+        Self::launched(flavour, Launch::new().breaking(rules))
+    }
+
     /// Starts it with further arguments.
     pub(crate) fn start_with(
         flavour: Flavour,
         arguments: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Self {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        Self::launched(flavour, Launch::new().args(arguments))
+    }
+
+    /// Starts it beside what a launch has already.
+    pub(crate) fn launched(flavour: Flavour, launch: Launch) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let release = folder.path().join("release");
-        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-        let host = Launch::new()
+        let host = launch
             .arg("--load")
             .arg(format!("bad={}", flavour.library().display()))
             .arg("--set")
             .arg(format!("bad.release={}", release.display()))
-            .args(arguments)
             // A backtrace of each panic that is provoked would bury the log.
             .env("RUST_BACKTRACE", "0")
             .start();

@@ -71,7 +71,7 @@ fn layers_and_applications_are_swapped_under_load() {
 fn a_layer_is_deployed_and_rolled_back_by_its_name() {
     let [a, b] = around('b');
     let app = says("shop", "shop");
-    let host = Operated::start(served(&[("/", &app)], &[&a]));
+    let host = Operated::start(served(&[("/", &app)], &[&a]).bare());
     let said = host.deploy("around", &b);
     assert_eq!((&said["app"], &said["new"]["generation"]), (&"around".into(), &3.into()), "{said}");
     assert_met(&host, "/", "b", "shop");
@@ -101,7 +101,7 @@ fn a_layer_that_was_drained_lets_nobody_by() {
 #[test]
 fn panics_of_a_layer_take_the_layer_back_and_not_the_application() {
     let (app, [good, bad]) = (says("shop", "shop"), around('p'));
-    let host = Operated::start(served(&[("/", &app)], &[&good]));
+    let host = Operated::start(served(&[("/", &app)], &[&good]).bare());
     std::thread::scope(|scope| {
         let deploy = scope.spawn(|| host.verb(&["deploy", "--wait", "around", text(&bad)]));
         let serves = |app: &Value| app["current"]["generation"] == 3;
@@ -125,7 +125,7 @@ fn panics_of_a_layer_take_the_layer_back_and_not_the_application() {
 fn a_layer_of_which_one_version_runs_is_replaced_behind_a_gate() {
     let alone = |more: &str| through(&["NAME \"log\"", "FLAGS DSGI_TRAIT_FLAG_EXCLUSIVE", more]);
     let (app, first, second) = (says("shop", "shop"), alone("STATUS 200"), alone("STATUS 201"));
-    let host = Operated::start(served(&[("/", &app)], &[&first]));
+    let host = Operated::start(served(&[("/", &app)], &[&first]).bare());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {

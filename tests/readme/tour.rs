@@ -51,7 +51,7 @@ fn a_life_of_an_application_goes_as_it_says() {
     let launch = crates.host(Target::Shared);
     // The port of the README may be taken on this machine, and debug is built sooner.
     let words = told[0].command.split(' ').skip(1);
-    let host = Operated::start(launch.args(words).arg("--debug"));
+    let host = Operated::start(launch.args(words).arg("--debug").bare());
     assert_eq!(told[0].output, "listening on http://127.0.0.1:8080\n");
     for (session, (_, proof)) in told.iter().zip(COMMANDS) {
         match proof {

@@ -143,7 +143,7 @@ fn folder() -> TempDir {
 
 /// A host in a folder, for an application by its name, with these layers.
 fn serve(folder: &Path, app: (&str, &Path), settings: &[&str], layers: Vec<String>) -> Host {
-    let launch = Launch::new().current_dir(folder);
+    let launch = Launch::new().bare().current_dir(folder);
     let launch = launch.arg("--load").arg(format!("{}={}", app.0, app.1.display()));
     let launch = settings.iter().fold(launch, |launch, setting| launch.args(["--set", setting]));
     launch.args(layers).start()
