@@ -1,6 +1,6 @@
 //! Layers that are changed while they serve: by a deploy, a drain, a panic, a reload, a restart.
 
-use super::{around, assert_met, counted, met, says, served, through};
+use super::{around, assert_met, counted, met, replace, says, served, through};
 use crate::harness::client::get;
 use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};
@@ -188,16 +188,11 @@ fn a_reload_takes_a_changed_layer_or_leaves_everything() {
     let layer = own_copy(&a);
     let host = Operated::start(served(&[("/", &app)], &[&layer]));
     assert!(reload(&host, 1).contains("0 deployed, 0 added, 0 removed"));
-    let replace = |library: &Path| {
-        let beside = layer.with_extension("new");
-        fs::copy(library, &beside).unwrap();
-        fs::rename(beside, &*layer).unwrap();
-    };
-    replace(&b);
+    replace(&layer, &b);
     assert_met(&host, "/", "a", "shop");
     assert!(reload(&host, 2).contains("1 deployed, 0 added, 0 removed"));
     assert_met(&host, "/", "b", "shop");
-    replace(&app);
+    replace(&layer, &app);
     let line = reload(&host, 3);
     assert!(line.contains("everything stays") && line.contains("not a layer"), "{line}");
     assert_met(&host, "/", "b", "shop");

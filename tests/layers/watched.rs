@@ -1,20 +1,11 @@
 //! `--watch` of a layer's file, while requests run through the layer.
 
-use super::{around, says, served};
+use super::{around, replace, says, served};
 use crate::harness::client::get;
 use crate::harness::eventually;
 use crate::harness::host::Host;
 use crate::harness::libraries::{TemporaryLibrary, c_app, fault_app, own_copy, versions};
 use crate::swap::loader::{Loader, Shape};
-use std::fs;
-use std::path::Path;
-
-/// As a build or a package does it.
-fn replace(file: &Path, library: &Path) {
-    let beside = file.with_extension("new");
-    fs::copy(library, &beside).unwrap();
-    fs::rename(beside, file).unwrap();
-}
 
 fn wait_for_mark(host: &Host, mark: &str) {
     eventually(&format!("the layer `{mark}`"), || {
