@@ -88,6 +88,53 @@ fn its_links_lead_somewhere() {
     }
 }
 
+/// Of every page, and without the part of a page that they lead to.
+#[test]
+fn links_of_the_pages_lead_somewhere() {
+    let pages = std::fs::read_dir(project().join("docs")).unwrap();
+    let pages = pages.map(|page| page.unwrap().path());
+    let pages = pages.filter(|page| page.extension().is_some_and(|end| end == "md"));
+    let pages: Vec<_> = pages.chain([project().join("sample-plugins/README.md")]).collect();
+    assert!(pages.len() > 5, "{pages:?}");
+    for page in pages {
+        for link in links(&std::fs::read_to_string(&page).unwrap()) {
+            let file = link.split('#').next().unwrap();
+            assert!(page.with_file_name(file).exists(), "{} links to `{link}`", page.display());
+        }
+    }
+}
+
+/// Each sample has a row with its name, what it shows, and a command that names its folder.
+#[test]
+fn every_sample_stands_in_the_table() {
+    let folder = project().join("sample-plugins");
+    let table = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| ["))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let mut told: Vec<&str> = rows.iter().map(|row| links_text(row[0])).collect();
+    told.sort_unstable();
+    let samples = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let samples = samples.filter(|entry| entry.path().is_dir());
+    let mut samples: Vec<String> =
+        samples.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    samples.sort_unstable();
+    assert_eq!(told, samples);
+    for row in &rows {
+        let [name, shows, command] = row[..] else { panic!("{row:?} is no row") };
+        assert!(!shows.is_empty(), "{name}");
+        let named = format!("sample-plugins/{}", links_text(name));
+        assert!(command.starts_with('`') && command.contains(&named), "{command}");
+    }
+}
+
+/// What a link is called.
+fn links_text(link: &str) -> &str {
+    link.trim_start_matches('[').split(']').next().unwrap_or_default()
+}
+
 #[test]
 fn sessions_and_links_are_found() {
     let text =
