@@ -55,6 +55,19 @@ fn applications_until_the_keys_run_out() {
     assert_eq!([status("h"), status("b"), status("a")], [200, 200, 503]);
 }
 
+/// One is kept for each library that has none yet: std ends the process where there is none.
+#[test]
+fn applications_that_have_taken_no_key_yet_are_counted() {
+    let gate = Gate::new();
+    let (big, small) = (takes(&gate, 954, ""), c_app(&["TEXT \"small\\n\""]));
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let host = serving(names.map(|name| (name, if name == "a" { &*big } else { &*small })));
+    // The host has one: of 1,022, 68 are free beside the first, and 64 beside the fifth.
+    let seen = names.map(|name| get(host.address(), &format!("/{name}")).status);
+    assert_eq!(seen, [200, 200, 200, 200, 200, 200, 503, 503]);
+    out_of_keys(host.app("g")["why"].as_str().unwrap(), "a (954), b (1), c (1)");
+}
+
 /// Versions that cannot go, each with its keys.
 #[test]
 fn versions_until_the_keys_run_out() {

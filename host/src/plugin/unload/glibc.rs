@@ -90,7 +90,7 @@ pub(crate) fn opening() -> Turn {
 /// # Errors
 /// Too few thread keys are free.
 pub(crate) fn room() -> Result<(), OutOfKeys> {
-    keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app))
+    keys::suffice(objects::mapped(), |code| objects::owner_of(code).map(|owner| owner.app))
 }
 
 /// From now on a library's `exit` ends the process in a way of ours, and is told.

@@ -264,6 +264,11 @@ pub(crate) fn owner_of(address: usize) -> Option<Owner> {
     object.users.first().map(|user| user.owner.clone())
 }
 
+/// Where everything lies that libraries have brought.
+pub(crate) fn mapped() -> Vec<Range<usize>> {
+    lock().iter().map(|object| object.range.clone()).collect()
+}
+
 /// How many objects libraries have brought that are still mapped.
 #[cfg(test)]
 pub(super) fn count() -> usize {

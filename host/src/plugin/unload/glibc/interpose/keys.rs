@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{next, with_caller};
@@ -97,12 +98,16 @@ pub(crate) fn free() -> usize {
     (KEYS - 1).saturating_sub(lock().len())
 }
 
-/// Whether a further library may be opened.
+/// Whether a further library may be opened beside these.
 ///
 /// # Errors
 /// Too few keys are free; says who holds most of them, as `name` calls the owner of an address.
-pub(crate) fn suffice(name: impl Fn(usize) -> Option<String>) -> Result<(), OutOfKeys> {
-    let free = free();
+pub(crate) fn suffice(
+    libraries: Vec<Range<usize>>,
+    name: impl Fn(usize) -> Option<String>,
+) -> Result<(), OutOfKeys> {
+    let keyless = keyless(libraries);
+    let free = free().saturating_sub(keyless.len());
     if free >= RESERVE {
         return Ok(());
     }
@@ -113,10 +118,32 @@ pub(crate) fn suffice(name: impl Fn(usize) -> Option<String>) -> Result<(), OutO
         let name = name(code).or_else(|| name(recorded.caller));
         *holders.entry(name.unwrap_or_else(|| String::from("the host"))).or_default() += 1;
     }
+    for library in keyless {
+        *holders.entry(name(library).unwrap_or_default()).or_default() += 1;
+    }
     let mut holders: Vec<_> = holders.into_iter().collect();
     holders.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     holders.truncate(SHOWN);
     Err(OutOfKeys { free, holders: Holders(holders) })
+}
+
+/// Where those begin that have no key yet. Each is kept one: std takes it when its library first
+/// asks for its current thread, which may be in its first request or in its first panic.
+fn keyless(mut libraries: Vec<Range<usize>>) -> Vec<usize> {
+    libraries.sort_unstable_by_key(|library| library.start);
+    let mut has = vec![false; libraries.len()];
+    for Recorded { destroy, caller } in lock().values() {
+        for address in
+            [destroy.map(|destroy| destroy as usize), Some(*caller)].into_iter().flatten()
+        {
+            let at = libraries.partition_point(|library| library.end <= address);
+            if libraries.get(at).is_some_and(|library| library.contains(&address)) {
+                has[at] = true;
+            }
+        }
+    }
+    let without = libraries.iter().zip(has).filter(|(_, has)| !has);
+    without.map(|(library, _)| library.start).collect()
 }
 
 /// Runs the destructors of the calling thread's values of some libraries' keys, as its end would.

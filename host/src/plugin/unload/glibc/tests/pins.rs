@@ -176,7 +176,8 @@ fn running_in() {
 }
 
 fn many_keys() {
-    let suffice = || keys::suffice(|code| objects::owner_of(code).map(|owner| owner.app));
+    let suffice =
+        || keys::suffice(Vec::new(), |code| objects::owner_of(code).map(|owner| owner.app));
     let library = open(&file());
     let free = keys::free();
     suffice().unwrap();
