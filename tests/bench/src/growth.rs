@@ -2,7 +2,10 @@
 //!
 //! Mounts: a request under ten thousand of them beside one under a single one, the CPU time of
 //! applying them, and of a reload that adds one. Applications: the memory of each, for three kinds
-//! of library, up to a thousand or to what the process has room for.
+//! of library, up to a thousand or to what the process has room for, and what a reload does to them
+//! that changes one.
+
+mod apps;
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,9 +23,8 @@ use crate::client;
 use crate::cores::Cores;
 use crate::figures::{Goal, median, ratios};
 use crate::instructions::per_request;
-use crate::process::Server;
-use crate::procfs::{cpu_ns, family, pss_bytes};
-use crate::report::{Report, Row, Table};
+use crate::procfs::{cpu_ns, family};
+use crate::report::{Report, Row};
 use crate::subject::Subject;
 use crate::tools::VALGRIND;
 
@@ -38,15 +40,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     let mounts = Mounts { host: &host, app: &inline, folder: folder.path(), cores };
     mounts.requests(rounds, report)?;
     mounts.applied(rounds, report)?;
-    let mut table = Table::new(
-        "Applications in one process".into(),
-        &["kind", "asked for", "in service", "PSS of each", "CPU of each start"],
-    );
-    for (kind, library) in &kinds.0 {
-        table.row(many(kind, library, &host, folder.path(), cores)?);
-    }
-    report.table(table);
-    Ok(())
+    apps::measure(&apps::Place { host: &host, folder: folder.path(), cores }, &kinds, report)
 }
 
 /// Hosts that differ by how many mounts one application has.
@@ -134,61 +128,6 @@ impl Mounts<'_> {
     }
 }
 
-/// One row: as many applications of a kind as there is room for, up to a thousand.
-fn many(
-    kind: &'static str,
-    library: &Path,
-    host: &Path,
-    folder: &Path,
-    cores: Cores,
-) -> Result<Vec<String>> {
-    eprintln!("{APPS} applications: {kind}");
-    let (few, _) = serving(kind, library, APPS_BEFORE, (host, folder, cores))?;
-    let (all, in_service) = serving(kind, library, APPS, (host, folder, cores))?;
-    let more = in_service.saturating_sub(APPS_BEFORE).max(1) as f64;
-    let each = (all.bytes - few.bytes) / more;
-    let cpu = (all.cpu_seconds - few.cpu_seconds) / more * 1e3;
-    Ok(vec![
-        kind.to_owned(),
-        APPS.to_string(),
-        in_service.to_string(),
-        format!("{:.0} KB", each / 1e3),
-        format!("{cpu:.1} ms"),
-    ])
-}
-
-struct Grown {
-    bytes: f64,
-    cpu_seconds: f64,
-}
-
-/// What a host with so many applications has used, and how many of them answer.
-fn serving(
-    kind: &'static str,
-    library: &Path,
-    apps: usize,
-    (host, folder, cores): (&Path, &Path, Cores),
-) -> Result<(Grown, usize)> {
-    let config = folder.join("apps.toml");
-    let mut file = fs::File::create(&config)?;
-    for at in 0..apps {
-        let name = format!("app-{at}");
-        write!(file, "{}{}", app(&name, library), mount(&format!("/{name}"), &name))?;
-    }
-    drop(file);
-    let subject = Subject::bare(kind, host).with(["--config".into(), config.into()]);
-    let server: Server = subject.start_within(cores.server, folder, START)?;
-    let mut in_service = 0;
-    for at in 0..apps {
-        in_service += usize::from(status(server.address, &format!("/app-{at}"))? == 200);
-    }
-    let members = family(server.id())?;
-    let bytes = pss_bytes(&members)? as f64;
-    let cpu_seconds = cpu_ns(&members)? as f64 / 1e9;
-    server.stop()?;
-    Ok((Grown { bytes, cpu_seconds }, in_service))
-}
-
 fn app(name: &str, library: &Path) -> String {
     format!("[apps.{name}]\npath = \"{}\"\n", library.display())
 }
@@ -214,12 +153,8 @@ const MANY: &str = "10,000 mounts";
 const MOUNTS: usize = 10_000;
 /// The mount that is asked, in the middle of the many.
 const ASKED: usize = 5_000;
-const APPS: usize = 1_000;
-const APPS_BEFORE: usize = 50;
 const GOAL_REQUEST: f64 = 1.05;
 const GOAL_APPLY: f64 = 1.0;
 const ROUNDS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A thousand applications are tried in a thousand children.
-const START: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(5);

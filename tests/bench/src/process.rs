@@ -53,6 +53,12 @@ impl Server {
         self.running.child.id()
     }
 
+    /// What it has written to its stderr so far.
+    pub(crate) fn log(&self) -> Result<String> {
+        let file = &self.running.log;
+        fs::read_to_string(file).with_context(|| format!("no log `{}`", file.display()))
+    }
+
     /// Sends a signal to its first process, unless that has ended.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
         match self.fate()? {
