@@ -97,6 +97,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("host/src/gateway/http/socket.rs", "reads into memory that was not written yet"),
     ("host/src/invoke/answer.rs", "reads what an application filled in"),
     ("host/src/invoke/call.rs", "passes exchanges and out-structs to applications"),
+    ("host/src/invoke/place.rs", "a thread-local that another thread looks at"),
     ("host/src/invoke/exchange", "the exchange's table of functions"),
     ("tests/apps/", "apps that break a rule on purpose"),
     ("tests/libraries/", "an app that writes the boundary out by hand"),

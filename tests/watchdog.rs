@@ -1,6 +1,7 @@
 //! An application that holds a core is named in the log, while the other cores go on.
 
 use crate::harness::client::{Connection, get};
+use crate::harness::libraries::fault_app;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
 use crate::harness::skip::skip;
 
@@ -58,4 +59,37 @@ fn who_holds_a_thread_of_its_pool_is_not_named() {
     host.release();
     assert_eq!(first.response().unwrap().text(), "fine\n");
     assert!(host.log().lines().all(|line| !line.contains(HOLDS) || line.contains("inline")));
+}
+
+/// In a stack it is the member that is at work: the application, although the layers before it have
+/// passed the request on and wait for nothing, and then again the layer that it has answered to.
+#[test]
+fn which_member_of_a_stack_holds_a_core_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let release = folder.path().join("release");
+    let arguments = [
+        String::from("--enable"),
+        format!("outer={}", fault_app("holds").display()),
+        String::from("--enable"),
+        format!("passed={}", fault_app("passes").display()),
+        String::from("--set"),
+        format!("outer.release={}", release.display()),
+    ];
+    let start = || Misbehaving::start_with(Flavour::Inline, &arguments);
+    let named = |host: &Misbehaving, member: &str| {
+        let line = host.wait_for_log(HOLDS);
+        assert!(line.contains(&format!(r#"app="{member}""#)), "not {member}: {line}");
+    };
+
+    let host = start();
+    let mut inside = asking(&host, "/spin/call");
+    named(&host, "bad");
+    host.release();
+    assert_eq!(inside.response().unwrap().text(), "fine\n");
+
+    let host = start();
+    let mut around = asking(&host, "/held");
+    named(&host, "outer");
+    std::fs::write(&release, "").expect("a file in a folder of our own");
+    assert_eq!(around.response().unwrap().text(), "fine\n");
 }

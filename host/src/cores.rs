@@ -29,7 +29,7 @@ pub(crate) struct Core {
     runtime: Handle,
     duties: Arc<Duties>,
     load: Arc<AtomicUsize>,
-    pulse: &'static Pulse,
+    pulse: Arc<Pulse>,
     /// The thread ends when this is dropped.
     _stop: oneshot::Sender<()>,
 }
@@ -98,8 +98,8 @@ impl Cores {
         }
     }
 
-    pub(crate) fn pulses(&self) -> Vec<&'static Pulse> {
-        self.cores.iter().map(|core| core.pulse).collect()
+    pub(crate) fn pulses(&self) -> Vec<Arc<Pulse>> {
+        self.cores.iter().map(|core| Arc::clone(&core.pulse)).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use std::ops::Deref;
 
 use crate::farewell::Farewell;
 use crate::limits::Limits;
+use crate::plugin::application::step::Step;
 use crate::plugin::generation::{Flavour, Generation};
 use crate::pool::Pool;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,8 @@ use crate::tenure::{DebugHeaders, Tenure};
 /// Layers around an application, outermost first, and where their calls run.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    /// The members to be called, and one for nobody.
+    steps: Box<[Step]>,
     members: Vec<Member>,
     pool: Option<Arc<Pool>>,
     flavour: Flavour,
@@ -44,6 +47,7 @@ impl Stack {
     /// These around each other, outermost first; the last one is the application.
     pub(crate) fn new(application: &Arc<Tenure>, layers: &[Arc<Tenure>]) -> Arc<Self> {
         let members: Vec<Member> = layers.iter().chain([application]).map(Member::of).collect();
+        let steps = steps(&members);
         let flavour = flavour(&members);
         let pool = if flavour == Flavour::Blocking { pool(&members) } else { None };
         let (debug_headers, limits) = (application.debug_headers(), application.limits());
@@ -52,8 +56,18 @@ impl Stack {
         let runs = members.iter().find(|it| it.generation.flavour() != Flavour::AsInside);
         let runs = runs.map_or(0, |member| member.generation.number());
         let farewell = Farewell::default();
-        let stack =
-            Self { members, pool, flavour, runs, debug_headers, limits, shares, past, farewell };
+        let stack = Self {
+            steps,
+            members,
+            pool,
+            flavour,
+            runs,
+            debug_headers,
+            limits,
+            shares,
+            past,
+            farewell,
+        };
         let stack = Arc::new(stack);
         stack.members.iter().for_each(|member| member.tenure.joins(&stack));
         stack
@@ -84,13 +98,11 @@ impl Stack {
         self.members.get(depth).map(|member| &*member.generation)
     }
 
-    /// The member at a depth, and the one that it stands around.
+    /// All members, outermost first, to be called as long as this is leased; behind the last one
+    /// stands nobody.
     #[inline]
-    pub(crate) fn pair(&self, depth: usize) -> Option<(&Generation, &Generation)> {
-        match self.members.get(depth..depth + 2)? {
-            [outside, inside] => Some((&outside.generation, &inside.generation)),
-            _ => None,
-        }
+    pub(crate) const fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Whose code runs where the body or the future of the stack does: the outermost member that
@@ -152,6 +164,12 @@ impl Stack {
     pub(crate) const fn pool(&self) -> Option<&Arc<Pool>> {
         self.pool.as_ref()
     }
+}
+
+fn steps(members: &[Member]) -> Box<[Step]> {
+    let steps = (0..).zip(members).map(|(depth, member)| Step::of(&member.generation, depth));
+    let nobody = Step::nobody(u32::try_from(members.len()).unwrap_or(u32::MAX));
+    steps.chain([nobody]).collect()
 }
 
 /// The most blocking one of its members; and a layer that calls on inwards as a function returns

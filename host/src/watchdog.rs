@@ -3,6 +3,7 @@
 //! It sleeps and looks at each core's pulse; a core that is inside the same call at several looks
 //! serves nobody else meanwhile.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 3;
 
 /// Watches the pulses for as long as the process lives.
-pub(crate) fn start(pulses: Vec<&'static Pulse>) -> std::io::Result<()> {
+pub(crate) fn start(pulses: Vec<Arc<Pulse>>) -> std::io::Result<()> {
     let watch = move || {
         let mut seen: Vec<(Option<(u64, u64)>, u32)> = vec![(None, 0); pulses.len()];
         loop {

@@ -639,6 +639,10 @@ struct dsgi_exchange_table {
      * negative; valid until this handle is released. Empty where none stands. `kind` is set to one
      * of `enum dsgi_kind`, or 0. */
     dsgi_str (*member)(const dsgi_exchange *exchange, int32_t inwards, uint32_t *kind);
+    /* As `inner`, for a layer that is done with the request: it is given what the layer's `call`
+     * was given, the layer answers what this answers, and does nothing in between, so that both are
+     * a jump. Never absent where a layer is called, so that nobody has to ask. */
+    uint32_t (*pass)(void *app, dsgi_exchange *exchange, dsgi_reply *reply);
 };
 
 /* Functions of a dsgi_body. */
@@ -992,7 +996,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_state, handover) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, reserved) == 12, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, bytes) == 16, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_state, fault) == 48, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_exchange_table) == 104, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_exchange_table) == 112, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, head) == 8, "layout");
@@ -1007,6 +1011,7 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, inform) == 72, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, value) == 80, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, set_value) == 88, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, member) == 96, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_exchange_table, pass) == 104, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_body_table) == 32, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_body_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_body_table, reserved) == 4, "layout");

@@ -7,7 +7,6 @@ use std::thread;
 
 use dsgi::abi::answer as code;
 use dsgi::abi::grown::Reply;
-use dsgi::abi::object;
 use dsgi::abi::pointer::Out;
 use dsgi::bridge::bytes::read_fault;
 use dsgi::bridge::future::Pending;
@@ -43,39 +42,19 @@ pub(crate) fn outermost(
     response: &mut Response,
     room: &mut Room,
 ) -> Called {
-    let Some(outermost) = lease.member(0) else {
-        return Called::Answered(Err(Failed::new("the stack is empty")));
-    };
+    let outermost = exchange.step(lease);
+    room.widen(lease.depth());
     let mut reply = room.reply();
-    if lease.depth() > 1 {
-        room.widen(lease.depth(), &mut reply);
-    }
     let handle = exchange.into_handle();
     let call = || {
-        // SAFETY: the handle is owned and passes; the reply is lent.
-        unsafe { outermost.application().call(handle, Out::lend(&mut reply)) }
+        // SAFETY: the handle is owned and passes; the reply is lent; the stack is leased.
+        unsafe { outermost.call(handle, Out::lend(&mut reply)) }
     };
     let answer = place::inside(outermost.number(), call);
     // SAFETY: filled by a member of the stack, which the lease keeps loaded.
     let called = unsafe { conclude(answer, &reply, lease, wanted, response) };
     room.renew();
     called
-}
-
-/// Calls a member of a stack for the one around it.
-///
-/// # Safety
-/// `exchange` is an owned handle, and `reply` is lent for the call.
-#[inline]
-pub(super) unsafe fn further(
-    caller: &Generation,
-    member: &Generation,
-    exchange: *mut object::Exchange,
-    reply: Out<Reply>,
-) -> u32 {
-    // SAFETY: the caller's promise.
-    let call = || unsafe { member.application().call(exchange, reply) };
-    place::further(caller.number(), member.number(), call)
 }
 
 /// Waits on this thread for a call that answers later, and lets it fill the reply; it is given up

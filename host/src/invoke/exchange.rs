@@ -9,6 +9,7 @@
 mod changes;
 mod head;
 pub(crate) mod input;
+mod position;
 pub(super) mod spare;
 mod tables;
 #[cfg(test)]
@@ -30,10 +31,12 @@ use http::{Extensions, Request};
 use self::changes::Derived;
 use self::head::Head;
 use self::input::Input;
+use self::position::Position;
 use self::values::Values;
 use self::view::View;
 use crate::lease::Lease;
 use crate::message::Origin;
+use crate::plugin::application::step::Step;
 
 /// What dispatch has found out about a request.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ pub(crate) struct Exchange {
     /// First word of the object: the table of the first handle.
     table: &'static ExchangeTable,
     /// Where the first handle stands in the stack.
-    depth: AtomicU32,
+    position: Position,
     state: AtomicU32,
     head: Head,
     origin: Arc<Origin>,
@@ -104,6 +107,13 @@ impl Exchange {
     #[inline]
     pub(crate) fn into_handle(self: Arc<Self>) -> *mut Object {
         Arc::into_raw(self).cast_mut().cast()
+    }
+
+    /// The member that the first handle is with, of the stack that is leased.
+    #[inline]
+    pub(crate) fn step<'a>(&self, _: &'a Lease) -> &'a Step {
+        // SAFETY: whoever calls the exchange has the lease that it was given.
+        unsafe { self.position.step() }
     }
 
     /// Gives the exchange up: whoever still works on it may find out.
@@ -179,9 +189,9 @@ impl<B> Begun<B> {
                 None => (&raw mut (*exchange).input).write(Input::ended()),
                 Some(input) => (&raw mut (*exchange).input).write(input),
             }
+            (&raw mut (*exchange).position).write(Position::outermost(&mounted.lease));
             (&raw mut (*exchange).mounted).write(mounted);
             (&raw mut (*exchange).table).write(&tables::FIRST);
-            (&raw mut (*exchange).depth).write(AtomicU32::new(0));
             (&raw mut (*exchange).state).write(AtomicU32::new(0));
             (&raw mut (*exchange).origin).write(origin);
             (&raw mut (*exchange).derived).write(None);

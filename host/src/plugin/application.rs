@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "calls the functions of a library")]
 
 pub(crate) mod state;
+pub(crate) mod step;
 
 use std::ffi::c_void;
 use std::fmt;
@@ -130,16 +131,6 @@ impl Application {
     pub(crate) fn linked(linked: &Linked) -> Option<Self> {
         let (call, drop) = (linked.table.call?, linked.table.drop?);
         Some(Self { app: linked.app, call, drop, table: linked.table })
-    }
-
-    /// Calls the application; the exchange passes to it.
-    ///
-    /// # Safety
-    /// `exchange` is an owned handle, and `reply` is lent for the call.
-    #[inline]
-    pub(crate) unsafe fn call(&self, exchange: *mut Exchange, reply: Out<Reply>) -> u32 {
-        // SAFETY: started and not dropped; the rest is the caller's promise.
-        unsafe { (self.call)(self.app, exchange, reply) }
     }
 
     /// Tells it that no new requests will come.

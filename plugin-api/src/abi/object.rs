@@ -8,6 +8,8 @@
     reason = "the layout proof makes an accessor for each slot, also for one named `clone`"
 )]
 
+use std::ffi::c_void;
+
 use super::grown::{Changes, Frame, Head, Reply, Value};
 use super::leaf::{Bytes, Fault, Header, Str};
 use super::pointer::{In, Out, growable};
@@ -145,9 +147,15 @@ pub struct ExchangeTable {
     /// Name of the member that stands so far inwards of whoever holds this handle, or outwards
     /// where negative; valid until this handle is released. Empty where none stands. `kind` is set
     /// to one of [`kind`](super::app::kind), or 0.
-    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub member: Option<
         unsafe extern "C" fn(exchange: *const Exchange, inwards: i32, kind: *mut u32) -> Str,
+    >,
+    /// As `inner`, for a layer that is done with the request: it is given what the layer's `call`
+    /// was given, the layer answers what this answers, and does nothing in between, so that both
+    /// are a jump. Never absent where a layer is called, so that nobody has to ask.
+    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
+    pub pass: Option<
+        unsafe extern "C" fn(app: *mut c_void, exchange: *mut Exchange, reply: Out<Reply>) -> u32,
     >,
 }
 

@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::body::{Failure, Pulled, Stream, read_frame};
@@ -22,9 +23,14 @@ use crate::slot;
 /// One handle of an exchange, owned. Dropping it releases it.
 pub struct Handle {
     exchange: NonNull<Exchange>,
-    head: OnceLock<Head>,
+    /// The head as it lies at the host until the handle is released, or, with the last bit set, a
+    /// copy of what a host has that knows less of it. Null until it was asked for.
+    head: AtomicPtr<Head>,
     turn: Mutex<()>,
 }
+
+/// Says of a pointer to a head that it is a box of this handle.
+const OWNED: usize = 1;
 
 // SAFETY: the boundary's rule: exchanges are Send, used by one side at a time.
 unsafe impl Send for Handle {}
@@ -97,7 +103,7 @@ impl Handle {
     pub unsafe fn from_raw(exchange: *mut Exchange) -> Option<Self> {
         NonNull::new(exchange).map(|exchange| Self {
             exchange,
-            head: OnceLock::new(),
+            head: AtomicPtr::new(ptr::null_mut()),
             turn: Mutex::new(()),
         })
     }
@@ -105,22 +111,53 @@ impl Handle {
     /// Hands the handle over.
     #[must_use]
     #[allow(clippy::mem_forget, reason = "ownership passes to the other side")]
-    pub fn into_raw(self) -> *mut Exchange {
+    pub fn into_raw(mut self) -> *mut Exchange {
         let exchange = self.exchange.as_ptr();
+        self.forget_head();
         std::mem::forget(self);
         exchange
     }
 
     /// What is known of the request before its body; asked for once.
+    #[inline]
     fn head(&self) -> &Head {
-        self.head.get_or_init(|| {
-            let (exchange, _turn) = self.borrow();
-            // SAFETY: owned and alive; the host's struct carries its size.
-            unsafe {
-                slot!(ExchangeTable, exchange, head)
-                    .map_or_else(Head::absent, |head| head(exchange).read())
+        let mut head = self.head.load(Ordering::Acquire);
+        if head.is_null() {
+            head = self.ask();
+        }
+        // SAFETY: lent or owned until this handle is released, and it never changes.
+        unsafe { &*head.map_addr(|address| address & !OWNED) }
+    }
+
+    #[cold]
+    fn ask(&self) -> *mut Head {
+        let (exchange, _turn) = self.borrow();
+        let known = self.head.load(Ordering::Acquire);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: owned and alive; the host's struct carries its size.
+        let head = unsafe {
+            let lent = slot!(ExchangeTable, exchange, head).map(|head| head(exchange));
+            match lent.and_then(|head| head.borrow()) {
+                Some(head) => ptr::from_ref(head).cast_mut(),
+                None => {
+                    let copy = Box::new(lent.map_or_else(Head::absent, |head| head.read()));
+                    Box::into_raw(copy).map_addr(|address| address | OWNED)
+                }
             }
-        })
+        };
+        self.head.store(head, Ordering::Release);
+        head
+    }
+
+    #[inline]
+    fn forget_head(&mut self) {
+        let head = *self.head.get_mut();
+        if head.addr() & OWNED != 0 {
+            // SAFETY: made by `ask`, and never used again.
+            drop(unsafe { Box::from_raw(head.map_addr(|address| address & !OWNED)) });
+        }
     }
 
     /// The exchange, for as long as nobody else uses it through this handle.
@@ -353,6 +390,7 @@ fn variable((name, value): &(&str, Option<&[u8]>)) -> Header {
 impl Drop for Handle {
     #[inline]
     fn drop(&mut self) {
+        self.forget_head();
         let exchange = self.exchange.as_ptr();
         // SAFETY: owned, and never used again.
         unsafe {

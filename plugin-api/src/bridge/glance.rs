@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr::NonNull;
 
 use super::exchange::Text;
 use crate::abi::grown::Head;
@@ -13,17 +12,17 @@ use crate::slot;
 /// A handle that somebody else owns.
 #[derive(Clone, Copy)]
 pub struct Glance<'a> {
-    exchange: NonNull<Exchange>,
+    exchange: *mut Exchange,
     _owner: PhantomData<&'a Exchange>,
 }
 
 impl<'a> Glance<'a> {
     /// # Safety
-    /// The handle is alive as long as the result and what is read by it, and follows the
+    /// The handle is null, or alive as long as the result and what is read by it, and follows the
     /// boundary's rules.
     #[inline]
     #[must_use]
-    pub const unsafe fn of(exchange: NonNull<Exchange>) -> Self {
+    pub const unsafe fn of(exchange: *mut Exchange) -> Self {
         Self { exchange, _owner: PhantomData }
     }
 
@@ -46,8 +45,8 @@ impl<'a> Glance<'a> {
     }
 
     fn head<T>(&self, read: impl FnOnce(&Head) -> T) -> Option<T> {
-        let exchange = self.exchange.as_ptr();
-        // SAFETY: alive; the host's struct carries its size.
+        let exchange = self.exchange;
+        // SAFETY: null, or alive; the host's struct carries its size.
         unsafe {
             let head = slot!(ExchangeTable, exchange, head)?(exchange);
             Some(match head.borrow() {

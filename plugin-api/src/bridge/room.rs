@@ -17,6 +17,9 @@ use crate::abi::pointer::{Growable, Out};
 /// Bytes of room for one application.
 pub(super) const BYTES: usize = 832;
 
+/// Members that a room has parts for. Who stands deeper asks an allocator.
+const MOST: usize = 8;
+
 /// Room of the caller's, beside its out-struct.
 #[derive(Debug)]
 pub struct Room(NonNull<Block>);
@@ -26,7 +29,10 @@ pub struct Room(NonNull<Block>);
 #[derive(Debug)]
 struct Block {
     users: AtomicU32,
+    /// Bytes that follow.
     length: u32,
+    /// Members that it is wide enough for.
+    members: usize,
 }
 
 // SAFETY: the caller's part is owned, and what others do with the bytes is theirs.
@@ -36,36 +42,35 @@ impl Room {
     /// Room that nothing was written to yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Block::make(BYTES))
+        Self(Block::make(1))
+    }
+
+    /// Makes sure that it is wide enough for a stack of so many members, each of which takes its
+    /// part. It stays so.
+    #[inline]
+    pub fn widen(&mut self, members: usize) {
+        // SAFETY: alive, because this is one of its users.
+        if members > unsafe { self.0.as_ref() }.members {
+            self.replace(members);
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, members: usize) {
+        *self = Self(Block::make(members));
     }
 
     /// An empty out-struct that lends this room.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn reply(&mut self) -> Reply {
-        self.lend(BYTES as u64)
-    }
-
-    /// Lends more of it to a stack of so many members, each of which takes its part.
-    #[cold]
-    pub fn widen(&mut self, members: usize, reply: &mut Reply) {
-        // Who stands deeper asks an allocator.
-        let length = BYTES * members.min(8);
-        // SAFETY: alive, because this is one of its users.
-        if (unsafe { self.0.as_ref() }.length as usize) < length {
-            *self = Self(Block::make(length));
-        }
-        *reply = self.lend(length as u64);
-    }
-
-    #[inline(always)]
-    fn lend(&mut self, length: u64) -> Reply {
         let block = self.0.as_ptr();
         // SAFETY: alive, and the bytes follow it; only addresses are taken.
-        let (users, bytes) = unsafe { (&raw mut (*block).users, block.add(1)) };
+        let (users, bytes, length) =
+            unsafe { (&raw mut (*block).users, block.add(1), (*block).length) };
         Reply {
             scratch: bytes.cast(),
-            scratch_length: length,
+            scratch_length: u64::from(length),
             scratch_users: users.cast(),
             scratch_keep: Keep { owner: block.cast(), release: Some(release) },
             ..Growable::absent()
@@ -85,7 +90,8 @@ impl Room {
     #[inline]
     pub fn renew(&mut self) {
         if !self.is_free() {
-            *self = Self::new();
+            // SAFETY: alive, because this is one of its users.
+            self.replace(unsafe { self.0.as_ref() }.members);
         }
     }
 }
@@ -120,8 +126,10 @@ impl Block {
         }
     }
 
-    /// A block with so many bytes behind it, and one user.
-    fn make(length: usize) -> NonNull<Self> {
+    /// A block with room for so many members behind it, and one user.
+    fn make(members: usize) -> NonNull<Self> {
+        let length = BYTES * members.min(MOST);
+        let members = if members < MOST { members } else { usize::MAX };
         let layout = Self::layout(length);
         // SAFETY: not of size zero.
         let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast::<Self>()) else {
@@ -129,7 +137,7 @@ impl Block {
         };
         let length = length as u32;
         // SAFETY: just allocated. The bytes may stay as they are.
-        unsafe { block.write(Self { users: AtomicU32::new(1), length }) };
+        unsafe { block.write(Self { users: AtomicU32::new(1), length, members }) };
         block
     }
 
@@ -274,8 +282,8 @@ mod tests {
     #[test]
     fn layers_share_a_wide_room() {
         let mut room = Room::new();
+        room.widen(3);
         let mut lent = room.reply();
-        room.widen(3, &mut lent);
         let mut parts = Vec::new();
         for _ in 0..3 {
             // SAFETY: lent for this test.

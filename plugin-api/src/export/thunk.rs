@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,26 +72,45 @@ unsafe extern "C" fn call<E: Entry>(
     exchange: *mut Exchange,
     reply: Out<Reply>,
 ) -> u32 {
-    // SAFETY: made by `init`, and alive until `drop_app`.
-    let app = unsafe { borrow::<E>(app) };
+    // SAFETY: what was promised to this call; `app` was made by `init`, and is alive until
+    // `drop_app`.
+    unsafe {
+        let ours = borrow::<E>(app);
+        match concerns::<E>(&ours, exchange) {
+            Ok(true) => take::<E>(&ours, exchange, reply),
+            // Nothing is left to be done here, so that it is a jump.
+            Ok(false) => pass(app, exchange, reply),
+            Err(panic) => {
+                drop(Handle::from_raw(exchange));
+                panicked(&panic, reply)
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The exchange is null, or alive, and nobody uses it during this call.
+#[inline(always)]
+unsafe fn concerns<E: Entry>(app: &E::App, exchange: *mut Exchange) -> Result<bool, String> {
+    // SAFETY: the caller's promise.
+    let glance = unsafe { Glance::of(exchange) };
+    caught(|| E::concerns(app, &Request::new(glance)))
+}
+
+/// # Safety
+/// The exchange passes to this call, and `reply` is lent for it.
+#[inline]
+unsafe fn take<E: Entry>(app: &Arc<E::App>, exchange: *mut Exchange, reply: Out<Reply>) -> u32 {
     // Handle and answer are made and used up inside of the catch: what goes into it and comes out
     // of it is copied, and both are hundreds of bytes.
     let called = caught(|| {
-        let Some(given) = NonNull::new(exchange) else {
-            return answer::UNSUPPORTED;
-        };
-        // SAFETY: alive, because it passes to this call, which has not used it yet.
-        if !E::concerns(&app, &Request::new(unsafe { Glance::of(given) })) {
-            // SAFETY: as above; the reply is lent for this call.
-            return unsafe { hand_on(given, reply) };
-        }
         // SAFETY: the exchange passes to this call.
         let Some(handle) = (unsafe { Handle::from_raw(exchange) }) else {
             return answer::UNSUPPORTED;
         };
         // SAFETY: lent for this call, with its size set.
         let asked = unsafe { Asked::new(reply) };
-        match E::call(&app, handle, asked) {
+        match E::call(app, handle, asked) {
             // SAFETY: lent for this call, with its size set.
             Called::Answered(answered) => unsafe { answer_of(answered, reply) },
             // SAFETY: as above.
@@ -104,22 +122,16 @@ unsafe extern "C" fn call<E: Entry>(
     called.unwrap_or_else(|panic| unsafe { panicked(&panic, reply) })
 }
 
-/// Hands the request on inwards as it is.
+/// Passes the request on inwards as it is.
 ///
 /// # Safety
 /// The exchange passes to this call, and `reply` is lent for it.
-#[inline]
-unsafe fn hand_on(exchange: NonNull<Exchange>, reply: Out<Reply>) -> u32 {
-    let exchange = exchange.as_ptr();
-    // SAFETY: the caller's promise.
+#[inline(always)]
+unsafe fn pass(app: *mut c_void, exchange: *mut Exchange, reply: Out<Reply>) -> u32 {
+    // SAFETY: the caller's promise; no host calls a layer without having this slot.
     unsafe {
-        match slot!(ExchangeTable, exchange, inner) {
-            Some(inner) => inner(exchange, reply),
-            None => {
-                drop(Handle::from_raw(exchange));
-                answer::UNSUPPORTED
-            }
-        }
+        debug_assert!(slot!(ExchangeTable, exchange, pass).is_some(), "a host for layers has it");
+        (*(*exchange).table).pass.unwrap_unchecked()(app, exchange, reply)
     }
 }
 

@@ -86,7 +86,7 @@ types! {
     object::Remote { table }
     object::ExchangeTable {
         size, reserved, head, clone, release, read, derive, inner, log, cancelled, inform, value,
-        set_value, member,
+        set_value, member, pass,
     }
     object::BodyTable { size, reserved, poll, size_hint, close }
     object::FutureTable { size, reserved, poll, drop }

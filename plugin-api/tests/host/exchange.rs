@@ -1,6 +1,7 @@
 //! The exchange as this host makes it: one handle per holder, each counted.
 
 use std::collections::VecDeque;
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -184,6 +185,7 @@ static TABLE: ExchangeTable = ExchangeTable {
     value: Some(value),
     set_value: Some(set_value),
     member: Some(member),
+    pass: Some(pass),
 };
 
 /// The handle behind a pointer; a use after the release is noted, and harmless.
@@ -356,6 +358,15 @@ impl Texts {
         }
         Ok(())
     }
+}
+
+unsafe extern "C" fn pass(
+    _: *mut c_void,
+    exchange: *mut Exchange,
+    reply: Out<grown::Reply>,
+) -> u32 {
+    // SAFETY: what was promised to this call.
+    unsafe { inner(exchange, reply) }
 }
 
 unsafe extern "C" fn inner(exchange: *mut Exchange, reply: Out<grown::Reply>) -> u32 {

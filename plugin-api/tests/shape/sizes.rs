@@ -190,6 +190,7 @@ static SMALL: ExchangeTable = ExchangeTable {
     value: None,
     set_value: None,
     member: None,
+    pass: None,
 };
 
 unsafe extern "C" fn small_head(exchange: *const Exchange) -> In<Head> {

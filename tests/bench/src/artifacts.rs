@@ -34,13 +34,20 @@ pub(crate) struct Layers {
     pub(crate) passes: PathBuf,
     /// Calls its inner application as a function.
     pub(crate) calls: PathBuf,
+    /// In C: passes the request on.
+    pub(crate) c_passes: PathBuf,
+    /// In C: calls inwards, and is come back to.
+    pub(crate) c_calls: PathBuf,
 }
 
 impl Layers {
-    pub(crate) fn build() -> Result<Self> {
+    /// Those in C lie beside the host.
+    pub(crate) fn build(host: &Path) -> Result<Self> {
         Ok(Self {
             passes: build("app-passes", Kind::Library)?,
             calls: build("app-calls-inner", Kind::Library)?,
+            c_passes: layer_in_c("PASS", host)?,
+            c_calls: layer_in_c("INNER", host)?,
         })
     }
 }
@@ -67,6 +74,25 @@ pub(crate) fn ailing() -> Result<PathBuf> {
 /// Builds the host, and the application that sends files.
 pub(crate) fn static_files() -> Result<(PathBuf, PathBuf)> {
     Ok((build("dsgi-host", Kind::Binary)?, build("sample-static", Kind::Library)?))
+}
+
+/// Compiles `layer.c`, which calls inwards this way, to a file beside another one.
+fn layer_in_c(way: &str, host: &Path) -> Result<PathBuf> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = host.with_file_name(format!("liblayer_c_{way}.so"));
+    let status = Command::new("gcc")
+        .args(["-std=c11", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"])
+        .arg(format!("-D{way}"))
+        .arg("-I")
+        .arg(project.join("../../plugin-api/include"))
+        .arg(project.join("layer.c"))
+        .arg("-o")
+        .arg(&library)
+        .stdin(Stdio::null())
+        .status()
+        .context("gcc did not start")?;
+    ensure!(status.success(), "`layer.c` does not compile");
+    Ok(library)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

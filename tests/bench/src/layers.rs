@@ -28,8 +28,10 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     let rounds = options.rounds.map_or(ROUNDS, usize::from);
     report.note(format!(
         "callgrind, one keep-alive connection, 12 headers, median of {rounds} rounds; user \
-         instructions only. A layer that is not concerned says so and is passed by; one that calls \
-         its inner application as a function has environ, `start_response` and body in hand."
+         instructions only. A layer that is not concerned says so and is passed by. In C a layer is \
+         one line: `return exchange->table->pass(app, exchange, reply)`, or \
+         `inner(exchange, reply)`, which is come back to; this is the least there can be. One that calls its inner application as \
+         a function has environ, `start_response` and body in hand."
     ));
     let request = client::request(client::TWELVE_HEADERS);
     let mut counts: HashMap<&str, Vec<f64>> = HashMap::new();
@@ -46,13 +48,15 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
 
 fn subjects() -> Result<Vec<Subject>> {
     let Artifacts { host, inline, .. } = Artifacts::build()?;
-    let Layers { passes, calls } = Layers::build()?;
+    let Layers { passes, calls, c_passes, c_calls } = Layers::build(&host)?;
     let around = |name, layers: Vec<OsString>| Subject::host(name, &host, &inline).with(layers);
     Ok(vec![
         around(NONE, Vec::new()),
         around(NONE_AGAIN, Vec::new()),
         around(ONE, enabled(&passes, 1)),
         around(TEN, enabled(&passes, MANY)),
+        around(C_PASSES, enabled(&c_passes, MANY)),
+        around(C_CALLS, enabled(&c_calls, MANY)),
         around(FUNCTION, enabled(&calls, 1)),
         around(FUNCTIONS, enabled(&calls, MANY)),
         around(VALIDATOR, vec!["--enable".into(), "validator".into()]),
@@ -107,7 +111,7 @@ fn tabulate(subjects: &[Subject], counts: &HashMap<&str, Vec<f64>>, report: &mut
 fn layers_of(name: &str) -> f64 {
     match name {
         NONE | NONE_AGAIN => 0.0,
-        TEN | FUNCTIONS => MANY as f64,
+        TEN | C_PASSES | C_CALLS | FUNCTIONS => MANY as f64,
         _ => 1.0,
     }
 }
@@ -116,6 +120,8 @@ const NONE: &str = "none";
 const NONE_AGAIN: &str = "none again";
 const ONE: &str = "1 not concerned";
 const TEN: &str = "10 not concerned";
+const C_PASSES: &str = "10 in C that pass";
+const C_CALLS: &str = "10 in C that call inner";
 const FUNCTION: &str = "1 that calls inner";
 const FUNCTIONS: &str = "10 that call inner";
 const VALIDATOR: &str = "validator";

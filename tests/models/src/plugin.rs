@@ -4,6 +4,25 @@
 pub(crate) mod alive {
     pub(crate) fn forget(_number: u64) {}
 }
+/// A call of a model says itself whom it is of.
+pub(crate) mod application {
+    pub(crate) mod step {
+        use crate::plugin::generation::Generation;
+
+        #[derive(Debug)]
+        pub(crate) struct Step;
+
+        impl Step {
+            pub(crate) const fn of(_: &Generation, _: u32) -> Self {
+                Self
+            }
+
+            pub(crate) const fn nobody(_: u32) -> Self {
+                Self
+            }
+        }
+    }
+}
 pub(crate) mod artifact;
 pub(crate) mod generation;
 

@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::head::Head;
 use super::input::Input;
+use super::position::Position;
 use super::values::Values;
 use super::{Exchange, Mounted, tables};
 
@@ -51,7 +52,7 @@ impl Exchange {
     pub(super) unsafe fn derive(
         self: &Arc<Self>,
         changes: &Changes,
-        depth: u32,
+        position: Position,
     ) -> Result<Arc<Self>, String> {
         let input = match changes.input {
             input if input.is_null() => Input::inherited(),
@@ -72,7 +73,7 @@ impl Exchange {
         let lease = self.mounted.lease.clone();
         Ok(Arc::new(Self {
             table: &tables::FIRST,
-            depth: AtomicU32::new(depth),
+            position,
             state: AtomicU32::new(0),
             head,
             origin: Arc::clone(&self.origin),

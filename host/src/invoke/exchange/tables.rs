@@ -1,9 +1,9 @@
 //! The functions of an exchange, for its first handle and for further ones.
 
+use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use dsgi::abi::grown::{Changes, Frame, Head, Reply, Value};
 use dsgi::abi::leaf::{Fault, Header, Str};
@@ -13,6 +13,7 @@ use dsgi::abi::{answer, app};
 use dsgi::bridge::bytes::{Failure, fault};
 use dsgi::bridge::{caught, waker};
 
+use super::position::Position;
 use super::{Exchange, spare};
 use crate::invoke::call;
 use crate::invoke::place::{self, Place};
@@ -27,7 +28,7 @@ static FURTHER: ExchangeTable = table::<Further>();
 #[repr(C)]
 struct Further {
     table: &'static ExchangeTable,
-    depth: AtomicU32,
+    position: Position,
     exchange: Arc<Exchange>,
 }
 
@@ -39,7 +40,7 @@ trait Handle: Sized {
     /// `object` is a handle of this kind that was not released.
     unsafe fn exchange(object: *const object::Exchange) -> ManuallyDrop<Arc<Exchange>>;
 
-    fn depth(&self) -> &AtomicU32;
+    fn position(&self) -> &Position;
 
     /// # Safety
     /// As for `exchange`; the handle is gone afterwards.
@@ -59,8 +60,8 @@ impl Handle for Exchange {
         ManuallyDrop::new(unsafe { Arc::from_raw(object.cast()) })
     }
 
-    fn depth(&self) -> &AtomicU32 {
-        &self.depth
+    fn position(&self) -> &Position {
+        &self.position
     }
 
     unsafe fn release(object: *mut object::Exchange) {
@@ -75,8 +76,8 @@ impl Handle for Further {
         ManuallyDrop::new(unsafe { ptr::read(&raw const (*object.cast::<Self>()).exchange) })
     }
 
-    fn depth(&self) -> &AtomicU32 {
-        &self.depth
+    fn position(&self) -> &Position {
+        &self.position
     }
 
     unsafe fn release(object: *mut object::Exchange) {
@@ -101,11 +102,12 @@ const fn table<H: Handle>() -> ExchangeTable {
         value: Some(value::<H>),
         set_value: Some(set_value::<H>),
         member: Some(member::<H>),
+        pass: Some(pass::<H>),
     }
 }
 
-fn further(exchange: Arc<Exchange>, depth: u32) -> *mut object::Exchange {
-    let further = Further { table: &FURTHER, depth: AtomicU32::new(depth), exchange };
+fn further(exchange: Arc<Exchange>, position: Position) -> *mut object::Exchange {
+    let further = Further { table: &FURTHER, position, exchange };
     Box::into_raw(Box::new(further)).cast()
 }
 
@@ -118,7 +120,7 @@ unsafe extern "C" fn head<H: Handle>(object: *const object::Exchange) -> In<Head
 unsafe extern "C" fn clone<H: Handle>(object: *const object::Exchange) -> *mut object::Exchange {
     // SAFETY: the boundary's rule: an alive handle.
     let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
-    further(Arc::clone(&exchange), handle.depth().load(Ordering::Relaxed))
+    further(Arc::clone(&exchange), handle.position().here())
 }
 
 unsafe extern "C" fn release<H: Handle>(object: *mut object::Exchange) {
@@ -153,7 +155,7 @@ unsafe extern "C" fn derive<H: Handle>(
     let (handle, exchange, changes) =
         unsafe { (H::borrow(object), H::exchange(object), changes.read()) };
     // SAFETY: everything in `changes` is lent for this call, but the input, which passes.
-    match unsafe { exchange.derive(&changes, handle.depth().load(Ordering::Relaxed)) } {
+    match unsafe { exchange.derive(&changes, handle.position().here()) } {
         Ok(derived) => derived.into_handle(),
         Err(text) => {
             if !refusal.is_null() {
@@ -166,26 +168,35 @@ unsafe extern "C" fn derive<H: Handle>(
 }
 
 unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<Reply>) -> u32 {
-    // SAFETY: the boundary's rule: an alive handle.
-    let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
-    // A handle has one user, so nobody else counts meanwhile.
-    let caller = handle.depth().load(Ordering::Relaxed);
-    handle.depth().store(caller + 1, Ordering::Relaxed);
-    let lease = &exchange.mounted.lease;
-    // Both are kept by the lease of whoever has called the stack; the exchange may end before.
-    let Some((outside, inside)) = lease.pair(caller as usize) else {
-        // SAFETY: the handle was given to this call.
-        unsafe { release::<H>(object) };
-        return answer::UNSUPPORTED;
-    };
-    // SAFETY: the handle passes on, and the reply is lent by whoever called.
-    let call = || unsafe { call::further(outside, inside, object, reply) };
-    if place::current() == Place::Core {
-        return call();
+    if place::current() != Place::Core {
+        // SAFETY: what was promised to this call.
+        return unsafe { inner_elsewhere::<H>(object, reply) };
     }
-    // Whoever is called may give the exchange up, and it says whether to go on waiting.
-    let exchange = Arc::clone(&exchange);
-    match call() {
+    // SAFETY: the boundary's rule: an alive handle, which passes on, and a reply that is lent.
+    unsafe {
+        let position = H::borrow(object).position();
+        // Both are kept by the lease of whoever has called the stack; the exchange may end before.
+        let (outside, inside) = (position.step(), position.inwards());
+        place::further(outside.number(), inside.number(), || inside.call(object, reply))
+    }
+}
+
+/// The same where a call may wait.
+///
+/// # Safety
+/// As for [`inner`].
+#[inline(never)]
+unsafe fn inner_elsewhere<H: Handle>(object: *mut object::Exchange, reply: Out<Reply>) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle, which passes on, and a reply that is lent.
+    let (answer, outside, exchange) = unsafe {
+        // Whoever is called may give the exchange up, and it says whether to go on waiting.
+        let exchange = Arc::clone(&H::exchange(object));
+        let position = H::borrow(object).position();
+        let (outside, inside) = (position.step(), position.inwards());
+        let call = || inside.call(object, reply);
+        (place::further(outside.number(), inside.number(), call), outside, exchange)
+    };
+    match answer {
         // A caller of the sync form cannot wait for an answer that comes later.
         answer::PENDING if outside.flavour().returns() => {
             // SAFETY: filled for this answer, and its future was not taken yet.
@@ -195,15 +206,28 @@ unsafe extern "C" fn inner<H: Handle>(object: *mut object::Exchange, reply: Out<
     }
 }
 
+/// Whoever passes the exchange does nothing afterwards, so nothing waits for this to return: it is
+/// a store for the watchdog and a jump.
+unsafe extern "C" fn pass<H: Handle>(
+    _: *mut c_void,
+    object: *mut object::Exchange,
+    reply: Out<Reply>,
+) -> u32 {
+    // SAFETY: the boundary's rule: an alive handle, which passes on, and a reply that is lent.
+    unsafe {
+        let inside = H::borrow(object).position().inwards();
+        place::on_to(inside.number());
+        inside.call(object, reply)
+    }
+}
+
 unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u32, text: Str) {
-    // SAFETY: the boundary's rule: an alive handle, and a lent text.
-    let (handle, exchange, text) =
-        unsafe { (H::borrow(object), H::exchange(object), text.bytes()) };
-    let depth = handle.depth().load(Ordering::Relaxed) as usize;
-    let Some(member) = exchange.mounted.lease.member(depth) else { return };
+    // SAFETY: the boundary's rule: an alive handle, whose exchange is leased, and a lent text.
+    let (generation, text) =
+        unsafe { (H::borrow(object).position().step().number(), text.bytes()) };
     let severity = if severity == 0 { level::ERROR } else { severity };
     let text = String::from_utf8_lossy(text);
-    crate::log::from_library(member.number(), severity, "errors", &text);
+    crate::log::from_library(generation, severity, "errors", &text);
 }
 
 unsafe extern "C" fn member<H: Handle>(
@@ -214,7 +238,8 @@ unsafe extern "C" fn member<H: Handle>(
     // SAFETY: the boundary's rule: an alive handle.
     let (handle, exchange) = unsafe { (H::borrow(object), H::exchange(object)) };
     let lease = &exchange.mounted.lease;
-    let depth = handle.depth().load(Ordering::Relaxed).checked_add_signed(inwards);
+    // SAFETY: the exchange has a lease on its stack.
+    let depth = unsafe { handle.position().step() }.depth().checked_add_signed(inwards);
     let at = |depth: u32| lease.member(depth as usize);
     let (number, name) = match depth.and_then(|depth| Some((depth, at(depth)?))) {
         // The stack lives as long as the exchange, and with it the name.

@@ -230,7 +230,8 @@ fn rows_that_did_not_change_stay_where_they_are() {
             ..dsgi::abi::pointer::Growable::absent()
         };
         // SAFETY: everything is lent for the call.
-        unsafe { exchange.derive(&changes, 0) }.expect("a path, a variable or a field")
+        unsafe { exchange.derive(&changes, exchange.position.here()) }
+            .expect("a path, a variable or a field")
     };
     for kept in ["PATH_INFO", "a.variable"] {
         let derived = changed(kept);
