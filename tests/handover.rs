@@ -34,8 +34,13 @@ fn host_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
     Operated::start(launch_of(form, first, arguments))
 }
 
-/// The same without the validator, which has a number too: versions of an application are 1, 2, 3.
-fn numbered(form: &str, first: &Path, arguments: &[&str]) -> Operated {
+/// The same without the validator, which has a number too: versions of the ledger are 1, 2, 3.
+fn numbered(first: &Path, arguments: &[&str]) -> Operated {
+    numbered_of("ledger", first, arguments)
+}
+
+/// The same for this form; the first generation is what a layer stands around.
+fn numbered_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
     Operated::start(launch_of(form, first, arguments).bare())
 }
 
@@ -117,7 +122,7 @@ fn happened(host: &Operated, kinds: &[&str], count: usize) -> Vec<(String, Strin
 fn a_version_has_what_the_one_before_it_had() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = numbered(form, &a, &[]);
+        let host = numbered_of(form, &a, &[]);
         assert_eq!(steps(&host.deploy("ledger", &b)), ["read", "probe", "start", "swap"]);
         write(&host, 1);
         let said = host.deploy("ledger", &a);
@@ -149,7 +154,7 @@ fn a_version_has_what_the_one_before_it_had() {
 fn the_last_word_of_each_version_goes_to_the_one_that_serves() {
     for form in FORMS {
         let [a, b] = ledger(form);
-        let host = numbered(form, &a, &[]);
+        let host = numbered_of(form, &a, &[]);
         write(&host, 1);
         let first = InHand::begin(&host, 10);
         host.deploy("ledger", &b);

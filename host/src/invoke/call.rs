@@ -19,7 +19,6 @@ use super::place;
 use crate::clock::TICK;
 use crate::lease::Lease;
 use crate::message::Response;
-use crate::plugin::generation::Generation;
 
 /// What a call came to.
 #[derive(Debug)]

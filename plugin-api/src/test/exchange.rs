@@ -1,6 +1,7 @@
 //! The exchange of a request: the host's side of it, with one handle for each holder.
 #![allow(unsafe_code, reason = "a host's functions take the boundary's raw pointers")]
 
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -151,6 +152,7 @@ static TABLE: ExchangeTable = ExchangeTable {
     value: Some(value),
     set_value: Some(set_value),
     member: Some(member),
+    pass: Some(pass),
 };
 
 /// # Safety
@@ -226,6 +228,15 @@ unsafe extern "C" fn inner(exchange: *mut object::Exchange, reply: Out<Reply>) -
     }
     // SAFETY: the handle passes on, and the reply is lent by whoever called.
     unsafe { stack.call_inner(depth, exchange, reply) }
+}
+
+unsafe extern "C" fn pass(
+    _: *mut c_void,
+    exchange: *mut object::Exchange,
+    reply: Out<Reply>,
+) -> u32 {
+    // SAFETY: what was promised to this call.
+    unsafe { inner(exchange, reply) }
 }
 
 unsafe extern "C" fn log(exchange: *const object::Exchange, level: u32, line: Str) {
