@@ -1,5 +1,5 @@
-//! A host for one request, on nothing but the tables: makes the exchange, calls the stack, pulls the
-//! body, ends it. Each test binary that needs one has it as a module.
+//! A host for one request, on nothing but the tables: makes the exchange, calls the stack, pulls
+//! the body, ends it. Each test binary that needs one has it as a module.
 //!
 //! It never frees a handle before the end, so that a second release, or a use after the release, is
 //! counted instead of crashing; every test ends with that count.
