@@ -28,10 +28,10 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     let rounds = options.rounds.map_or(ROUNDS, usize::from);
     report.note(format!(
         "callgrind, one keep-alive connection, 12 headers, median of {rounds} rounds; user \
-         instructions only. A layer that is not concerned says so and is passed by. In C a layer is \
-         one line: `return exchange->table->pass(app, exchange, reply)`, or \
-         `inner(exchange, reply)`, which is come back to; this is the least there can be. One that calls its inner application as \
-         a function has environ, `start_response` and body in hand."
+         instructions only. A layer that is not concerned says so and is passed by. In C a layer \
+         is one line: `return exchange->table->pass(app, exchange, reply)`, or \
+         `inner(exchange, reply)`, which is come back to; this is the least there can be. One that \
+         calls its inner application as a function has environ, `start_response` and body in hand."
     ));
     let request = client::request(client::TWELVE_HEADERS);
     let mut counts: HashMap<&str, Vec<f64>> = HashMap::new();
