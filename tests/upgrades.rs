@@ -7,7 +7,7 @@ use crate::harness::DEADLINE;
 use crate::harness::client::{Connection, Response};
 use crate::harness::host::{Host, Launch};
 use crate::harness::http2::Http2;
-use crate::harness::libraries::fault_app;
+use crate::harness::libraries::{fault_app, sample};
 use crate::harness::linked::Linked;
 use crate::harness::operated::Operated;
 use dsgi::{Body, Environ, Outcome, StartResponse};
@@ -18,12 +18,13 @@ use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
 /// A host with `tests/apps/switches` at `/`, in two layers: one of the sync form and one of the
-/// async form, both passing everything on.
+/// async form, both passing everything on. A validator stands around all of it.
 fn start() -> Operated {
     let layer = |name: &str, form: &str| format!("{name}={}", fault_app(form).display());
     Operated::start(
         Launch::new()
             .args(["--load".into(), format!("app={}", fault_app("switches").display())])
+            .args(["--enable".into(), format!("validator={}", sample("validator").display())])
             .args(["--enable".into(), layer("outer", "acts-async")])
             .args(["--enable".into(), layer("inner", "acts-inline")])
             .args(["--set", "outer.name=outer", "--set", "inner.name=inner"])
@@ -75,6 +76,8 @@ fn a_connection_is_taken_over_and_ends_in_both_directions() {
         assert_eq!(client.read_to_end().unwrap(), b"ENDover", "{path}");
         host.wait_for_log(&format!("{path} closed Completed 13"));
     }
+    let log = host.log();
+    assert!(!log.contains("validator: "), "{log}");
 }
 
 #[test]
@@ -120,6 +123,8 @@ fn what_cannot_be_taken_over_is_a_bad_gateway() {
     let sent = http2.get("/echo");
     assert_eq!(http2.response(sent).unwrap().status, 502);
     host.wait_for_logs(unasked, seen + 1);
+    host.wait_for_log("validator: upgrade-asked broken by");
+    host.wait_for_logs("validator: upgrade-status broken by", 2);
     // None of them was started, and each was told so.
     host.wait_for_logs("/echo closed Failed 0", 6);
 }

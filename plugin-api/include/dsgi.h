@@ -313,7 +313,7 @@ typedef struct dsgi_waker {
     const dsgi_waker_table *table;
 } dsgi_waker;
 
-/* Takes a connection over after the head of a response with status 101, or 2xx to CONNECT. */
+/* Takes a connection over after the head of a response with status 101. */
 typedef struct dsgi_upgrade {
     const dsgi_upgrade_table *table;
 } dsgi_upgrade;

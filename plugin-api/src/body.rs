@@ -246,13 +246,13 @@ impl Body {
         Source::File(FileRange { file, offset, length, end: None }).into()
     }
 
-    /// Takes the connection over, behind the status 101 (or 2xx to a CONNECT): from then on it
-    /// belongs to what `take` gives, which is polled until it is ready, and dropped when the
-    /// connection is ended before, as by a client that leaves. It runs on a core of the host, so it
+    /// Takes the connection over, behind the status 101: from then on it belongs to what `take`
+    /// gives, which is polled until it is ready, and dropped when the connection is ended before,
+    /// as when its version has left service and its drain timeout is over. It runs on a core of the host, so it
     /// waits only by `.await`, in applications of both forms.
     ///
     /// The host answers 502 instead where it cannot be done: the request has not asked for it by
-    /// `Connection: upgrade`, or came over HTTP/2.
+    /// `Connection: upgrade` and `Upgrade`, has a body, or came over HTTP/2.
     ///
     /// ```
     /// use dsgi::{Body, Environ, StartResponse};

@@ -16,7 +16,7 @@ mod start;
 
 use std::fmt;
 
-pub(crate) use self::body::{AFTER_CLOSE, Account, KIND, ONE_USER};
+pub(crate) use self::body::{AFTER_CLOSE, Account, KIND, ONE_USER, UPGRADE_ASKED, UPGRADE_STATUS};
 pub(crate) use self::call::{ANSWER, FAULT_STATUS, FUTURE_OVER, PANIC};
 pub(crate) use self::close::{CALLED, ONCE, OUTCOME};
 pub use self::deviations::{DEVIATIONS, Deviation};

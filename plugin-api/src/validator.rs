@@ -90,7 +90,8 @@ impl Entry for Validator {
         if let Some(error) = refused {
             return Called::Answered(Err(error));
         }
-        let looking = Looking { validator: Arc::clone(validator), witness, method };
+        let asks = Asks::of(&handle);
+        let looking = Looking { validator: Arc::clone(validator), witness, method, asks };
         Called::Filled(looking.look(examined::inner(handle, asked)))
     }
 
@@ -108,6 +109,33 @@ struct Looking {
     validator: Arc<Validator>,
     witness: Arc<Witness>,
     method: Box<[u8]>,
+    asks: Asks,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    Response,
+    /// Also its connection for another protocol.
+    Upgrade,
+}
+
+impl Asks {
+    fn of(handle: &Handle) -> Self {
+        let values = |name: &'static [u8]| {
+            let named = handle.headers().filter(move |(known, _)| *known == name);
+            named.flat_map(|(_, value)| value.split(|byte| *byte == b','))
+        };
+        let mut tokens = values(b"connection").map(<[u8]>::trim_ascii);
+        let is_meant = tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+        let has_body = handle.content_length().is_some_and(|length| length > 0)
+            || values(b"transfer-encoding").next().is_some();
+        let named = values(b"upgrade").next().is_some();
+        match handle.protocol() {
+            11 if is_meant && named && !has_body => Self::Upgrade,
+            _ => Self::Response,
+        }
+    }
 }
 
 impl Looking {
@@ -146,7 +174,9 @@ impl Looking {
 
     fn judge_head(&self, head: &Answered<'_>, given: Given) -> (Vec<Breach>, Next) {
         let mut breaches = head.breaches();
+        breaches.extend(self.judge_upgrade(head, given));
         match given {
+            Given::Upgrade => (breaches, Next::Pass),
             Given::Stream(hint) => (breaches, Next::Body(Account::open(&self.method, head, hint))),
             Given::Whole(length) | Given::File(length, _) => {
                 let mut account = Account::open(&self.method, head, None);
@@ -163,6 +193,21 @@ impl Looking {
     }
 }
 
+impl Looking {
+    fn judge_upgrade(&self, head: &Answered<'_>, given: Given) -> Option<Breach> {
+        match (head.switches(), given) {
+            (true, Given::Upgrade) => (self.asks == Asks::Response)
+                .then(|| Breach::of(&rules::UPGRADE_ASKED, "a 101 to a request that does not")),
+            (false, Given::Upgrade) => {
+                let saw = format!("an upgrade with the status {}", head.status);
+                Some(Breach::of(&rules::UPGRADE_STATUS, saw))
+            }
+            (true, _) => Some(Breach::of(&rules::UPGRADE_STATUS, "a 101 without an upgrade")),
+            (false, _) => None,
+        }
+    }
+}
+
 /// How an answer goes on.
 enum Next {
     /// As it is.
@@ -175,9 +220,9 @@ enum Next {
 
 impl Later for Looking {
     fn polled(&self, examined: Examined) -> u32 {
-        let Self { validator, witness, method } = self;
+        let Self { validator, witness, method, asks } = self;
         let (validator, witness) = (Arc::clone(validator), Arc::clone(witness));
-        Self { validator, witness, method: method.clone() }.look(examined)
+        Self { validator, witness, method: method.clone(), asks: *asks }.look(examined)
     }
 
     fn polled_again(&self) -> Error {

@@ -56,7 +56,7 @@ pub struct Waker {
     pub table: *const WakerTable,
 }
 
-/// Takes a connection over after the head of a response with status 101, or 2xx to CONNECT.
+/// Takes a connection over after the head of a response with status 101.
 #[repr(C)]
 #[derive(Debug)]
 #[cfg_attr(feature = "layout-proof", derive(abi_stable::StableAbi))]

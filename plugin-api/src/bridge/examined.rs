@@ -49,6 +49,8 @@ pub(crate) enum Given {
     File(u64, End),
     /// A stream, with least and most bytes to come where that is known.
     Stream(Option<(u64, u64)>),
+    /// None: the connection is taken over.
+    Upgrade,
     /// None of those there are.
     Unknown(u32),
 }
@@ -110,6 +112,9 @@ impl Examined {
 
     fn given(&self) -> Given {
         let reply = &self.reply;
+        if !reply.upgrade.is_null() && reply.body_kind == body_kind::EMPTY {
+            return Given::Upgrade;
+        }
         match reply.body_kind {
             body_kind::EMPTY => Given::Whole(0),
             body_kind::WHOLE => Given::Whole(reply.whole.len as u64),

@@ -31,7 +31,7 @@ pub enum ReplyBody {
     Stream(Stream),
     /// A range of an open file.
     File(FileRange),
-    /// The connection is taken over: behind a 101, or a 2xx to CONNECT.
+    /// The connection is taken over, behind a 101.
     Upgrade(Upgrade),
 }
 

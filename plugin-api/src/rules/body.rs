@@ -37,6 +37,23 @@ rules! {
     /// A body is empty, whole, a stream, or a range of a file.
     KIND = 96, "body-kind", App, Enforced(Error);
 
+    /// An upgrade and the status 101 come together, and with no body. The host answers 502 instead.
+    UPGRADE_STATUS = 105, "upgrade-status", App, Enforced(Error);
+
+    /// A connection is taken over only where the request asks for it: over HTTP/1.1, without a
+    /// body, by `Connection: upgrade` and `Upgrade`. The host answers 502 instead.
+    UPGRADE_ASKED = 106, "upgrade-asked", App, Enforced(Error);
+
+    /// A connection that was taken over stays until its end or the drain timeout of its version.
+    /// Then a WebSocket is told 1012 between two frames, and other connections end.
+    UPGRADE_ENDS = 107, "upgrade-ends", Host,
+        Held("tests/upgrades/leaving.rs: what_the_old_version_has_ends_with_its_time");
+
+    /// Over HTTP/2 trailers are always sent; over HTTP/1.1 those that the field `Trailer` names, to
+    /// a client that has said `TE: trailers`, behind a body of no declared length.
+    TRAILERS_SENT = 108, "body-trailers-sent", Host,
+        Held("tests/trailers.rs: over_http1_they_are_sent_to_whom_takes_them");
+
     /// Nothing follows trailers.
     TRAILERS_LAST = 94, "body-trailers-last", App, Checked(Error);
 
@@ -146,7 +163,7 @@ impl Account {
         let mut breaches = self.nothing_before();
         self.state = State::Trailers;
         let wrong = |(name, value): &&(String, Vec<u8>)| {
-            let early = ["content-length", "content-type", "host", "status"];
+            let early = ["content-length", "content-type", "host", "status", "trailer"];
             !is_token(name.as_bytes())
                 || !is_clean(value)
                 || is_hop_by_hop(name.as_bytes())

@@ -76,7 +76,8 @@ deviations! {
             value that does not fit is an error that names both layouts."
     8 "no fields of the connection, wherever they come from"
         there "An application must not send hop-by-hop fields; servers differ in what they do."
-        here "The host drops them, and what `Connection` names, for every protocol."
+        here "The host drops them, and what `Connection` names, for every protocol. Only a 101 \
+            says by `Upgrade` to what it switches."
         because "Measured on six front servers: two forward them, one answers 502, two lose the \
             body."
     9 "a length that is kept"
@@ -87,14 +88,15 @@ deviations! {
     10 "no informational responses over HTTP yet"
         there "Nothing is said of 1xx."
         here "The interface has a place for them, which answers `UNSUPPORTED`. A status below 200 \
-            is refused. `Expect: 100-continue` is answered by the host when the input is read."
+            is refused, but for a 101 with an upgrade. `Expect: 100-continue` is answered by the host when the input is read."
         because "The HTTP implementation below makes a 500 of an early response, and four of the \
             other protocols have front servers that take it for the final one."
-    11 "trailers cross, but are not sent yet"
-        there "There are none."
-        here "A body may end with fields, and layers pass them on. The host leaves them out, with \
-            a line in its log."
-        because "The interface has to have them before it is frozen; the gateways follow."
+    11 "trailers, and connections that are taken over"
+        there "There are neither."
+        here "A body of a request or a response may end with fields, and layers pass them on. An \
+            application that is asked for another protocol takes the connection over, and reads \
+            and writes bytes, as fast as the client does."
+        because "gRPC needs the one and WebSocket the other, and both fit beside a body."
     12 "non-blocking and async applications"
         there "A call blocks a thread until it returns."
         here "An application says what it is: blocking ones run on a pool of threads, others on \

@@ -33,9 +33,21 @@ impl Answered<'_> {
         look(self)
     }
 
+    /// Whether the connection is to be taken over.
+    pub(crate) const fn switches(&self) -> bool {
+        self.status == 101
+    }
+
+    /// Whether a field of the connection is the application's to say.
+    fn may_say(&self, name: &[u8], value: &[u8]) -> bool {
+        let upgrade = |text: &[u8]| text.eq_ignore_ascii_case(b"upgrade");
+        let connection = name.eq_ignore_ascii_case(b"connection") && upgrade(value);
+        self.switches() && (upgrade(name) || connection)
+    }
+
     /// Whether a body may follow.
     pub(crate) const fn has_body(&self) -> bool {
-        !matches!(self.status, 204 | 304)
+        !matches!(self.status, 101 | 204 | 304)
     }
 
     /// Whether it has a field of this lower-case name.
@@ -92,9 +104,9 @@ rules! {
     /// The status is a number where it crosses the boundary.
     STATUS_NUMBER = 23, "status-number", App, Impossible(Type("a_status_is_a_number"));
 
-    /// The status is 200 or more: it is the final one.
+    /// The status is 200 or more: it is the final one. So is a 101, with an upgrade.
     STATUS_FINAL = 24, "status-final", App, Enforced(Error), |seen| {
-        (seen.status < 200).then(|| seen.status.to_string())
+        (seen.status < 200 && !seen.switches()).then(|| seen.status.to_string())
     };
 
     /// Behind the digits stand one space and a reason, which has no control characters. The
@@ -150,10 +162,14 @@ rules! {
     CONTENT_TYPE_MISSING = 37, "content-type-missing", App, Checked(Warning);
 
     /// A response has no fields of the connection: `Connection` and what it names, `Keep-Alive`,
-    /// `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`,
-    /// `Trailers`, `Transfer-Encoding`, `Upgrade`. They are the host's.
+    /// `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailers`,
+    /// `Transfer-Encoding`, `Upgrade`. They are the host's; a 101 may have `Connection: upgrade`
+    /// and `Upgrade`.
     HOP_BY_HOP = 61, "field-hop-by-hop", App, Enforced(Error), |seen| {
-        seen.field(|name, _| is_hop_by_hop(name) || seen.is_named_by_connection(name))
+        seen.field(|name, value| {
+            let of_the_connection = is_hop_by_hop(name) || seen.is_named_by_connection(name);
+            of_the_connection && !seen.may_say(name, value)
+        })
     };
 
     /// `Content-Length` is one number of bytes, however often it is said.
@@ -189,14 +205,13 @@ pub(super) fn is_clean(bytes: &[u8]) -> bool {
 
 /// Fields that belong to a connection and not to a response.
 pub(super) fn is_hop_by_hop(name: &[u8]) -> bool {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 9] = [
         "connection",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
         "proxy-connection",
         "te",
-        "trailer",
         "trailers",
         "transfer-encoding",
         "upgrade",
@@ -254,6 +269,15 @@ mod tests {
         let named = [("X-Private", "1"), ("Connection", "close, x-private")];
         assert_eq!(ids(200, &named), ["field-hop-by-hop"]);
         assert_eq!(ids(200, &named[..1]), [""; 0]);
+    }
+
+    #[test]
+    fn a_101_says_to_what_it_switches() {
+        let fine = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        assert_eq!(ids(101, &fine), [""; 0]);
+        assert_eq!(ids(200, &fine), ["field-hop-by-hop"]);
+        assert_eq!(ids(101, &[("Connection", "close")]), ["field-hop-by-hop"]);
+        assert_eq!(ids(103, &[]), ["status-final"]);
     }
 
     #[test]

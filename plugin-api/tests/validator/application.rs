@@ -72,6 +72,9 @@ pub(crate) const WRITTEN: &[Breaks<App>] = &[
             Ok(Body::blocks((0..2).map(|at| if at == 0 { "tea" } else { panic!("on purpose") })))
         })
     }),
+    ("upgrade-status", || switches("200 OK", Body::upgrade(async |_| Ok(())))),
+    ("upgrade-status", || switches("101 Switching Protocols", Body::empty())),
+    ("upgrade-asked", || switches("101 Switching Protocols", Body::upgrade(async |_| Ok(())))),
     ("start-before-body", || link(|_: Environ, _: StartResponse| Ok(["tea"]))),
     ("start-once", || {
         link(|_: Environ, start_response: StartResponse| {
@@ -131,6 +134,15 @@ fn tea() -> File {
     let file = File::open(&path).expect("the same file");
     std::fs::remove_file(&path).expect("nobody else has removed it");
     file
+}
+
+/// Says this status, and gives such a body once.
+fn switches(status: &'static str, body: Body) -> Linked {
+    let body = std::sync::Mutex::new(Some(body));
+    link(move |_: Environ, start_response: StartResponse| {
+        start_response(status, &[("X-Tea", "none")])?;
+        Ok(body.lock().expect("nobody panics here").take().unwrap_or_else(Body::empty))
+    })
 }
 
 /// Nothing to say.
