@@ -248,8 +248,8 @@ impl Body {
 
     /// Takes the connection over, behind the status 101: from then on it belongs to what `take`
     /// gives, which is polled until it is ready, and dropped when the connection is ended before,
-    /// as when its version has left service and its drain timeout is over. It runs on a core of the host, so it
-    /// waits only by `.await`, in applications of both forms.
+    /// as when its version has left service and its drain timeout is over. It runs on a core of the
+    /// host, so it waits only by `.await`, in applications of both forms.
     ///
     /// The host answers 502 instead where it cannot be done: the request has not asked for it by
     /// `Connection: upgrade` and `Upgrade`, has a body, or came over HTTP/2.

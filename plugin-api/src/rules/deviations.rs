@@ -88,7 +88,8 @@ deviations! {
     10 "no informational responses over HTTP yet"
         there "Nothing is said of 1xx."
         here "The interface has a place for them, which answers `UNSUPPORTED`. A status below 200 \
-            is refused, but for a 101 with an upgrade. `Expect: 100-continue` is answered by the host when the input is read."
+            is refused, but for a 101 with an upgrade. `Expect: 100-continue` is answered by the \
+            host when the input is read."
         because "The HTTP implementation below makes a 500 of an early response, and four of the \
             other protocols have front servers that take it for the final one."
     11 "trailers, and connections that are taken over"
