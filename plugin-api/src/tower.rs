@@ -14,6 +14,7 @@ mod failure;
 mod inner;
 mod inside;
 mod inwards;
+mod leave;
 mod line;
 mod outgoing;
 mod request;
@@ -28,6 +29,7 @@ pub use self::constructor::{Constructor, Given, Made, kind};
 pub use self::exchange::{Exchange, Extended, Extension, extension};
 pub use self::inner::{Calling, InnerService};
 pub use self::inside::InnerBody;
+pub use self::leave::{Leave, leave};
 pub use self::served::{HttpService, Served, serve, serve_layer};
 
 /// Exports a service as the application of this library.
@@ -116,6 +118,14 @@ macro_rules! __served {
                     asked: $crate::bridge::room::Asked<'_>,
                 ) -> $crate::export::Called {
                     app.call(handle, asked)
+                }
+
+                fn drain(app: &Self::App, deadline: ::std::time::Duration) {
+                    app.drain(deadline);
+                }
+
+                fn resume(app: &Self::App) {
+                    app.resume();
                 }
             }
 

@@ -3,7 +3,7 @@
 use super::alike::{MOUNT, both};
 use crate::harness::eventually;
 use crate::harness::host::Launch;
-use crate::harness::libraries::{fault_app, versions};
+use crate::harness::libraries::{fault_app, sample, versions};
 use crate::harness::operated::Operated;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
@@ -20,11 +20,15 @@ struct Socket {
 
 impl Socket {
     fn open(address: SocketAddr, mount: &str) -> Self {
+        Self::open_at(address, &format!("{mount}/ws"))
+    }
+
+    fn open_at(address: SocketAddr, path: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let stream = runtime.block_on(async {
             let stream = TcpStream::connect(address).await.unwrap();
             let (stream, response) =
-                client_async(format!("ws://{address}{mount}/ws"), stream).await.unwrap();
+                client_async(format!("ws://{address}{path}"), stream).await.unwrap();
             assert_eq!(response.status(), 101);
             stream
         });
@@ -112,4 +116,27 @@ fn a_socket_outlives_a_swap_and_its_version_goes_with_it() {
         let now = before.get_or_insert_with(|| host.possessions());
         host.wait_for_no_more_than(now);
     }
+}
+
+/// A room where all hear each other, and are told when another version takes its place.
+#[test]
+fn a_chat_says_goodbye_before_it_leaves() {
+    let [first, second] = versions(&sample("websocket-chat"), b"a new version", b"one more made");
+    let host = Operated::start(Launch::new().arg("--load").arg(&*first));
+    let mut visitors = [(); 2].map(|()| Socket::open_at(host.address(), "/room"));
+    visitors[0].send(Message::text("is anybody there?"));
+    for visitor in &mut visitors {
+        assert_eq!(visitor.next(), "text is anybody there?");
+    }
+    host.deploy("websocket-chat", &second);
+    for visitor in &mut visitors {
+        let goodbye = visitor.next();
+        assert!(goodbye.contains("Restart") && goodbye.contains("a new version"), "{goodbye}");
+    }
+    eventually("the end of the version before", || {
+        host.app("websocket-chat")["retained"].as_array()?.is_empty().then_some(())
+    });
+    let mut visitor = Socket::open_at(host.address(), "/room");
+    visitor.send(Message::text("here again"));
+    assert_eq!(visitor.next(), "text here again");
 }

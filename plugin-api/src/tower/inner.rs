@@ -63,7 +63,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Calling {
         Calling(match inwards::handle(request) {
-            Ok(handle) => Stage::Begun(handle),
+            Ok(handle) => Stage::Begun(Box::new(handle)),
             Err(error) => Stage::Refused(error),
         })
     }
@@ -73,7 +73,7 @@ where
 pub struct Calling(Stage);
 
 enum Stage {
-    Begun(Handle),
+    Begun(Box<Handle>),
     Refused(Error),
     Later(Pending),
     Over,
@@ -85,7 +85,7 @@ impl Future for Calling {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match std::mem::replace(&mut self.0, Stage::Over) {
-                Stage::Begun(handle) => match inward::call(handle, None) {
+                Stage::Begun(handle) => match inward::call(*handle, None) {
                     Inward::Answered(given) => {
                         return Poll::Ready(given.and_then(inside::response));
                     }

@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Buf;
 use http::{Request, Response};
@@ -14,7 +15,7 @@ use super::constructor::{Constructor, Made, kind};
 use super::failure::{self, BoxError};
 use super::runtime::{Entry, Runtime};
 use super::upgrade::{self, Played};
-use super::{Body, request, response};
+use super::{Body, leave, request, response};
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
 use crate::bridge::room::Asked;
@@ -124,6 +125,17 @@ where
 }
 
 impl Served {
+    /// No new requests will come: whoever waits for [`leave`](super::leave()) is told.
+    pub fn drain(&self, deadline: Duration) {
+        let _entered = self.runtime.entry().enter();
+        leave::begin(deadline);
+    }
+
+    /// Requests will come again.
+    pub fn resume(&self) {
+        leave::stay();
+    }
+
     /// Answers one request.
     #[must_use]
     pub fn call(&self, handle: Handle, asked: Asked<'_>) -> Called {

@@ -1,11 +1,11 @@
 //! A room where everybody hears what everybody says, over WebSockets of axum.
 //!
-//! Who is in the room stays in it with the version that they came to, also when another one takes
-//! its place: they hear each other until they leave, or until the drain timeout sends them away.
+//! Who is in the room stays in it with the version that they came to, until another one takes its
+//! place: then everybody is told so, and their page comes back to the new one.
 
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::{Html, Response};
 use axum::routing::{any, get};
 use tokio::sync::broadcast::{self, Sender, error::RecvError};
@@ -15,6 +15,11 @@ type Room = Sender<Utf8Bytes>;
 
 /// Who is slower than so many messages misses some.
 const BACKLOG: usize = 64;
+
+const GOODBYE: CloseFrame = CloseFrame {
+    code: close_code::RESTART,
+    reason: Utf8Bytes::from_static("a new version is here"),
+};
 
 fn router() -> Router {
     let (room, _) = broadcast::channel(BACKLOG);
@@ -47,6 +52,11 @@ async fn talk(mut socket: WebSocket, room: Room) {
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             },
+            _ = dsgi::tower::leave() => {
+                // Who is gone already needs no goodbye.
+                drop(socket.send(Message::Close(Some(GOODBYE))).await);
+                return;
+            }
         }
     }
 }
