@@ -26,7 +26,7 @@ where
     let (head, body) = request.into_parts();
     let Some(exchange) = head.extensions.get::<Exchange>() else {
         return Err(Error::new(
-            "a layer has sent a request inwards without the extensions of the one that it was given",
+            "a layer has sent a request inwards without the extensions of the one it was given",
         ));
     };
     let handle = exchange.handle();
