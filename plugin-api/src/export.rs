@@ -176,11 +176,16 @@ unsafe impl Send for Linked {}
 /// # let _ = linked;
 /// ```
 pub fn link<F: Function<M>, M: 'static>(function: F) -> Linked {
-    let options = Options::new(F::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), panics());
+    linked::<form::Linkable<F, M>>(function)
+}
+
+/// An application that its program has made.
+pub(crate) fn linked<E: Entry>(app: E::App) -> Linked {
+    let options = Options::new(E::FLAVOUR, "linked", env!("CARGO_PKG_VERSION"), panics());
     Linked {
-        table: table::<form::Linkable<F, M>>(std::ptr::null()),
+        table: table::<E>(std::ptr::null()),
         descriptor: options.descriptor(),
-        app: Arc::into_raw(Arc::new(function)).cast_mut().cast(),
+        app: Arc::into_raw(Arc::new(app)).cast_mut().cast(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Applications of the frameworks: any tower service, unmodified, as a library.
 //!
-//! An `axum::Router`, tonic's routes, or whatever else takes an [`http::Request`] and answers with
+//! An `axum::Router`, or whatever else takes an [`http::Request`] and answers with
 //! an [`http::Response`] is exported by [`service!`](crate::service). Behind it runs one small
 //! tokio runtime for each generation of the library: tasks, timers and sockets are there as in a
 //! program of one's own, and end with the generation.
@@ -30,6 +30,7 @@ pub use self::exchange::{Exchange, Extended, Extension, extension};
 pub use self::inner::{Calling, InnerService};
 pub use self::inside::InnerBody;
 pub use self::leave::{Leave, leave};
+pub(crate) use self::served::link_service;
 pub use self::served::{HttpService, Served, serve, serve_layer};
 
 /// Exports a service as the application of this library.

@@ -14,6 +14,8 @@ use crate::export::{
     AsyncLayerType, AsyncType, Entry, Function, LayerFunction, LayerType, SyncType, link,
     link_layer,
 };
+#[cfg(feature = "tower")]
+use crate::tower::{Constructor, HttpService, Made, kind, link_service};
 use crate::validator::Validator;
 use crate::{Application, AsyncApplication, AsyncMiddleware, Error, Middleware, Result};
 
@@ -86,6 +88,32 @@ impl App {
     /// As for [`start`](Self::start).
     pub fn start_async<A: AsyncApplication>(config: impl Serialize) -> Result<Self> {
         Self::enter::<AsyncType<A>>(config)
+    }
+
+    /// A tower service, from the constructor that [`service!`](crate::service) is given and its
+    /// config.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    ///
+    /// fn router() -> Router {
+    ///     Router::new().route("/tea", get(|| async { "a pot of tea" }))
+    /// }
+    ///
+    /// let app = dsgi::test::App::service(router, ())?;
+    /// assert_eq!(app.get("/tea").text(), "a pot of tea");
+    /// assert_eq!(app.get("/coffee").status(), 404);
+    /// # Ok::<(), dsgi::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The constructor's, and those of its config.
+    #[cfg(feature = "tower")]
+    pub fn service<F, A, M>(constructor: F, config: impl Serialize) -> Result<Self>
+    where
+        F: Constructor<A, Returned: Made<kind::Service, M, Product: HttpService>>,
+    {
+        Ok(Self::of(Member::linked(APPLICATION, link_service(constructor, &json(config)?)?)))
     }
 
     /// What an export macro has made.

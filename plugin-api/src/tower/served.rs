@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ use super::failure::{self, BoxError};
 use super::runtime::{Entry, Runtime};
 use super::upgrade::{self, Played};
 use super::{Body, leave, request, response};
+use crate::abi::app::flavour;
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
 use crate::bridge::room::Asked;
-use crate::export::Called;
-use crate::{Purpose, Result};
+use crate::export::{self, Called, Linked, linked};
+use crate::{Error, Previous, Purpose, Result};
 
 /// A service that can serve: any tower service of requests and responses that can be cloned.
 ///
@@ -112,6 +113,42 @@ where
     make::<kind::Layer, F, A, M>(constructor, config, purpose)
 }
 
+/// The same functions as in a library, around a service of this program.
+///
+/// # Errors
+/// The constructor's, and those of its config.
+pub(crate) fn link_service<F, A, M>(constructor: F, config: &str) -> Result<Linked>
+where
+    F: Constructor<A, Returned: Made<kind::Service, M, Product: HttpService>>,
+{
+    let served = serve(constructor, config, Purpose::Serve(Previous::None))?;
+    Ok(linked::<Linkable>(served))
+}
+
+/// Entry of a service that is linked into a program.
+struct Linkable;
+
+impl export::Entry for Linkable {
+    type App = Served;
+    const FLAVOUR: u32 = flavour::ASYNC;
+
+    fn init(_: &str, _: Purpose) -> Result<Served> {
+        Err(Error::new("a linked-in service is made by its program"))
+    }
+
+    fn call(app: &Arc<Served>, handle: Handle, asked: Asked<'_>) -> Called {
+        app.call(handle, asked)
+    }
+
+    fn drain(app: &Served, deadline: Duration) {
+        app.drain(deadline);
+    }
+
+    fn resume(app: &Served) {
+        app.resume();
+    }
+}
+
 fn make<K, F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
 where
     F: Constructor<A, Returned: Made<K, M, Product: HttpService>>,
@@ -142,7 +179,7 @@ impl Served {
         let entry = self.runtime.entry();
         match &self.service {
             Some(service) => service.call(handle, asked, entry),
-            None => Called::Answered(Err(crate::Error::new("its service is gone"))),
+            None => Called::Answered(Err(Error::new("its service is gone"))),
         }
     }
 }
