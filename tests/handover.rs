@@ -31,7 +31,7 @@ fn host(first: &Path, arguments: &[&str]) -> Operated {
 
 /// A host that serves this form at `/`.
 fn host_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
-    Operated::start(launch_of(form, first, arguments))
+    start(Launch::new(), form, first, arguments)
 }
 
 /// The same without the validator, which has a number too: versions of the ledger are 1, 2, 3.
@@ -41,17 +41,16 @@ fn numbered(first: &Path, arguments: &[&str]) -> Operated {
 
 /// The same for this form; the first generation is what a layer stands around.
 fn numbered_of(form: &str, first: &Path, arguments: &[&str]) -> Operated {
-    Operated::start(launch_of(form, first, arguments).bare())
+    start(Launch::new().bare(), form, first, arguments)
 }
 
-/// The layer stands around an application, which is the first generation.
-fn launch_of(form: &str, first: &Path, arguments: &[&str]) -> Launch {
+fn start(launch: Launch, form: &str, first: &Path, arguments: &[&str]) -> Operated {
     let inside = c_app(&["NAME \"inside\""]);
     let launch = match form {
-        AROUND => Launch::new().arg("--load").arg(&inside).arg("--enable"),
-        _ => Launch::new().arg("--load"),
+        AROUND => launch.arg("--load").arg(&inside).arg("--enable"),
+        _ => launch.arg("--load"),
     };
-    launch.arg(format!("ledger={}", first.display())).args(arguments)
+    Operated::start(launch.arg(format!("ledger={}", first.display())).args(arguments))
 }
 
 /// The same, where a last word is not merged before this file exists.

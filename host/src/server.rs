@@ -204,9 +204,14 @@ async fn drain(cores: &Cores, tenures: &[Arc<Tenure>], until: Instant, goodbye: 
             return until;
         }
         let told: usize = tenures.iter().map(|tenure| tenure.farewell(tenure.moves())).sum();
-        // What has no end of its own says goodbye.
-        if told > 0 && timeout(goodbye, cores.empty()).await.is_ok() {
-            return until;
+        if told > 0 {
+            tracing::warn!(
+                "{told} without an end of their own were ended: the drain timeout is over"
+            );
+            // They say goodbye.
+            if timeout(goodbye, cores.empty()).await.is_ok() {
+                return Instant::now() + CUT_TIMEOUT;
+            }
         }
         let cut = cores.connections();
         tracing::warn!("{cut} connections were cut: the drain timeout is over");

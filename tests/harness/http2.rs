@@ -8,7 +8,7 @@ use super::client::Response;
 use bytes::Bytes;
 use http::Request;
 use http_body::Frame;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Incoming, SizeHint};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::collections::VecDeque;
@@ -168,5 +168,13 @@ impl Body for Parts {
 
     fn is_end_stream(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Known, so that it is declared, where no trailers follow.
+    fn size_hint(&self) -> SizeHint {
+        match self.0.iter().map(Frame::data_ref).collect::<Option<Vec<_>>>() {
+            Some(blocks) => SizeHint::with_exact(blocks.iter().map(|it| it.len() as u64).sum()),
+            None => SizeHint::default(),
+        }
     }
 }

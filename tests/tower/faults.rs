@@ -4,8 +4,9 @@ use crate::harness::client::{Connection, get};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::fault_app;
 
+/// A service that panics when it is asked to, and says of no body what it is: nobody looks at that.
 fn waits(settings: &[&str]) -> Launch {
-    Launch::new().arg("--load").arg(fault_app("waits")).args(settings)
+    Launch::new().bare().arg("--load").arg(fault_app("waits")).args(settings)
 }
 
 fn asked(host: &Host, path: &str) -> (u16, String) {

@@ -80,8 +80,7 @@ fn what_the_old_version_has_ends_with_its_time() {
         for line in ["/frames closed Completed 12", "/echo closed Completed 2", "/waits closed"] {
             host.wait_for_log(line);
         }
-        host.wait_for_log("stream closed Failed 9");
-        host.wait_for_logs("stream closed Completed 9", 2);
+        host.wait_for_logs("stream closed Failed 9", 3);
         host.wait_for_app("app", "the old version is gone", |app| {
             app["retained"].as_array().is_some_and(Vec::is_empty)
         });

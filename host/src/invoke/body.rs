@@ -224,7 +224,11 @@ impl ReplyBody {
             let polled = match self.pull(context) {
                 Poll::Pending => match self.poll_farewell(context) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(End::Clean) => None,
+                    Poll::Ready(End::Clean) => {
+                        // The client sees an end; the application has not come to its own.
+                        self.finish(Outcome::Failed);
+                        return Poll::Ready(None);
+                    }
                     Poll::Ready(End::Broken) => Some(Err(BodyError::OutOfTime)),
                 },
                 Poll::Ready(polled) => polled,

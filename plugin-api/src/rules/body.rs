@@ -216,7 +216,8 @@ impl Account {
         let Promise::Body { declared, .. } = self.promise else { return None };
         let exact = self.hint.filter(|(least, most)| least == most).map(|(least, _)| least);
         let enough = declared.or(exact).is_some_and(|enough| self.given >= enough);
-        let complete = enough || self.state == State::Over;
+        // Nothing follows trailers: nobody asks again behind them.
+        let complete = enough || self.state != State::Open;
         (outcome == Outcome::Completed && !complete)
             .then(|| Breach::of(&OUTCOME, format!("completed after {} bytes", self.given)))
     }

@@ -13,7 +13,7 @@ fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body> {
     }
     if &environ["PATH_INFO"] == "/who" {
         let (user, request) = (environ.value::<User>()?, environ.value::<RequestId>()?);
-        start_response("200 OK", &[])?;
+        start_response("200 OK", &[("Content-Type", "text/plain")])?;
         return Ok(Body::from(format!("{} in {}", user.name, request.id)));
     }
     // Until the client has sent the rest of the request.
