@@ -41,14 +41,17 @@ pub(crate) struct Unread {
     block: Option<SharedBytes>,
     from: usize,
     state: State,
+    /// What came behind the body: nothing, nearly always.
+    behind: Option<Fields>,
 }
+
+type Fields = Box<[(String, Vec<u8>)]>;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
     Open,
-    /// With the fields that came behind the body.
-    Ended(Vec<(String, Vec<u8>)>),
+    Ended,
 }
 
 impl<'a> Input<'a> {
@@ -118,15 +121,12 @@ impl<'a> Input<'a> {
     /// # dsgi::app!(app);
     /// ```
     pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let fields = match &self.unread.state {
-            State::Open => &[][..],
-            State::Ended(fields) => fields,
-        };
+        let fields = self.unread.behind.as_deref().unwrap_or_default();
         fields.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    fn end(&mut self, fields: Vec<(String, Vec<u8>)>) -> Poll<Result<Option<SharedBytes>>> {
-        self.unread.state = State::Ended(fields);
+    fn end(&mut self, behind: Option<Fields>) -> Poll<Result<Option<SharedBytes>>> {
+        (self.unread.state, self.unread.behind) = (State::Ended, behind);
         Poll::Ready(Ok(None))
     }
 
@@ -134,14 +134,14 @@ impl<'a> Input<'a> {
         if let Some(block) = self.unread.take() {
             return Poll::Ready(Ok(Some(block)));
         }
-        if matches!(self.unread.state, State::Ended(_)) {
+        if self.unread.state == State::Ended {
             return Poll::Ready(Ok(None));
         }
         match self.handle.read(waker) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(Frame::Data(data)))) => Poll::Ready(Ok(Some(data))),
-            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => self.end(fields),
-            Poll::Ready(None) => self.end(Vec::new()),
+            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => self.end(Some(fields.into())),
+            Poll::Ready(None) => self.end(None),
             Poll::Ready(Some(Err(failure))) => Poll::Ready(Err(Error::from_failure(failure))),
         }
     }

@@ -19,7 +19,6 @@ use super::socket::{Protocol, Socket};
 use super::strict::KnownHost;
 use super::taken::Taken;
 use crate::duty::{Duties, Duty, Verdict};
-use crate::invoke::switched::Switched;
 use crate::limits::Limits;
 use crate::message::Origin;
 
@@ -31,6 +30,12 @@ pub(crate) struct Connection<K> {
     duty: Arc<Duty>,
     goodbye: Duration,
     _kept: K,
+}
+
+/// Whether all that hyper had to send has left.
+enum Sent {
+    Whole,
+    Broken,
 }
 
 #[allow(clippy::large_enum_variant, reason = "nearly every connection is the large one")]
@@ -129,10 +134,9 @@ impl<K: Unpin> Future for Connection<K> {
             match phase {
                 Phase::Http1(connection) => {
                     let ended = ready!(Pin::new(connection).poll(context));
-                    match duty.take_next() {
-                        Some(switched) if ended.is_ok() => phase.take(*switched, duty, *goodbye),
-                        _ => return Poll::Ready(()),
-                    }
+                    let sent = if ended.is_ok() { Sent::Whole } else { Sent::Broken };
+                    // No way back into the loop, which would cost each poll 30 instructions.
+                    return phase.go_on(sent, duty, *goodbye, context);
                 }
                 Phase::Http2(connection) => return connection.as_mut().poll(context).map(drop),
                 Phase::Taken(taken) => return taken.poll(context),
@@ -147,14 +151,29 @@ impl<K: Unpin> Future for Connection<K> {
 }
 
 impl Phase {
-    /// Goes on as what an application has answered, once hyper has sent that.
+    /// Goes on as what an application has answered, once hyper has sent that; ready where it has
+    /// answered nothing of the kind.
     #[cold]
-    fn take(&mut self, switched: Switched, duty: &Arc<Duty>, goodbye: Duration) {
-        if let Self::Http1(connection) = std::mem::replace(self, Self::Over) {
-            let parts = connection.into_parts();
-            let line = (parts.io, parts.read_buf);
-            *self = Self::Taken(Box::new(Taken::new(switched, line, duty.begin(), goodbye)));
-        }
+    #[inline(never)]
+    fn go_on(
+        &mut self,
+        sent: Sent,
+        duty: &Arc<Duty>,
+        goodbye: Duration,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        let (Some(switched), Sent::Whole) = (duty.take_next(), sent) else {
+            return Poll::Ready(());
+        };
+        let Self::Http1(connection) = std::mem::replace(self, Self::Over) else {
+            return Poll::Ready(());
+        };
+        let parts = connection.into_parts();
+        let line = (parts.io, parts.read_buf);
+        let mut taken = Box::new(Taken::new(*switched, line, duty.begin(), goodbye));
+        let polled = taken.poll(context);
+        *self = Self::Taken(taken);
+        polled
     }
 
     /// Tells the connection to finish, or to end; pending as long as it has something to finish.
