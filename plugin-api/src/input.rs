@@ -9,6 +9,7 @@ use crate::abi::object::level;
 use crate::bridge::body::{Failure, Frame};
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::exchange::Handle;
+use crate::bridge::once::Once;
 use crate::{Chunk, Error, Result};
 
 /// The body of a request, pulled from the client as it is read.
@@ -35,17 +36,21 @@ pub struct Input<'a> {
     unread: &'a mut Unread,
 }
 
-/// What was received and not read yet.
+/// How far the request body was read.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
-    block: Option<SharedBytes>,
-    from: usize,
     state: State,
-    /// What came behind the body: nothing, nearly always.
-    behind: Option<Fields>,
+    /// Behind one pointer, for most requests have no body that is read in parts.
+    rest: Once<Rest>,
 }
 
-type Fields = Box<[(String, Vec<u8>)]>;
+/// What was received and not read yet, and what came behind the body.
+#[derive(Debug, Default)]
+struct Rest {
+    block: Option<SharedBytes>,
+    from: usize,
+    behind: Vec<(String, Vec<u8>)>,
+}
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum State {
@@ -121,13 +126,8 @@ impl<'a> Input<'a> {
     /// # dsgi::app!(app);
     /// ```
     pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let fields = self.unread.behind.as_deref().unwrap_or_default();
+        let fields = self.unread.rest.get().map_or(&[][..], |rest| &rest.behind);
         fields.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    fn end(&mut self, behind: Option<Fields>) -> Poll<Result<Option<SharedBytes>>> {
-        (self.unread.state, self.unread.behind) = (State::Ended, behind);
-        Poll::Ready(Ok(None))
     }
 
     fn pull(&mut self, waker: Option<&Waker>) -> Poll<Result<Option<SharedBytes>>> {
@@ -140,8 +140,15 @@ impl<'a> Input<'a> {
         match self.handle.read(waker) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(Frame::Data(data)))) => Poll::Ready(Ok(Some(data))),
-            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => self.end(Some(fields.into())),
-            Poll::Ready(None) => self.end(None),
+            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => {
+                self.unread.state = State::Ended;
+                self.unread.rest.get_mut_or_default().behind = fields;
+                Poll::Ready(Ok(None))
+            }
+            Poll::Ready(None) => {
+                self.unread.state = State::Ended;
+                Poll::Ready(Ok(None))
+            }
             Poll::Ready(Some(Err(failure))) => Poll::Ready(Err(Error::from_failure(failure))),
         }
     }
@@ -150,13 +157,13 @@ impl<'a> Input<'a> {
 impl Unread {
     /// Whether everything that was received was read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.block.is_none()
+        self.rest.get().is_none_or(|rest| rest.block.is_none())
     }
 
     pub(crate) fn take(&mut self) -> Option<SharedBytes> {
-        let block = self.block.take()?;
-        let from = std::mem::take(&mut self.from);
-        match from {
+        let rest = self.rest.get_mut()?;
+        let block = rest.block.take()?;
+        match std::mem::take(&mut rest.from) {
             0 => Some(block),
             from if from < block.len() => Some(SharedBytes::from(block[from..].to_vec())),
             _ => None,
@@ -164,22 +171,27 @@ impl Unread {
     }
 
     fn bytes(&self) -> &[u8] {
-        self.block.as_ref().map_or(&[], |block| &block[self.from.min(block.len())..])
+        let Some(rest) = self.rest.get() else { return &[] };
+        rest.block.as_ref().map_or(&[], |block| &block[rest.from.min(block.len())..])
+    }
+
+    /// Keeps a block, in place of one that was read.
+    fn keep(&mut self, block: Option<SharedBytes>) {
+        let rest = self.rest.get_mut_or_default();
+        (rest.block, rest.from) = (block, 0);
     }
 }
 
 impl BufRead for Input<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.unread.bytes().is_empty() {
-            self.unread.block = None;
+            self.unread.keep(None);
             let pulled = match self.pull(None) {
                 Poll::Ready(pulled) => pulled,
                 Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
             };
             match pulled {
-                Ok(Some(block)) => {
-                    *self.unread = Unread { block: Some(block), ..Unread::default() }
-                }
+                Ok(Some(block)) => self.unread.keep(Some(block)),
                 Ok(None) => return Ok(&[]),
                 Err(error) => return Err(io::Error::other(InputError::from(error))),
             }
@@ -188,7 +200,9 @@ impl BufRead for Input<'_> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.unread.from += amount;
+        if let Some(rest) = self.unread.rest.get_mut() {
+            rest.from += amount;
+        }
     }
 }
 

@@ -41,6 +41,12 @@ impl<T> Once<T> {
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 
+    /// The value, to be changed, if it was made.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        // SAFETY: null, or made by `put` and borrowed by nobody else.
+        unsafe { self.0.get_mut().as_mut() }
+    }
+
     /// The value, to be changed; made if there is none.
     pub fn get_mut_or_default(&mut self) -> &mut T
     where
@@ -129,10 +135,10 @@ mod tests {
     #[test]
     fn a_value_is_changed_and_given_away() {
         let mut once = Once::<Vec<Arc<u8>>>::new();
-        assert!(once.get().is_none(), "made by nobody");
+        assert!(once.get().is_none() && once.get_mut().is_none(), "made by nobody");
         let value = Arc::new(1);
         once.get_mut_or_default().push(Arc::clone(&value));
-        once.get_mut_or_default().push(Arc::clone(&value));
+        once.get_mut().expect("it was made").push(Arc::clone(&value));
         let given = once.into_inner().expect("it was made");
         assert_eq!((given.len(), Arc::strong_count(&value)), (2, 3), "dropped with its place");
         assert!(Once::<u8>::new().into_inner().is_none());
