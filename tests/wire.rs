@@ -34,7 +34,7 @@ fn and_another(host: &Misbehaving, target: &str) -> Response {
 
 const HOP_BY_HOP: &str = "header=Connection:X-Private,%20close&header=X-Private:1\
     &header=Keep-Alive:timeout=5&header=Proxy-Authenticate:x&header=Proxy-Authorization:x\
-    &header=Proxy-Connection:x&header=TE:x&header=Trailer:x&header=Trailers:x\
+    &header=Proxy-Connection:x&header=TE:x&header=Trailers:x\
     &header=Transfer-Encoding:gzip&header=Upgrade:h2c&header=X-Public:2&block=some%20text";
 
 #[test]
@@ -301,7 +301,12 @@ fn a_reply_that_breaks_the_interface_is_refused() {
         ("-DSTATUS=0", &["status-final"] as &[&str], 502, "the status 0 is not 200 to 999"),
         ("-DSTATUS=99", &["status-final"], 502, "the status 99 is not 200 to 999"),
         ("-DSTATUS=100", &["status-final"], 502, "the status 100 is not 200 to 999"),
-        ("-DSTATUS=101", &["status-final"], 502, "the status 101 is not 200 to 999"),
+        (
+            "-DSTATUS=101",
+            &["upgrade-status", "body-unwanted"],
+            502,
+            "the status 101 comes without an upgrade",
+        ),
         ("-DSTATUS=1000", &["status-three-digits"], 502, "the status 1000 is not 200 to 999"),
         ("-DSTATUS=65736", &["status-three-digits"], 502, "the status 65736 is not 200 to 999"),
         (
