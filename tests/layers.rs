@@ -25,6 +25,12 @@ fn through(options: &[&str]) -> TemporaryLibrary {
     c_app(&[&["KIND DSGI_KIND_LAYER", "TAKE ", inner][..], options].concat())
 }
 
+/// The same through the slot for a layer that is done with a request.
+fn done(options: &[&str]) -> TemporaryLibrary {
+    let pass = "CALL return exchange->table->pass(app, exchange, reply);";
+    c_app(&[&["KIND DSGI_KIND_LAYER", "TAKE ", pass][..], options].concat())
+}
+
 /// An application in C that says this.
 fn says(name: &str, text: &str) -> TemporaryLibrary {
     c_app(&[&format!("NAME \"{name}\""), &format!("TEXT \"{text}\\n\"")])
@@ -101,4 +107,18 @@ fn stacks_that_share_a_layer_count_apart_and_the_layer_counts_both() {
     let generation = |name: &str| host.app(name)["current"]["generation"].as_u64();
     assert_eq!(["shop", "blog", "log"].map(generation), [Some(1), Some(4), Some(3)]);
     assert_eq!(["shop", "blog", "log"].map(|name| counted(&host, name).1), [0; 3]);
+}
+
+/// A layer in C is come back to, or is not: what stands further in answers either way.
+#[test]
+fn layers_in_c_hand_requests_on_in_both_ways() {
+    let layers = [done(&["NAME \"one\""]), through(&["NAME \"two\""]), done(&["NAME \"three\""])];
+    let app = says("shop", "shop");
+    let host = served(&[("/", &app)], &layers.each_ref().map(|layer| &**layer));
+    let host = Operated::start(host);
+    for _ in 0..3 {
+        let response = get(host.address(), "/");
+        assert_eq!((response.status, response.text()), (200, "shop\n"));
+    }
+    assert_eq!(["one", "two", "three", "shop"].map(|name| counted(&host, name)), [(3, 0); 4]);
 }

@@ -85,6 +85,8 @@ fn layer_in_c(way: &str, host: &Path) -> Result<PathBuf> {
         .arg(format!("-D{way}"))
         .arg("-I")
         .arg(project.join("../../plugin-api/include"))
+        .arg("-I")
+        .arg(project.join("../libraries"))
         .arg(project.join("layer.c"))
         .arg("-o")
         .arg(&library)
