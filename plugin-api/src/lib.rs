@@ -30,6 +30,7 @@ pub mod bridge;
 mod chunk;
 mod environ;
 mod error;
+mod escape;
 pub mod export;
 mod head;
 mod inner;

@@ -70,7 +70,7 @@ pub(super) enum Breaches {
 impl App {
     /// A function that is an application, sync or async.
     pub fn new<F: Function<M>, M: 'static>(function: F) -> Self {
-        Self::of(Member::linked(APPLICATION, link(function)))
+        Self::of(Member::linked(TRIED, link(function)))
     }
 
     /// A type that is an application, made from its config: what [`Serialize`] makes an object of,
@@ -113,13 +113,13 @@ impl App {
     where
         F: Constructor<A, Returned: Made<kind::Service, M, Product: HttpService>>,
     {
-        Ok(Self::of(Member::linked(APPLICATION, link_service(constructor, &json(config)?)?)))
+        Ok(Self::of(Member::linked(TRIED, link_service(constructor, &json(config)?)?)))
     }
 
     /// What an export macro has made.
     #[doc(hidden)]
     pub fn enter<E: Entry>(config: impl Serialize) -> Result<Self> {
-        Ok(Self::of(Member::start::<E>(APPLICATION, &json(config)?)?))
+        Ok(Self::of(Member::start::<E>(TRIED, &json(config)?)?))
     }
 
     fn of(app: Member) -> Self {
@@ -147,7 +147,7 @@ impl App {
     /// ```
     #[must_use]
     pub fn enable<F: LayerFunction<M>, M: 'static>(self, layer: F) -> Self {
-        self.around(Member::linked(LAYER, link_layer(layer)))
+        self.around(Member::linked(TRIED, link_layer(layer)))
     }
 
     /// Puts a type that is a layer around it, made from its config.
@@ -169,7 +169,7 @@ impl App {
     /// What an export macro has made.
     #[doc(hidden)]
     pub fn enable_entry<E: Entry>(self, config: impl Serialize) -> Result<Self> {
-        Ok(self.around(Member::start::<E>(LAYER, &json(config)?)?))
+        Ok(self.around(Member::start::<E>(TRIED, &json(config)?)?))
     }
 
     fn around(mut self, layer: Member) -> Self {
@@ -267,9 +267,8 @@ impl fmt::Debug for App {
     }
 }
 
-/// As the lines of broken rules call them.
-const APPLICATION: &str = "under test";
-const LAYER: &str = "under test";
+/// As the lines of broken rules call whoever is tried.
+const TRIED: &str = "under test";
 
 /// A config as it crosses the boundary.
 fn json(config: impl Serialize) -> Result<String> {

@@ -31,7 +31,6 @@ unsafe impl Send for Member {}
 unsafe impl Sync for Member {}
 
 /// The members that a request goes through, outermost first.
-#[derive(Default)]
 pub(super) struct Stack(pub(super) Vec<Arc<Member>>);
 
 impl Member {

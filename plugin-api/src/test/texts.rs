@@ -3,6 +3,7 @@
 use crate::abi::grown::{Head, head_flag};
 use crate::abi::leaf::{Header, Str};
 use crate::abi::pointer::Growable;
+use crate::escape::{decoded, encode};
 
 /// The texts of a head. What was lent of them is valid as long as they do not change.
 #[derive(Clone, Debug)]
@@ -34,14 +35,15 @@ impl Texts {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let rest = path.strip_prefix(mount).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         assert!(path.starts_with('/'), "a target begins with a slash: {target}");
+        assert!(is_whole(path), "{path} has a percent sign without two digits");
         let rest = rest.unwrap_or_else(|| panic!("{target} does not lie below {mount}"));
         Self {
             protocol: 11,
             method: method.to_owned(),
             scheme: String::from("http"),
             target: target.to_owned(),
-            script_name: decode(mount),
-            path_info: decode(rest),
+            script_name: decoded(mount),
+            path_info: decoded(rest),
             query: query.to_owned(),
             remote_address: String::from("127.0.0.1"),
             remote_port: 50_000,
@@ -117,10 +119,14 @@ impl Texts {
 
     /// Makes the target anew.
     fn aim(&mut self) {
-        self.target = encode(&[&*self.script_name, &*self.path_info].concat());
+        let mut target = Vec::new();
+        encode(&self.script_name, &mut target);
+        encode(&self.path_info, &mut target);
         if !self.query.is_empty() {
-            self.target = format!("{}?{}", self.target, self.query);
+            target.push(b'?');
+            target.extend_from_slice(self.query.as_bytes());
         }
+        self.target = String::from_utf8_lossy(&target).into_owned();
     }
 }
 
@@ -146,33 +152,10 @@ fn field_name(name: &str) -> Option<String> {
     Some(field.to_ascii_lowercase().replace('_', "-"))
 }
 
-/// A path without escapes.
-#[track_caller]
-fn decode(path: &str) -> Vec<u8> {
-    let mut bytes = path.bytes();
-    let mut decoded = Vec::with_capacity(path.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(if byte == b'%' {
-            let digits = [bytes.next(), bytes.next()].map(|digit| digit.unwrap_or_default());
-            let digits = std::str::from_utf8(&digits).unwrap_or_default();
-            u8::from_str_radix(digits, 16)
-                .unwrap_or_else(|_| panic!("{path} has a percent sign without two digits"))
-        } else {
-            byte
-        });
-    }
-    decoded
-}
-
-/// A path as it may stand in a target.
-fn encode(path: &[u8]) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for &byte in path {
-        if byte.is_ascii_graphic() && !b"\"#%<>?`".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+/// Whether each percent sign of a path has its digits.
+fn is_whole(path: &str) -> bool {
+    let mut escapes = path.split('%').skip(1);
+    escapes.all(|escape| {
+        escape.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }

@@ -65,21 +65,26 @@ impl Body {
     }
 
     fn took(&mut self, piece: Piece) -> Result<Frame<Bytes>> {
-        match piece {
+        match &piece {
             Piece::Data(data) => {
                 let length = data.len() as u64;
                 self.left = self.left.map(|left| left.saturating_sub(length));
-                Ok(Frame::data(Bytes::from_owner(Lent(data))))
             }
-            Piece::Trailers(fields) => {
-                self.source = None;
-                trailers(&fields).map(Frame::trailers)
-            }
+            Piece::Trailers(_) => self.source = None,
         }
+        frame(piece)
     }
 }
 
-pub(super) fn trailers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap> {
+/// A piece of the host as a frame, whose bytes are not copied.
+pub(super) fn frame(piece: Piece) -> Result<Frame<Bytes>> {
+    match piece {
+        Piece::Data(data) => Ok(Frame::data(Bytes::from_owner(Lent(data)))),
+        Piece::Trailers(fields) => trailers(&fields).map(Frame::trailers),
+    }
+}
+
+fn trailers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap> {
     let mut map = HeaderMap::with_capacity(fields.len());
     for (name, value) in fields {
         map.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_bytes(value)?);
@@ -127,7 +132,7 @@ impl Default for Body {
 }
 
 /// The host's bytes, which [`Bytes`] keeps.
-pub(super) struct Lent(pub(super) SharedBytes);
+struct Lent(SharedBytes);
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {

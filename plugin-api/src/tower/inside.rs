@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 
-use super::body::{Lent, trailers};
+use super::body::frame;
 use crate::bridge::body::{Frame as Piece, Pull};
 use crate::bridge::inward::Given;
 use crate::bridge::reply::ReplyBody;
@@ -102,13 +102,10 @@ impl InnerBody {
     }
 
     fn took(&mut self, piece: Piece) -> Result<Frame<Bytes>> {
-        match piece {
-            Piece::Data(data) => {
-                self.read += data.len() as u64;
-                Ok(Frame::data(Bytes::from_owner(Lent(data))))
-            }
-            Piece::Trailers(fields) => trailers(&fields).map(Frame::trailers),
+        if let Piece::Data(data) = &piece {
+            self.read += data.len() as u64;
         }
+        frame(piece)
     }
 }
 

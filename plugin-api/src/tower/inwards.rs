@@ -14,7 +14,7 @@ use super::runtime::Entry;
 use super::{Body, target};
 use crate::bridge::body::Stream;
 use crate::bridge::exchange::{Derivation, Handle, Text};
-use crate::{Error, Result};
+use crate::{Error, Result, escape};
 
 type Changes = Vec<(String, Option<Vec<u8>>)>;
 
@@ -52,7 +52,7 @@ fn changes(head: &Parts, handle: &Handle) -> Result<Changes> {
     }
     let received = target::of(handle)?;
     if head.uri.path() != received.path() {
-        changes.push((String::from("PATH_INFO"), Some(target::decoded(head.uri.path()))));
+        changes.push((String::from("PATH_INFO"), Some(escape::decoded(head.uri.path()))));
     }
     if head.uri.query() != received.query() {
         let query = head.uri.query().unwrap_or_default();

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::Result;
 use crate::bridge::exchange::{Handle, Text};
+use crate::{Result, escape};
 
 /// HTTP versions, from which on a request names its authority beside its path.
 const NAMES_AUTHORITY: u32 = 20;
@@ -92,7 +92,7 @@ fn behind<'a>(raw: &'a [u8], decoded: &[u8]) -> Option<&'a [u8]> {
     }
     let mut left = raw;
     for byte in decoded {
-        let (first, behind) = one(left)?;
+        let (first, behind) = escape::first(left)?;
         if first != *byte {
             return None;
         }
@@ -101,35 +101,12 @@ fn behind<'a>(raw: &'a [u8], decoded: &[u8]) -> Option<&'a [u8]> {
     Some(left)
 }
 
-/// What an encoded text stands for.
-pub(super) fn decoded(raw: &str) -> Vec<u8> {
-    let (mut decoded, mut left) = (Vec::with_capacity(raw.len()), raw.as_bytes());
-    while let Some((byte, behind)) = one(left) {
-        decoded.push(byte);
-        left = behind;
-    }
-    decoded
-}
-
-/// The first byte that an encoded text stands for. What only looks encoded stands for itself.
-fn one(raw: &[u8]) -> Option<(u8, &[u8])> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    match raw {
-        [b'%', high, low, behind @ ..] => match (digit(*high), digit(*low)) {
-            (Some(high), Some(low)) => Some(((high * 16 + low) as u8, behind)),
-            _ => Some((b'%', &raw[1..])),
-        },
-        [first, behind @ ..] => Some((*first, behind)),
-        [] => None,
-    }
-}
-
 /// A target of parts, for what was not received like this.
 fn put_together(kept: Option<&[u8]>, path: &[u8], query: &[u8]) -> Vec<u8> {
     let mut target = Vec::with_capacity(path.len() + query.len() + 2);
     match kept {
         Some(kept) => target.extend_from_slice(kept),
-        None => path.iter().for_each(|byte| encode(*byte, &mut target)),
+        None => escape::encode(path, &mut target),
     }
     if target.first() != Some(&b'/') {
         target.insert(0, b'/');
@@ -139,15 +116,6 @@ fn put_together(kept: Option<&[u8]>, path: &[u8], query: &[u8]) -> Vec<u8> {
         target.extend_from_slice(query);
     }
     target
-}
-
-fn encode(byte: u8, target: &mut Vec<u8>) {
-    let plain = byte.is_ascii_graphic() && !b"\"#%<>?`{}\\^|".contains(&byte);
-    if plain {
-        target.push(byte);
-    } else {
-        target.extend_from_slice(format!("%{byte:02X}").as_bytes());
-    }
 }
 
 #[cfg(test)]
