@@ -84,6 +84,18 @@ fn a_connection_is_taken_over_and_ends_in_both_directions() {
     assert!(!log.contains("validator: "), "{log}");
 }
 
+/// The application's direction ends first, and the client's goes on.
+#[test]
+fn an_application_may_end_its_direction_and_listen_on() {
+    let host = start();
+    let mut client = switch(host.address(), "/last-words", "x");
+    assert_eq!(client.read_to_end().unwrap(), b"last words");
+    client.send("still here");
+    client.finish_sending();
+    host.wait_for_log("app: has heard 10 bytes behind its end");
+    host.wait_for_log("/last-words closed Completed 10");
+}
+
 #[test]
 fn what_follows_the_request_at_once_is_not_lost() {
     let host = start_bare();

@@ -61,6 +61,7 @@ fn destructors_find_the_runtime() {
     }
     host.terminate();
     assert!(host.wait().success(), "{}", host.log());
+    host.wait_for_log("the service was dropped inside of the runtime");
     assert!(!host.log().contains("outside of the runtime"), "{}", host.log());
 }
 

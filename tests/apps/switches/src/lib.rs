@@ -49,6 +49,7 @@ async fn app(mut environ: Environ, start_response: StartResponse) -> Result<Body
         }
         "/echo" => Body::upgrade(echo),
         "/thread" => Body::upgrade(elsewhere),
+        "/last-words" => Body::upgrade(last_words),
         "/frames" => Body::upgrade(frames),
         "/half" => Body::upgrade(half_a_frame),
         "/push" => Body::upgrade(push),
@@ -72,7 +73,19 @@ async fn echo(mut duplex: Duplex) -> Result<()> {
     duplex.shutdown().await
 }
 
-/// The same on a thread of the library's own, while the call waits for that.
+/// Ends its own direction first, and listens on.
+async fn last_words(mut duplex: Duplex) -> Result<()> {
+    duplex.write("last words").await?;
+    duplex.shutdown().await?;
+    let mut heard = 0;
+    while let Some(block) = duplex.read().await? {
+        heard += block.bytes().len();
+    }
+    eprintln!("app: has heard {heard} bytes behind its end");
+    Ok(())
+}
+
+/// As [`echo`], on a thread of the library's own, while the call waits for that.
 async fn elsewhere(duplex: Duplex) -> Result<()> {
     let done = Arc::new(Bell::default());
     let bell = Arc::clone(&done);

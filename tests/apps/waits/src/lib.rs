@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,8 +36,11 @@ async fn service(config: Config) -> Result<impl HttpService, Box<dyn std::error:
         Some("panic") => panic!("the constructor panics"),
         Some(text) => return Err(text.into()),
     }
-    let state = Looks("the state");
-    let function = service_fn(move |request| answer(request, state.clone()));
+    let (state, whole) = (Looks("the state"), Arc::new(Told("the service")));
+    let function = service_fn(move |request| {
+        let _whole = &whole;
+        answer(request, state.clone())
+    });
     Ok(ServiceBuilder::new().load_shed().concurrency_limit(config.at_once).service(function))
 }
 
@@ -55,15 +59,14 @@ impl Drop for Looks {
     }
 }
 
-/// Says how a call has ended that was given up.
-struct Dropped;
+/// Says where it was dropped: a call that was given up, or the service in the end.
+struct Told(&'static str);
 
-impl Drop for Dropped {
+impl Drop for Told {
     fn drop(&mut self) {
-        match tokio::runtime::Handle::try_current() {
-            Ok(_) => eprintln!("the call was dropped inside of the runtime"),
-            Err(_) => eprintln!("the call was dropped outside of the runtime"),
-        }
+        let inside = tokio::runtime::Handle::try_current().is_ok();
+        let place = if inside { "inside" } else { "outside" };
+        eprintln!("{} was dropped {place} of the runtime", self.0);
     }
 }
 
@@ -72,7 +75,7 @@ async fn answer(request: Request<Body>, state: Looks) -> dsgi::Result<Response<P
         "/" => &["whole"],
         "/pieces" => &["one", "two"],
         "/for-ever" => {
-            let _dropped = Dropped;
+            let _told = Told("the call");
             pending::<()>().await;
             &[]
         }
