@@ -4,6 +4,7 @@ use std::any::Any;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
@@ -45,6 +46,10 @@ where
     if let Some(upgrade) = inside.as_ref().and_then(Inside::take_upgrade) {
         let body = ReplyBody::Upgrade(upgrade);
         return Ok(Answered { status: head.status, headers: head.headers, body });
+    }
+    // Frameworks say 0, which their own server leaves out.
+    if head.status == StatusCode::NO_CONTENT {
+        head.headers.remove(CONTENT_LENGTH);
     }
     // What a layer has left as it is goes on as it came.
     let any: &mut dyn Any = &mut body;
