@@ -24,6 +24,7 @@ pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod skip;
 pub(crate) mod validated;
+pub(crate) mod weight;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// A client of one socket.
-struct Socket {
+pub(super) struct Socket {
     runtime: Runtime,
     stream: WebSocketStream<TcpStream>,
 }
@@ -24,7 +24,7 @@ impl Socket {
         Self::open_at(address, &format!("{mount}/ws"))
     }
 
-    fn open_at(address: SocketAddr, path: &str) -> Self {
+    pub(super) fn open_at(address: SocketAddr, path: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let stream = runtime.block_on(async {
             let stream = TcpStream::connect(address).await.unwrap();
@@ -41,7 +41,7 @@ impl Socket {
     }
 
     /// The next message, as short as it can be told.
-    fn next(&mut self) -> String {
+    pub(super) fn next(&mut self) -> String {
         let next = async { timeout(DEADLINE, self.stream.next()).await };
         match self.runtime.block_on(next).expect("a message in time") {
             None => "the end".to_owned(),

@@ -1,0 +1,28 @@
+//! What a process weighs, by proc(5).
+
+use std::fs;
+
+/// What grows when something stays of what was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Bytes that belong to it alone and to no file.
+    pub(crate) private: u64,
+    /// Rows of its memory map.
+    pub(crate) mappings: usize,
+}
+
+impl Weight {
+    pub(crate) fn of(process: u32) -> Self {
+        let read = |what| fs::read_to_string(format!("/proc/{process}/{what}")).expect("a process");
+        let status = read("status");
+        let (_, found) = status.split_once("\nRssAnon:").expect("Linux 4.5 or later");
+        let kilobytes: u64 = found.split_whitespace().next().unwrap().parse().unwrap();
+        Self { private: kilobytes << 10, mappings: read("maps").lines().count() }
+    }
+
+    /// Whether nothing stayed of anything as large as a library. A heap grows and shrinks with what
+    /// is asked of it at the same time, and threads bring parts of it.
+    pub(crate) fn is_no_more_than(&self, before: &Self) -> bool {
+        self.private <= before.private + (4 << 20) && self.mappings <= before.mappings + 8
+    }
+}
