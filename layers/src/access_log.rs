@@ -24,7 +24,9 @@ use self::writer::{Target, Writer};
 /// |---|---|---|
 /// | `format` | `"combined"` | or `"common"`, `"json"`, or a template such as `"{peer} {status}"` |
 /// | `to` | `"stdout"` | or `"stderr"`, or the path of a file to append to |
-/// | `queue` | 8192 | lines that may wait for the disk; more are dropped and counted in the log |
+/// | `queue` | 8192 | lines that may wait for the disk; more are dropped |
+///
+/// Lines that are dropped, and those that cannot be written, are counted in the log of the host.
 ///
 /// A template has `peer`, `user`, `time`, `timestamp`, `request`, `method`, `target`, `path`,
 /// `protocol`, `status`, `bytes`, `bytes_or_dash`, `duration` (milliseconds), `outcome`,

@@ -170,6 +170,20 @@ fn what_the_disk_does_not_take_is_dropped_and_counted() {
 }
 
 #[test]
+fn what_cannot_be_written_is_counted() {
+    for layer in ["access-log", sample("access-log").to_str().unwrap()] {
+        let site = Site::start("hello", layer, &["access-log.to=/dev/full"]);
+        (0..20).for_each(|_| assert_eq!(get(site.address(), "/").status, 200));
+        let host = site.end_and_say();
+        let lost = host
+            .lines()
+            .filter_map(|line| line.split_once(" lines were lost")?.0.rsplit(' ').next());
+        let lost: usize = lost.map(|count| count.parse::<usize>().unwrap()).sum();
+        assert_eq!(lost, 20, "{layer}: {host}");
+    }
+}
+
+#[test]
 fn nothing_is_lost_when_the_host_ends() {
     let (site, log, _folder) = start(&sample("hello"), "access-log", "{target}");
     let mut connection = Connection::open(site.address());

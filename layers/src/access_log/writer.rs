@@ -1,7 +1,8 @@
 //! Lines on their way to a file: a bounded queue, and a thread that empties it.
 //!
-//! A request never waits for the disk. Where the queue is full its line is dropped and counted, and
-//! the host's log is told how many were. A file that was moved away is opened anew: before it
+//! A request never waits for the disk. Where the queue is full its line is dropped, and where the
+//! disk takes no more lines are lost; both are counted, and the host's log is told how many there
+//! were. A file that was moved away is opened anew: before it
 //! writes the thread looks whether the path still leads to the file that it has open, once a second
 //! at most, and always after [`rotate`]. So a rotation is a rename; a signal makes it sooner.
 
@@ -94,7 +95,8 @@ impl Writer {
         let sink = Sink::open(target)?;
         let queue = Mutex::default();
         let shared = Arc::new(Shared { queue, more: Condvar::new(), lines_max });
-        let works = Works { shared: Arc::clone(&shared), sink, tell, told: None, untold: 0 };
+        let untold = Untold::default();
+        let works = Works { shared: Arc::clone(&shared), sink, tell, told: None, untold };
         let thread = thread::Builder::new().name(String::from("access-log"));
         let thread = thread.spawn(move || works.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
@@ -144,7 +146,18 @@ struct Works<T> {
     sink: Sink,
     tell: T,
     told: Option<Instant>,
-    untold: u64,
+    untold: Untold,
+}
+
+/// Lines that are in no file, since that was last told.
+#[derive(Debug, Default)]
+struct Untold {
+    /// Too many waited.
+    dropped: u64,
+    /// They could not be written.
+    lost: u64,
+    /// Why not.
+    error: Option<io::Error>,
 }
 
 /// What the thread takes at once.
@@ -163,16 +176,19 @@ impl<T: Fn(&str)> Works<T> {
                 if let Err(error) = self.sink.follow() {
                     self.tell_sometimes(&format!("stays with the file that was moved: {error}"));
                 }
-                if let Err(error) = self.sink.write(&batch.lines) {
-                    self.tell_sometimes(&format!("cannot write: {error}"));
+                if let Err(Lost { lines, error }) = self.sink.write(&batch.lines) {
+                    self.untold.lost += lines;
+                    self.untold.error = Some(error);
                 }
             }
-            self.untold += batch.dropped;
+            self.untold.dropped += batch.dropped;
             if batch.end == End::Closed {
-                self.tell_of_dropped();
+                self.tell_of_missing();
                 return;
             }
-            self.tell_of_dropped_sometimes();
+            if self.told.is_none_or(|told| told.elapsed() >= TELL) {
+                self.tell_of_missing();
+            }
             lines = batch.lines;
             lines.clear();
         }
@@ -194,25 +210,26 @@ impl<T: Fn(&str)> Works<T> {
         Batch { lines, dropped: std::mem::take(&mut queue.dropped), end: queue.end }
     }
 
-    fn tell_of_dropped_sometimes(&mut self) {
-        if self.told.is_none_or(|told| told.elapsed() >= TELL) {
-            self.tell_of_dropped();
-        }
-    }
-
-    fn tell_of_dropped(&mut self) {
-        if self.untold > 0 {
+    fn tell_of_missing(&mut self) {
+        let Untold { dropped, lost, error } = std::mem::take(&mut self.untold);
+        if dropped > 0 {
             let most = self.shared.lines_max;
-            (self.tell)(&format!("{} lines were dropped: {most} wait already", self.untold));
-            (self.told, self.untold) = (Some(Instant::now()), 0);
+            self.say(&format!("{dropped} lines were dropped: {most} wait already"));
+        }
+        if let Some(error) = error {
+            self.say(&format!("{lost} lines were lost: cannot write: {error}"));
         }
     }
 
     fn tell_sometimes(&mut self, what: &str) {
         if self.told.is_none_or(|told| told.elapsed() >= TELL) {
-            (self.tell)(what);
-            self.told = Some(Instant::now());
+            self.say(what);
         }
+    }
+
+    fn say(&mut self, what: &str) {
+        (self.tell)(what);
+        self.told = Some(Instant::now());
     }
 }
 
@@ -220,7 +237,22 @@ impl<T: Fn(&str)> Works<T> {
 enum Sink {
     Stdout,
     Stderr,
-    File { file: File, path: PathBuf, looked: Looked },
+    File { file: File, path: PathBuf, looked: Looked, last: Last },
+}
+
+/// What a file ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Whole,
+    /// A piece of a line that was lost; the next one is not written behind it.
+    Torn,
+}
+
+/// Lines that were not written, or not whole.
+#[derive(Debug)]
+struct Lost {
+    lines: u64,
+    error: io::Error,
 }
 
 /// When it was looked where a path leads, and how many rotations had been asked for by then.
@@ -246,33 +278,63 @@ impl Sink {
             Target::Stderr => Self::Stderr,
             Target::File(path) => {
                 let looked = Looked::now();
-                Self::File { file: append_to(&path)?, path, looked }
+                Self::File { file: append_to(&path)?, path, looked, last: Last::Whole }
             }
         })
     }
 
     /// Opens a file anew that was moved away. Where that fails the one that is open stays.
     fn follow(&mut self) -> io::Result<()> {
-        if let Self::File { file, path, looked } = self
+        if let Self::File { file, path, looked, last } = self
             && !looked.is_recent()
         {
             *looked = Looked::now();
             if !leads_to(path, file) {
                 *file = append_to(path)?;
+                *last = Last::Whole;
             }
         }
         Ok(())
     }
 
     /// All lines in one write, so that they stay whole where others write to the same file.
-    fn write(&mut self, lines: &[String]) -> io::Result<()> {
+    fn write(&mut self, lines: &[String]) -> Result<(), Lost> {
         let text = lines.concat();
         match self {
-            Self::Stdout => io::stdout().lock().write_all(text.as_bytes()),
-            Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
-            Self::File { file, .. } => file.write_all(text.as_bytes()),
+            Self::Stdout => put(&mut io::stdout().lock(), &text, Last::Whole).0,
+            Self::Stderr => put(&mut io::stderr().lock(), &text, Last::Whole).0,
+            Self::File { file, last, .. } => {
+                let (written, now) = put(file, &text, *last);
+                *last = now;
+                written
+            }
         }
     }
+}
+
+/// Writes lines behind what is there; what that ends with then.
+fn put(to: &mut impl Write, text: &str, last: Last) -> (Result<(), Lost>, Last) {
+    let begun = match last {
+        Last::Whole => Ok(()),
+        Last::Torn => to.write_all(b"\n"),
+    };
+    let (mut left, mut last) = (text.as_bytes(), last);
+    let failed = begun.and_then(|()| {
+        loop {
+            match to.write(left) {
+                Ok(0) if left.is_empty() => break to.flush(),
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    last = if left[count - 1] == b'\n' { Last::Whole } else { Last::Torn };
+                    left = &left[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        }
+    });
+    let lines = left.iter().filter(|byte| **byte == b'\n').count() as u64;
+    (failed.map_err(|error| Lost { lines, error }), last)
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
@@ -346,6 +408,55 @@ mod tests {
         let dropped: usize = dropped.map(|count| count.parse::<usize>().unwrap()).sum();
         assert_eq!(written + dropped, 1002, "{told:?}");
         assert!(dropped > 0, "all fitted");
+    }
+
+    /// Takes so many bytes, and so many at a time; more are an error.
+    struct Disk {
+        taken: Vec<u8>,
+        most: usize,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(3).min(self.most - self.taken.len());
+            if count == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_is_there_as_a_whole_or_counted() {
+        for most in 0..12 {
+            let mut disk = Disk { taken: Vec::new(), most };
+            let (written, last) = put(&mut disk, "one\ntwo\nlast\n", Last::Whole);
+            let whole = disk.taken.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(written.unwrap_err().lines, 3 - whole as u64, "{most}");
+            disk.most = 100;
+            let (written, last) = put(&mut disk, "more\n", last);
+            assert!(written.is_ok() && last == Last::Whole);
+            let text = String::from_utf8(disk.taken).unwrap();
+            assert!(text == "more\n" || text.ends_with("\nmore\n"), "{most}: {text}");
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        let (writer, told) = start(Path::new("/dev/full"), 10_000);
+        for _ in 0..1000 {
+            writer.write(String::from("line\n"));
+        }
+        writer.close();
+        let told: Vec<String> = told.try_iter().collect();
+        let lost = told.iter().map(|line| line.split_once(" lines were lost: cannot write: "));
+        let lost: u64 = lost.map(|line| line.unwrap().0.parse::<u64>().unwrap()).sum();
+        assert_eq!(lost, 1000, "{told:?}");
     }
 
     #[test]
