@@ -76,6 +76,25 @@ pub(crate) fn static_files() -> Result<(PathBuf, PathBuf)> {
     Ok((build("dsgi-host", Kind::Binary)?, build("sample-static", Kind::Library)?))
 }
 
+/// The application of a framework, in its two forms.
+#[derive(Debug)]
+pub(crate) struct Axum {
+    pub(crate) host: PathBuf,
+    /// `axum::serve`, with the runtime that `#[tokio::main]` makes.
+    pub(crate) serve: PathBuf,
+    pub(crate) library: PathBuf,
+}
+
+impl Axum {
+    pub(crate) fn build() -> Result<Self> {
+        Ok(Self {
+            host: build("dsgi-host", Kind::Binary)?,
+            serve: build_with("app-answers", &["--features", "serve"], Kind::Binary)?,
+            library: build("app-answered", Kind::Library)?,
+        })
+    }
+}
+
 /// Compiles `layer.c`, which calls inwards this way, to a file beside another one.
 fn layer_in_c(way: &str, host: &Path) -> Result<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -104,10 +123,15 @@ enum Kind {
 }
 
 fn build(package: &str, kind: Kind) -> Result<PathBuf> {
+    build_with(package, &[], kind)
+}
+
+fn build_with(package: &str, options: &[&str], kind: Kind) -> Result<PathBuf> {
     eprintln!("building {package}");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--package", package])
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
         .stdin(Stdio::null())

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::artifacts;
+use crate::axum;
 use crate::cli::Options;
 use crate::cores::Cores;
 use crate::figures::{Goal, median, quantile, ratios};
@@ -54,7 +55,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
         }
         tabulate(&file, &servers, &samples, report);
     }
-    Ok(())
+    drop(servers);
+    axum::run_streams(options, cores, report)
 }
 
 /// A file, and how often it is asked for in a round.

@@ -12,7 +12,7 @@ use crate::report::Table;
 #[derive(Debug, Default)]
 pub(crate) struct PerRequest {
     pub(crate) total: f64,
-    own: HashMap<String, f64>,
+    pub(crate) own: HashMap<String, f64>,
     inclusive: HashMap<String, f64>,
 }
 
@@ -30,10 +30,9 @@ impl PerRequest {
 
 /// The functions in which `subject` differs most from `baseline`, by own instructions.
 pub(crate) fn differences(
-    name: &str,
+    (name, subject): (&str, &PerRequest),
+    (other, baseline): (&str, &PerRequest),
     case: &str,
-    subject: &PerRequest,
-    baseline: &PerRequest,
 ) -> Table {
     let names: HashSet<&String> = subject.own.keys().chain(baseline.own.keys()).collect();
     let cost = |side: &PerRequest, name: &String| side.own.get(name).copied().unwrap_or(0.0);
@@ -47,8 +46,8 @@ pub(crate) fn differences(
         weight(right).total_cmp(&weight(left)).then(left.0.cmp(right.0))
     });
     let mut table = Table::new(
-        format!("Where the rest goes: {name} against static, {case} (own instructions)"),
-        &["difference", name, "static", "function"],
+        format!("Where the rest goes: {name} against {other}, {case} (own instructions)"),
+        &["difference", name, other, "function"],
     );
     let rest: f64 = rows.iter().skip(SHOWN_MAX).map(|row| row.1 - row.2).sum();
     for (function, subject, baseline) in rows.into_iter().take(SHOWN_MAX) {
@@ -121,7 +120,7 @@ fn plain(name: &str) -> String {
 
 fn is_ours(function: &str) -> bool {
     let main = function.trim_start_matches('<').starts_with("host::");
-    main || ["dsgi", "sample_hello"].iter().any(|mark| function.contains(mark))
+    main || ["dsgi", "sample_hello", "app_answer"].iter().any(|mark| function.contains(mark))
 }
 
 /// The name in code quotes, cut so that the table stays readable.

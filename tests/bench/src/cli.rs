@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
 use crate::{
-    bodies, broken_deploy, growth, idle, instructions, layers, static_server, swap, throughput,
+    axum, bodies, broken_deploy, growth, idle, instructions, layers, static_server, swap,
+    throughput,
 };
 
 /// Measures the host beside a plain hyper server, nginx and Apache.
@@ -25,7 +26,12 @@ enum Bench {
     Instructions(Options),
     /// CPU time per request under wrk, one core, interleaved rounds
     Throughput(Options),
-    /// CPU time of bodies that are files, beside nginx with and without sendfile
+    /// An application of axum as a library, beside `axum::serve` and hyper
+    Axum(Options),
+    /// CPU time per request of that application under wrk
+    AxumThroughput(Options),
+    /// CPU time of bodies: files beside nginx with and without sendfile, and what goes through an
+    /// application of axum
     Bodies(Options),
     /// Memory of an idle keep-alive connection
     Idle(Options),
@@ -40,6 +46,9 @@ enum Bench {
     /// The baseline: a plain hyper server with the same answer
     #[command(hide = true)]
     Static,
+    /// The baseline of `axum`: its application, served by hyper
+    #[command(hide = true)]
+    StaticAxum,
 }
 
 /// What every bench takes.
@@ -98,6 +107,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let (name, options, measure): (_, _, fn(&Options, &mut Report) -> Result<()>) =
         match &arguments.bench {
             Bench::Static => return static_server::run(),
+            Bench::StaticAxum => return axum::server::run(),
+            Bench::Axum(options) => ("axum", options, axum::run),
+            Bench::AxumThroughput(options) => ("axum-throughput", options, axum::run_throughput),
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
             Bench::Bodies(options) => ("bodies", options, bodies::run),

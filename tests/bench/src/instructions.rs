@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -94,21 +95,32 @@ fn profile(
     request: &[u8],
     requests: u32,
 ) -> Result<(Profile, usize)> {
+    profile_of(subject, cores, |address| {
+        let mut connection = Connection::open(address)?;
+        let mut answer_bytes = 0;
+        for _ in 0..requests {
+            answer_bytes = connection.exchange(request)?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(answer_bytes)
+    })
+}
+
+/// One run under callgrind, in which whoever knows how talks to the server.
+pub(crate) fn profile_of<T>(
+    subject: &Subject,
+    cores: Cores,
+    talk: impl FnOnce(SocketAddr) -> Result<T>,
+) -> Result<(Profile, T)> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let server = subject.start_inside(callgrind(cores, folder.path())?, folder.path())?;
-    let mut connection = Connection::open(server.address)?;
-    let mut answer_bytes = 0;
-    for _ in 0..requests {
-        answer_bytes = connection.exchange(request)?;
-        std::thread::sleep(PAUSE);
-    }
-    drop(connection);
+    let said = talk(server.address).with_context(|| format!("`{}`", subject.name))?;
     // Children that the server starts write files of their own, if any: only its own id counts.
     let file = folder.path().join(format!("callgrind.{}", server.id()));
     server.stop()?;
     let text = fs::read_to_string(&file)
         .with_context(|| format!("callgrind wrote nothing about `{}`", subject.name))?;
-    Ok((Profile::parse(&text)?, answer_bytes))
+    Ok((Profile::parse(&text)?, said))
 }
 
 fn callgrind(cores: Cores, folder: &Path) -> Result<Command> {
@@ -158,7 +170,7 @@ fn tabulate(case: &str, subjects: &[Subject], counts: &HashMap<&str, Counts>, re
     let last = |name: &str| Some(&counts.get(name)?.last.as_ref()?.per_request);
     for name in [INLINE, POOL] {
         if let (Some(subject), Some(baseline)) = (last(name), last(STATIC)) {
-            report.table(breakdown::differences(name, case, subject, baseline));
+            report.table(breakdown::differences((name, subject), (STATIC, baseline), case));
             report.table(breakdown::ours(name, case, subject));
         }
     }
@@ -173,4 +185,4 @@ const REQUESTS_FEW: u32 = 300;
 const REQUESTS_MANY: u32 = 2300;
 // Every request finds the server parked: a client that is now faster, now slower than the server
 // would choose between two paths through its event loop.
-const PAUSE: Duration = Duration::from_micros(300);
+pub(crate) const PAUSE: Duration = Duration::from_micros(300);

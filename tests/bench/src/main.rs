@@ -5,6 +5,7 @@
 
 mod apache;
 mod artifacts;
+mod axum;
 mod bodies;
 mod breakdown;
 mod broken_deploy;

@@ -19,10 +19,24 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Serves the hello.
+pub(crate) fn run() -> Result<()> {
+    listen(|stream| async move {
+        let connection = hyper::server::conn::http1::Builder::new()
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(stream), service_fn(hello));
+        // A client that leaves is no event for a baseline.
+        let _ = connection.await;
+    })
+}
 
 /// Listens on a free port of the loopback, says where, and serves until it is ended by a signal.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn listen<F>(connection: impl Fn(TcpStream) -> F) -> Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -40,21 +54,18 @@ pub(crate) fn run() -> Result<()> {
         writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
         stdout.flush()?;
         drop(stdout);
-        serve(listener).await
+        serve(listener, connection).await
     })
 }
 
-async fn serve(listener: TcpListener) -> Result<()> {
+async fn serve<F>(listener: TcpListener, connection: impl Fn(TcpStream) -> F) -> Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     loop {
         let (stream, _) = listener.accept().await.context("accepting a connection failed")?;
         stream.set_nodelay(true)?;
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .header_read_timeout(None)
-                .serve_connection(TokioIo::new(stream), service_fn(hello));
-            // A client that leaves is no event for a baseline.
-            let _ = connection.await;
-        });
+        tokio::spawn(connection(stream));
     }
 }
 

@@ -28,15 +28,24 @@ pub(crate) const POOL: &str = "plugin, blocking pool";
 impl Subject {
     /// The static server twice (the A/A control), then the host unless it is left out.
     pub(crate) fn all(options: &Options) -> Result<Vec<Self>> {
-        let own = std::env::current_exe().context("this program does not know its own file")?;
-        let baseline = |name| Self { name, program: own.clone(), arguments: vec!["static".into()] };
-        let mut subjects = vec![baseline(STATIC), baseline(STATIC_AGAIN)];
+        let mut subjects = vec![Self::own(STATIC, "static")?, Self::own(STATIC_AGAIN, "static")?];
         if !options.baseline {
             let Artifacts { host, inline, pool } = Artifacts::build()?;
             subjects.push(Self::host(INLINE, &host, &inline));
             subjects.push(Self::host(POOL, &host, &pool));
         }
         Ok(subjects)
+    }
+
+    /// This program as a server.
+    pub(crate) fn own(name: &'static str, subcommand: &str) -> Result<Self> {
+        let program = std::env::current_exe().context("this program does not know its own file")?;
+        Ok(Self { name, program, arguments: vec![subcommand.into()] })
+    }
+
+    /// A program that takes no arguments.
+    pub(crate) fn peer(name: &'static str, program: &Path) -> Self {
+        Self { name, program: program.to_path_buf(), arguments: Vec::new() }
     }
 
     /// The host with one application.

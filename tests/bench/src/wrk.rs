@@ -20,8 +20,22 @@ pub(crate) struct Burst {
 
 /// Loads a server for one second.
 pub(crate) fn burst(address: SocketAddr, cores: Cores) -> Result<Burst> {
+    burst_of(address, "/", &[], cores)
+}
+
+/// The same for another path, with these headers; `host` is its own.
+pub(crate) fn burst_of(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    cores: Cores,
+) -> Result<Burst> {
     let mut command = pinned(cores.load, WRK.find()?)?;
-    command.args(["-t1", "-c64", "-d1s", "--latency"]).arg(format!("http://{address}/"));
+    command.args(["-t1", "-c64", "-d1s", "--latency"]);
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+        command.args(["-H", &format!("{name}: {value}")]);
+    }
+    command.arg(format!("http://{address}{path}"));
     read(&output(command, DEADLINE)?)
 }
 
