@@ -6,6 +6,7 @@ use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::{TemporaryLibrary, c_app, sample, versions};
 use crate::harness::portable::launch;
+use rustix::process::Signal;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -67,6 +68,16 @@ impl Portable {
 
 fn version(text: &str) -> TemporaryLibrary {
     c_app(&[&format!("TEXT \"{text}\\n\"")])
+}
+
+/// It begins no log file anew, and goes on.
+#[test]
+fn it_outlives_what_is_meant_for_log_files() {
+    let mut portable = Portable::start(&version("fine"), &[]);
+    portable.host.signal(Signal::USR1);
+    portable.answers("fine\n");
+    portable.host.interrupt();
+    assert!(portable.host.wait().success());
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) mod rights;
 pub(crate) mod signals;
 pub(crate) mod sockets;
 
-pub(crate) use self::process::{close_inherited, end, ignore_file_limits};
+pub(crate) use self::process::{close_inherited, end, ignore_file_limits, outlive_rotation};
 
 #[cfg(all(target_os = "linux", target_feature = "crt-static"))]
 compile_error!(

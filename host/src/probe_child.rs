@@ -35,6 +35,8 @@ use crate::tenure::{DebugHeaders, Tenure};
 
 /// Runs the probe that standard input describes, and ends the process.
 pub(crate) fn run() -> ! {
+    // Who rotates log files may ask for it by the program's name, which is the child's too.
+    platform::outlive_rotation();
     let code = match probe() {
         Ok(()) => 0,
         Err(error) => {

@@ -61,6 +61,7 @@ pub fn run() -> ExitCode {
 /// Sockets first, so that an address that is taken is told before anything is built or opened.
 fn serve(typed: Serve) -> Result<(), Failure> {
     platform::ignore_file_limits();
+    platform::outlive_rotation();
     rotate::start()?;
     let config = Config::resolve(typed.clone())?;
     let listeners: Result<Vec<Listener>, _> =

@@ -3,8 +3,10 @@
 use super::Report;
 use crate::harness::client::get;
 use crate::harness::eventually;
+use crate::harness::gate::Gate;
 use crate::harness::host::run;
 use crate::harness::libraries::c_app;
+use crate::harness::operated::Operated;
 use crate::harness::refusal::load;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
@@ -74,6 +76,27 @@ fn a_process_that_leaves_its_group_delays_nothing() {
     assert!(is_running(process), "no control");
     kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+/// Log files are rotated by a signal to every process of the host's name.
+#[test]
+fn it_outlives_what_is_meant_for_log_files() {
+    let gate = Gate::new();
+    let two = gate.library("given->purpose == DSGI_PURPOSE_PROBE", "two");
+    let host = Operated::start(load(&gate.library("0", "one")));
+    let mut said = host.follow_deploy("shop", &two);
+    let probe = eventually("the library in a probe", || {
+        let probes = children(host.pid()).into_iter();
+        let maps = |probe| std::fs::read_to_string(format!("/proc/{probe}/maps")).ok();
+        probes
+            .map(|probe| (probe, maps(probe)))
+            .find(|(_, maps)| maps.as_ref().is_some_and(|maps| maps.contains("libone.so")))
+    });
+    let probe = Pid::from_raw(i32::try_from(probe.0).unwrap()).unwrap();
+    kill_process(probe, Signal::USR1).unwrap();
+    gate.open();
+    assert!(said.any(|line| line["deployed"].is_object()), "the probe has ended");
+    assert_eq!(get(host.address(), "/").text(), "two\n");
 }
 
 /// Whoever inherits the process may be late to reap it.

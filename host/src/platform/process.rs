@@ -38,6 +38,17 @@ pub(crate) fn ignore_file_limits() {
     }
 }
 
+/// From now on USR1, which is meant for log files, does not end the process, whatever it does: also
+/// a portable host, and the child of a probe. Programs that it starts are not told to ignore it.
+pub(crate) fn outlive_rotation() {
+    #[cfg(unix)]
+    {
+        extern "C" fn pass(_: libc::c_int) {}
+        // SAFETY: sets a function that does nothing.
+        unsafe { libc::signal(libc::SIGUSR1, pass as *const () as libc::sighandler_t) };
+    }
+}
+
 /// From now on this process ends with its parent, where the system can see to it.
 pub(crate) fn end_with_parent() -> io::Result<()> {
     #[cfg(all(target_os = "linux", not(dsgi_portable)))]
