@@ -38,24 +38,25 @@ where
         self.body.as_ref().is_none_or(|body| body.is_end_stream())
     }
 
-    /// The length of what follows, where it is known.
-    pub(super) fn exact(&self) -> Option<u64> {
-        self.body.as_ref()?.size_hint().exact()
-    }
-
     /// Lets a piece come again.
     pub(super) fn put_back(&mut self, piece: Piece) {
         self.ahead = Some(piece);
     }
 
     /// Tells what is further in how it ends, before it does.
-    pub(super) fn end(&mut self, outcome: Outcome, bytes_sent: u64) {
+    fn end(&mut self, outcome: Outcome, bytes_sent: u64) {
         if let Some(inside) = &self.inside {
             inside.tell_end(outcome, bytes_sent);
         }
     }
 
-    /// The next piece of the body itself.
+    /// The end of one that is over, or failed, inside of its runtime.
+    pub(super) fn end_inside(mut self, outcome: Outcome, bytes_sent: u64) {
+        self.end(outcome, bytes_sent);
+        self.body = None;
+    }
+
+    /// The next piece of the body itself, inside of its runtime.
     pub(super) fn next(&mut self, context: &mut Context<'_>) -> Pulled {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         loop {
@@ -125,6 +126,9 @@ fn fields(trailers: &HeaderMap) -> Piece {
 
 impl<B> Drop for Outgoing<B> {
     fn drop(&mut self) {
+        if self.body.is_none() && self.ahead.is_none() {
+            return;
+        }
         let _entered = self.entry.enter();
         drop((self.ahead.take(), self.body.take()));
     }

@@ -11,39 +11,66 @@ use crate::Result;
 use crate::abi::known;
 use crate::bridge::exchange::{Handle, Text};
 
+/// What a client may want beside an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Nothing,
+    /// It names another protocol, or wants a tunnel.
+    Upgrade,
+}
+
 /// The request that an exchange is about.
-pub(super) fn of(handle: Handle) -> Result<Request<Body>> {
+pub(super) fn of(handle: Handle) -> Result<(Request<Body>, Wish)> {
     let handle = Arc::new(handle);
-    let headers = headers(&handle)?;
-    let body = Body::new(Arc::clone(&handle), length(&handle, &headers));
+    let (headers, seen) = headers(&handle)?;
+    let body = Body::new(Arc::clone(&handle), length(&handle, seen));
     let mut request = Request::new(body);
     *request.method_mut() = Method::from_bytes(handle.text(Text::Method))?;
     *request.uri_mut() = target::of(&handle)?;
     *request.version_mut() = version(handle.protocol());
     *request.headers_mut() = headers;
     request.extensions_mut().insert(Exchange::new(handle));
-    Ok(request)
+    let upgrade = seen.has(Seen::UPGRADE) || request.method() == Method::CONNECT;
+    Ok((request, if upgrade { Wish::Upgrade } else { Wish::Nothing }))
+}
+
+/// Bits of fields that say something of the request as a whole, for those that are there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen(u32);
+
+impl Seen {
+    const TRANSFER_ENCODING: u32 = 1;
+    const UPGRADE: u32 = 2;
+
+    const fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
 }
 
 /// The values lie in one block, of which each has its part; a name that has a number is not read.
-fn headers(handle: &Handle) -> Result<HeaderMap> {
+fn headers(handle: &Handle) -> Result<(HeaderMap, Seen)> {
     let rows = handle.numbered();
     let (count, bytes) =
         rows.clone().fold((0, 0), |(count, bytes), (_, _, value)| (count + 1, bytes + value.len()));
     let mut block = BytesMut::with_capacity(bytes);
     rows.clone().for_each(|(_, _, value)| block.extend_from_slice(value));
     let block = block.freeze();
-    let (mut map, mut from) = (HeaderMap::with_capacity(count), 0);
-    let names = &*NAMES;
+    let (mut map, mut from, mut seen) = (HeaderMap::with_capacity(count), 0, Seen::default());
+    let known = &*KNOWN;
     for (number, name, value) in rows {
-        let name = match names.get((number as usize).wrapping_sub(1)) {
+        let name = match known.names.get((number as usize).wrapping_sub(1)) {
             Some(name) => name.clone(),
             None => HeaderName::from_bytes(name)?,
         };
+        if number == known.transfer_encoding {
+            seen.0 |= Seen::TRANSFER_ENCODING;
+        } else if number == known.upgrade {
+            seen.0 |= Seen::UPGRADE;
+        }
         map.append(name, part(&block, from, value.len())?);
         from += value.len();
     }
-    Ok(map)
+    Ok((map, seen))
 }
 
 fn part(block: &Bytes, from: usize, length: usize) -> Result<HeaderValue> {
@@ -51,8 +78,8 @@ fn part(block: &Bytes, from: usize, length: usize) -> Result<HeaderValue> {
 }
 
 /// The length of the body, where it is known: without a length and without chunks there is none.
-fn length(handle: &Handle, headers: &HeaderMap) -> Option<u64> {
-    let is_none = handle.protocol() < 20 && !headers.contains_key(http::header::TRANSFER_ENCODING);
+fn length(handle: &Handle, seen: Seen) -> Option<u64> {
+    let is_none = handle.protocol() < 20 && !seen.has(Seen::TRANSFER_ENCODING);
     handle.content_length().or(is_none.then_some(0))
 }
 
@@ -66,9 +93,19 @@ const fn version(protocol: u32) -> Version {
     }
 }
 
-/// The known names; the one with number `n` stands at `n - 1`.
-static NAMES: LazyLock<Vec<HeaderName>> =
-    LazyLock::new(|| known::NAMES.iter().map(|name| HeaderName::from_static(name)).collect());
+/// The names that have a number.
+struct Known {
+    /// The one with number `n` stands at `n - 1`.
+    names: Vec<HeaderName>,
+    transfer_encoding: u32,
+    upgrade: u32,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| Known {
+    names: known::NAMES.iter().map(|name| HeaderName::from_static(name)).collect(),
+    transfer_encoding: known::id("transfer-encoding"),
+    upgrade: known::id("upgrade"),
+});
 
 #[cfg(test)]
 mod tests {
@@ -76,8 +113,9 @@ mod tests {
 
     #[test]
     fn every_known_name_stands_at_its_number() {
-        for (name, text) in NAMES.iter().zip(known::NAMES) {
+        for (name, text) in KNOWN.names.iter().zip(known::NAMES) {
             assert_eq!(name.as_str(), *text);
         }
+        assert!(KNOWN.transfer_encoding > 0 && KNOWN.upgrade > 0);
     }
 }

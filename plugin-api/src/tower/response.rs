@@ -55,24 +55,35 @@ where
     let any: &mut dyn Any = &mut body;
     let body = match any.downcast_mut::<InnerBody>().and_then(InnerBody::take_untouched) {
         Some(untouched) => untouched,
-        None => begin(Outgoing::new(body, entry, inside), context)?,
+        None => begin(body, context, entry, inside)?,
     };
     Ok(Answered { status: head.status, headers: head.headers, body })
 }
 
-fn begin<B>(mut body: Outgoing<B>, context: &mut Context<'_>) -> Result<ReplyBody>
+/// Inside of the runtime. Only a body that may go on after this needs a place of its own.
+fn begin<B>(
+    body: B,
+    context: &mut Context<'_>,
+    entry: &Entry,
+    inside: Option<Inside>,
+) -> Result<ReplyBody>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    if body.is_over() {
-        body.end(Outcome::Completed, 0);
+    if body.is_end_stream() {
+        if let Some(inside) = inside {
+            inside.tell_end(Outcome::Completed, 0);
+        }
+        drop(body);
         return Ok(ReplyBody::Empty);
     }
-    let Some(length) = body.exact() else { return Ok(stream(body)) };
+    let exact = body.size_hint().exact();
+    let mut body = Outgoing::new(body, entry, inside);
+    let Some(length) = exact else { return Ok(stream(body)) };
     let Poll::Ready(first) = body.next(context) else { return Ok(stream(body)) };
     match first.transpose().map_err(Error::from_failure)? {
         Some(Piece::Data(data)) if data.len() as u64 == length && body.is_over() => {
-            body.end(Outcome::Completed, length);
+            body.end_inside(Outcome::Completed, length);
             Ok(ReplyBody::Whole(data))
         }
         Some(piece) => {
@@ -80,7 +91,7 @@ where
             Ok(stream(body))
         }
         None => {
-            body.end(Outcome::Completed, 0);
+            body.end_inside(Outcome::Completed, 0);
             Ok(ReplyBody::Empty)
         }
     }

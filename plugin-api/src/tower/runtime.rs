@@ -64,7 +64,12 @@ impl Entry {
 
     /// A future that is polled and dropped inside of the runtime.
     pub(super) const fn inside<F: Future>(self, future: F) -> Inside<F> {
-        Inside { future: Some(future), entry: self }
+        Inside { future: Some(future), entry: self, next: Poller::Outside }
+    }
+
+    /// The same, of which the first poll comes from inside.
+    pub(super) const fn begun_inside<F: Future>(self, future: F) -> Inside<F> {
+        Inside { future: Some(future), entry: self, next: Poller::Inside }
     }
 }
 
@@ -82,12 +87,20 @@ impl fmt::Debug for Runtime {
     }
 }
 
+/// Where the next poll comes from: to enter twice costs as much as a small handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Poller {
+    Inside,
+    Outside,
+}
+
 pin_project! {
     /// A future that is polled and dropped inside of a runtime.
     pub(super) struct Inside<F> {
         #[pin]
         future: Option<F>,
         entry: Entry,
+        next: Poller,
     }
 
     impl<F> PinnedDrop for Inside<F> {
@@ -106,7 +119,10 @@ impl<F: Future> Future for Inside<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let _entered = this.entry.enter();
+        let _entered = match std::mem::replace(this.next, Poller::Outside) {
+            Poller::Inside => None,
+            Poller::Outside => Some(this.entry.enter()),
+        };
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
         let polled = future.poll(context);
         if polled.is_ready() {

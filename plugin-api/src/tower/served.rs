@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::constructor::{Constructor, Made, kind};
 use super::failure::{self, BoxError};
+use super::request::Wish;
 use super::runtime::{Entry, Runtime};
 use super::upgrade::{self, Played};
 use super::{Body, leave, request, response};
@@ -35,8 +36,8 @@ pub trait HttpService: Service<Request<Body>> + Clone + Send + 'static {
     ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static;
 }
 
-/// The runtime that a service is called in.
-pub struct InsideOf<'a>(&'a Entry);
+/// The runtime that a service is called in, and what its client wants beside an answer.
+pub struct InsideOf<'a>(&'a Entry, Wish);
 
 impl<S, B> HttpService for S
 where
@@ -49,15 +50,17 @@ where
     fn respond(
         mut self,
         mut request: Request<Body>,
-        entry: InsideOf<'_>,
+        InsideOf(entry, wish): InsideOf<'_>,
     ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static {
-        let entry = entry.0.clone();
+        let entry = entry.clone();
         async move {
             let ready = poll_fn(|context| self.poll_ready(context)).await;
             ready.map_err(|error| failure::not_ready(error.into()))?;
-            let played = match upgrade::is_asked(&request) {
-                true => Some(Played::begin(&mut request).await?),
-                false => None,
+            let played = match wish {
+                Wish::Upgrade if upgrade::is_asked(&request) => {
+                    Some(Played::begin(&mut request).await?)
+                }
+                Wish::Upgrade | Wish::Nothing => None,
             };
             let mut response = pin!(self.call(request));
             poll_fn(|context| {
@@ -187,14 +190,14 @@ impl Served {
 impl<S: HttpService> Shared for Mutex<S> {
     fn call(&self, handle: Handle, asked: Asked<'_>, entry: &Entry) -> Called {
         let _entered = entry.enter();
-        let request = match request::of(handle) {
-            Ok(request) => request,
+        let (request, wish) = match request::of(handle) {
+            Ok(received) => received,
             Err(error) => return Called::Answered(Err(error)),
         };
         // A clone that panics leaves the original as it was.
         let service = self.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = service.respond(request, InsideOf(entry));
-        match future::begin(entry.clone().inside(answer), asked) {
+        let answer = service.respond(request, InsideOf(entry, wish));
+        match future::begin(entry.clone().begun_inside(answer), asked) {
             Ok(answer) => Called::Filled(answer),
             Err(pending) => Called::Later(pending),
         }
