@@ -5,6 +5,8 @@
 mod alike;
 // What goes wrong, and what is dropped.
 mod faults;
+// The samples among them.
+mod samples;
 // Connections that a framework takes over.
 mod sockets;
 // An application that keeps things, replaced again and again.

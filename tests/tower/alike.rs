@@ -132,7 +132,7 @@ pub(super) struct Native {
 }
 
 impl Native {
-    fn serve(router: Router) -> Self {
+    pub(super) fn serve(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
