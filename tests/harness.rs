@@ -41,7 +41,7 @@ pub(crate) fn project() -> PathBuf {
 
 /// Looks again until there is what is looked for: for what nobody tells, such as the end of a
 /// process that is nobody's child.
-pub(crate) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + DEADLINE;
     loop {
         if let Some(found) = look() {

@@ -5,6 +5,8 @@
 mod alike;
 // What goes wrong, and what is dropped.
 mod faults;
+// WebSockets, frame by frame.
+mod frames;
 // The samples among them.
 mod samples;
 // Connections that a framework takes over.
