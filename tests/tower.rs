@@ -9,6 +9,8 @@ mod faults;
 mod frames;
 // The samples among them.
 mod samples;
+// What an application tells by `tracing`.
+mod logs;
 // Connections that a framework takes over.
 mod sockets;
 // An application that keeps things, replaced again and again.

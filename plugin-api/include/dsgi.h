@@ -190,7 +190,21 @@ enum dsgi_level {
     /* Worth knowing. */
     DSGI_LEVEL_INFO = 3,
     /* For whoever looks for a fault. */
-    DSGI_LEVEL_DEBUG = 4
+    DSGI_LEVEL_DEBUG = 4,
+    /* Each step. */
+    DSGI_LEVEL_TRACE = 5
+};
+
+/* Whether a log takes entries. An unknown number is read as NOW. */
+enum dsgi_interest {
+    /* As long as the library is there, no such entry is written. */
+    DSGI_INTEREST_NEVER = 1,
+    /* Not now, but ask again for each entry. */
+    DSGI_INTEREST_NOT_NOW = 2,
+    /* Now, but ask again for each entry. */
+    DSGI_INTEREST_NOW = 3,
+    /* As long as the library is there, each of them is written. */
+    DSGI_INTEREST_ALWAYS = 4
 };
 
 /* Header names with a number, so that neither side parses them again. */
@@ -745,6 +759,9 @@ struct dsgi_host_table {
     /* Writes one entry of the host's log, with one of `enum dsgi_level` and the writer's
      * generation. */
     void (*log)(uint64_t generation, uint32_t level, dsgi_str target, dsgi_str text);
+    /* Whether its log takes entries of this level and target: one of `enum dsgi_interest`. An
+     * empty target asks for any. Who asks first need not write out what nobody reads. */
+    uint32_t (*enabled)(uint64_t generation, uint32_t level, dsgi_str target);
 };
 
 /* ---- The library ------------------------------------------------------------------------ */
@@ -1048,10 +1065,11 @@ DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, call) == 8, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_remote_table, drop) == 16, "layout");
-DSGI_STATIC_ASSERT(sizeof(dsgi_host_table) == 16, "layout");
+DSGI_STATIC_ASSERT(sizeof(dsgi_host_table) == 24, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, reserved) == 4, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, log) == 8, "layout");
+DSGI_STATIC_ASSERT(offsetof(dsgi_host_table, enabled) == 16, "layout");
 DSGI_STATIC_ASSERT(sizeof(dsgi_descriptor) == 384, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_descriptor, size) == 0, "layout");
 DSGI_STATIC_ASSERT(offsetof(dsgi_descriptor, abi) == 4, "layout");

@@ -9,6 +9,8 @@ mod layer;
 mod log;
 mod options;
 mod thunk;
+#[cfg(feature = "tracing")]
+mod traces;
 
 use std::ffi::c_void;
 use std::fmt;

@@ -20,6 +20,12 @@
 //! [`AsyncApplication`]; what it keeps in memory can outlive its replacement, as [`State`].
 //! [`mod@test`] tries all of them in an ordinary `cargo test`.
 //!
+//! A request's failures go to the host's log by [`Environ::errors`]. With the feature `tracing`,
+//! which comes with `tower`, so does what the library tells by the crates `tracing` and `log`: with
+//! its fields and spans, and only what the host's filter lets through. A subscriber or a logger
+//! that the library installs when it is put into service is used instead. Panics are told always,
+//! with their place.
+//!
 //! What crosses between host and library is plain C, in [`abi`]; everything else here is on one
 //! side of it.
 

@@ -88,6 +88,17 @@ impl Application {
     /// # Safety
     /// `table` is lent by a library that stays loaded as long as the result lives.
     pub(crate) unsafe fn start(table: In<AppTable>, start: Start<'_>) -> Result<Self, StartError> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::start_with(table, start, &HOST) }
+    }
+
+    /// # Safety
+    /// As of [`start`](Self::start).
+    unsafe fn start_with(
+        table: In<AppTable>,
+        start: Start<'_>,
+        host: &'static HostTable,
+    ) -> Result<Self, StartError> {
         // SAFETY: the library's table carries its size.
         let table = unsafe { table.read() };
         if table.abi != ABI {
@@ -103,7 +114,7 @@ impl Application {
             generation: start.generation,
             name: Str::lend(start.name.as_bytes()),
             config: Str::lend(start.config.as_bytes()),
-            host: In::lend(&HOST),
+            host: In::lend(host),
             ..Growable::absent()
         };
         let mut instance = Instance::absent();
@@ -124,7 +135,7 @@ impl Application {
         start: Start<'_>,
     ) -> Result<Self, StartError> {
         // SAFETY: the table and what it leads to live as long as the program.
-        unsafe { Self::start(In::lend(table), start) }
+        unsafe { Self::start_with(In::lend(table), start, &PROGRAM) }
     }
 
     /// An application that is linked into this program.
@@ -173,8 +184,16 @@ impl fmt::Debug for Application {
 }
 
 /// The host's functions for every library; they live as long as the process.
-static HOST: HostTable =
-    HostTable { size: size_of::<HostTable>() as u32, reserved: 0, log: Some(log) };
+static HOST: HostTable = HostTable {
+    size: size_of::<HostTable>() as u32,
+    reserved: 0,
+    log: Some(log),
+    enabled: Some(enabled),
+};
+
+/// The same for what is part of this program. Its events are told to the program's log without
+/// being asked for, so that there is nothing to ask.
+static PROGRAM: HostTable = HostTable { enabled: None, ..HOST };
 
 unsafe extern "C" fn log(generation: u64, level: u32, target: Str, text: Str) {
     // SAFETY: both are lent for this call.
@@ -185,4 +204,10 @@ unsafe extern "C" fn log(generation: u64, level: u32, target: Str, text: Str) {
         &String::from_utf8_lossy(target),
         &String::from_utf8_lossy(text),
     );
+}
+
+unsafe extern "C" fn enabled(_: u64, level: u32, target: Str) -> u32 {
+    // SAFETY: lent for this call.
+    let target = unsafe { target.bytes() };
+    crate::log::interest(level, &String::from_utf8_lossy(target))
 }

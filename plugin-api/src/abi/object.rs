@@ -319,8 +319,11 @@ pub struct HostTable {
     /// Reserved, zero.
     pub reserved: u32,
     /// Writes one entry of the host's log, with one of [`level`] and the writer's generation.
-    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
     pub log: Option<unsafe extern "C" fn(generation: u64, level: u32, target: Str, text: Str)>,
+    /// Whether its log takes entries of this level and target: one of [`interest`]. An empty
+    /// target asks for any. Who asks first need not write out what nobody reads.
+    #[cfg_attr(feature = "layout-proof", sabi(last_prefix_field))]
+    pub enabled: Option<unsafe extern "C" fn(generation: u64, level: u32, target: Str) -> u32>,
 }
 
 /// Levels of log entries.
@@ -333,6 +336,20 @@ pub mod level {
     pub const INFO: u32 = 3;
     /// For whoever looks for a fault.
     pub const DEBUG: u32 = 4;
+    /// Each step.
+    pub const TRACE: u32 = 5;
+}
+
+/// Whether a log takes entries. An unknown number is read as `NOW`.
+pub mod interest {
+    /// As long as the library is there, no such entry is written.
+    pub const NEVER: u32 = 1;
+    /// Not now, but ask again for each entry.
+    pub const NOT_NOW: u32 = 2;
+    /// Now, but ask again for each entry.
+    pub const NOW: u32 = 3;
+    /// As long as the library is there, each of them is written.
+    pub const ALWAYS: u32 = 4;
 }
 
 growable!(

@@ -4,8 +4,11 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::sync::{PoisonError, RwLock};
 
+use crate::Result;
 use crate::abi::grown::Init;
 use crate::abi::leaf::Str;
+#[cfg(feature = "tracing")]
+use crate::abi::object::interest;
 use crate::abi::object::{HostTable, level};
 use crate::bridge::caught;
 
@@ -29,6 +32,51 @@ pub(super) fn disconnect() {
     if known.is_some_and(|(table, _)| table.log.is_some()) {
         drop(panic::take_hook());
     }
+}
+
+/// Runs what makes the application, and has its events told to the host from then on, if the
+/// author wants that.
+pub(super) fn told<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
+    #[cfg(feature = "tracing")]
+    return super::traces::told(construct);
+    #[cfg(not(feature = "tracing"))]
+    construct()
+}
+
+/// What the host's filter says of entries.
+#[cfg(feature = "tracing")]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    Never,
+    NotNow,
+    Now,
+    Always,
+}
+
+/// Asks the host for entries of a level and a target, or of any target if that is empty. There is
+/// no answer where there is no host, or one that cannot be asked.
+#[cfg(feature = "tracing")]
+pub(super) fn ask(level: u32, target: &str) -> Option<Answer> {
+    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
+    let (enabled, generation) = host.and_then(|(table, of)| Some((table.enabled?, of)))?;
+    // SAFETY: the host's function, valid until `drop`; the text is lent.
+    Some(match unsafe { enabled(generation, level, Str::lend(target.as_bytes())) } {
+        interest::NEVER => Answer::Never,
+        interest::NOT_NOW => Answer::NotNow,
+        interest::ALWAYS => Answer::Always,
+        _ => Answer::Now,
+    })
+}
+
+/// Writes an entry to the host's log, if there is one.
+#[cfg(feature = "tracing")]
+pub(super) fn write(level: u32, target: &str, text: &[u8]) {
+    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
+    let Some((log, generation)) = host.and_then(|(table, of)| Some((table.log?, of))) else {
+        return;
+    };
+    // SAFETY: the host's function, valid until `drop`; both texts are lent.
+    unsafe { log(generation, level, Str::lend(target.as_bytes()), Str::lend(text)) };
 }
 
 /// Writes one line to the host's log as an error; to stderr where there is no host.

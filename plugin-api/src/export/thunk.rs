@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::form::{Called, Entry};
-use super::log::{connect, disconnect, report};
+use super::log::{connect, disconnect, report, told as logged};
 use crate::abi::app::{AppTable, Descriptor};
 use crate::abi::grown::{self, Init, Instance, Reply};
 use crate::abi::object::{Exchange, ExchangeTable};
@@ -48,7 +48,7 @@ unsafe extern "C" fn init<E: Entry>(init: In<Init>, instance: Out<Instance>) -> 
         let (name, config) = unsafe { (given.name.bytes(), given.config.bytes()) };
         purpose.remember(given.generation, name);
         let config = std::str::from_utf8(config)?;
-        E::init(config, purpose)
+        logged(|| E::init(config, purpose))
     });
     let mut filled = Instance::absent();
     let answer = match made.unwrap_or_else(|panic| Err(Error::panic(&panic))) {

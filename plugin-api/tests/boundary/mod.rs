@@ -94,7 +94,7 @@ types! {
     object::UpgradeTable { size, reserved, start, drop }
     object::DuplexTable { size, reserved, read, write, flush, shutdown, drop }
     object::RemoteTable { size, reserved, call, drop }
-    object::HostTable { size, reserved, log }
+    object::HostTable { size, reserved, log, enabled }
     grown::Head {
         size, protocol, flags, server_port, remote_port, header_stride, header_count,
         variable_count, method, scheme, authority, target, script_name, path_info, query,
@@ -172,7 +172,8 @@ pub(crate) fn check_numbers() {
         ("NOTE_TYPE", app::NOTE_TYPE),
         ("answer::WOULD_BLOCK", dsgi::abi::answer::WOULD_BLOCK),
         ("head_flag::RUN_ONCE", grown::head_flag::RUN_ONCE),
-        ("level::DEBUG", object::level::DEBUG),
+        ("level::TRACE", object::level::TRACE),
+        ("interest::ALWAYS", object::interest::ALWAYS),
     ] {
         let found = numbers.iter().find(|(known, _)| known == name);
         assert_eq!(found.map(|(_, value)| *value), Some(u64::from(value)), "{name}");
