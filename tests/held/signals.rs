@@ -3,13 +3,14 @@
 
 use super::{SERVES, wait_for_reason};
 use crate::harness::client::{Connection, get};
-use crate::harness::host::Launch;
-use crate::harness::libraries::{c_app, fault_app};
+use crate::harness::host::{Launch, run};
+use crate::harness::libraries::{c_app, fault_app, own_copy, sample};
 use crate::harness::misbehaving::Flavour;
 use crate::harness::operated::Operated;
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A host that has each of these libraries in turn at one path, and is told so by HUP.
@@ -64,6 +65,24 @@ fn an_application_that_ignores_them_is_deployed_and_drained() {
     }
 }
 
+const WILL_STAY: &str = "will stay loaded: tokio signal driver";
+
+/// The same library with its names and without them.
+#[test]
+fn one_that_waits_for_ctrl_c_is_known_by_its_file() {
+    let waits = own_copy(&fault_app("ctrl-c"));
+    let unloads = |library: &Path| {
+        let facts = String::from_utf8(run(["inspect".as_ref(), library.as_os_str()]).stdout);
+        facts.unwrap().lines().find(|line| line.starts_with("unload:")).unwrap().to_owned()
+    };
+    assert!(unloads(&waits).contains(WILL_STAY), "{}", unloads(&waits));
+    assert!(Command::new("strip").arg("--strip-all").arg(&waits).status().unwrap().success());
+    assert!(unloads(&waits).contains(WILL_STAY), "{}", unloads(&waits));
+    for without in ["todo", "axum-app"] {
+        assert_eq!(unloads(&sample(without)), "unload:      when nothing uses it", "{without}");
+    }
+}
+
 /// tokio's handlers are never taken back.
 #[test]
 fn one_that_waits_for_ctrl_c_is_deployed_drained_and_pinned() {
@@ -71,6 +90,10 @@ fn one_that_waits_for_ctrl_c_is_deployed_drained_and_pinned() {
     for signal in [Signal::TERM, Signal::INT] {
         let (host, folder) = reloads(&[&first, &second, &first]);
         assert_eq!(get(host.address(), "/").text(), "waits for ctrl-c\n");
+        // Each time that it is loaded, and not for the other one.
+        let told = host.wait_for_logs(WILL_STAY, 2);
+        assert!(told.iter().all(|line| line.contains(r#"app="shop""#)), "{told:?}");
+        assert_eq!(host.log().matches("tokio signal driver").count(), 2);
         wait_for_reason(&host, "shop", "pinned", "it installed a handler for SIGINT");
         drains(host, &folder, signal);
     }

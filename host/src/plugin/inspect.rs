@@ -15,6 +15,7 @@ mod kind;
 #[allow(dead_code, reason = "only an engine that unmaps asks")]
 pub(crate) mod linkage;
 mod relocations;
+mod signals;
 mod symbols;
 mod unfit;
 mod versions;
@@ -24,6 +25,7 @@ use std::path::Path;
 pub(crate) use self::describe::describe;
 pub(crate) use self::descriptor::{Descriptor, Flavour, Kind, Overlap, Panic, Probe, Unloading};
 pub(crate) use self::glibc::Glibc;
+pub(crate) use self::signals::SignalDriver;
 pub(crate) use self::unfit::{InspectError, Unfit};
 
 use self::dynamic::Dynamic;
@@ -40,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) search_path: Option<String>,
     /// Why the linker never unmaps it; empty when it does.
     pub(crate) never_unloads: Vec<Stays>,
+    /// Whether it may come to stay for its signal handlers.
+    pub(crate) signals: SignalDriver,
     /// Where its thread-locals lie.
     pub(crate) tls: Tls,
     /// What the linker wrote to tell builds apart, as hex.
@@ -125,6 +129,7 @@ fn inspect_for(glibc: Option<Glibc>, bytes: &[u8]) -> Result<Facts, Unfit> {
         .into_iter()
         .flatten()
         .collect(),
+        signals: SignalDriver::find(&image),
         tls: dynamic.tls(),
         build_id: image.build_id(),
         proof: if symbols.defines(PROOF) { Proof::Present } else { Proof::Absent },

@@ -122,6 +122,9 @@ pub(crate) fn open(
 ) -> Result<Version, Failure> {
     let generation = steps
         .run("start", || load::start(Arc::clone(&artifact), app, config, previous, &host.limits))?;
+    if let Some(warning) = artifact.facts.signals.warning() {
+        tracing::warn!(app, generation = generation.number(), "{warning}");
+    }
     let told = &artifact.facts.descriptor;
     let (version, digest) = (told.version.clone(), artifact.digest.clone());
     let build = Build { version, digest, generation: generation.number() };

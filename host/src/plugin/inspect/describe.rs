@@ -20,7 +20,7 @@ pub(crate) fn describe(facts: &Facts, layout: &str) -> String {
         ("panic", String::from(panic(descriptor.panic))),
         ("probe", probe(&descriptor.probe)),
         ("swap", String::from(overlap(descriptor.overlap))),
-        ("unload", unload(&facts.never_unloads)),
+        ("unload", unload(facts)),
         ("compiler", or_unsaid(&descriptor.compiler)),
         ("kit", or_unsaid(&descriptor.kit)),
         ("needs", needs(facts)),
@@ -89,11 +89,12 @@ fn overlap(overlap: Overlap) -> &'static str {
     }
 }
 
-fn unload(stays: &[Stays]) -> String {
-    if stays.is_empty() {
-        return String::from("when nothing uses it");
+fn unload(facts: &Facts) -> String {
+    if facts.never_unloads.is_empty() {
+        let but = facts.signals.warning().map(|warning| format!(", but {warning}"));
+        return format!("when nothing uses it{}", but.unwrap_or_default());
     }
-    let reasons: Vec<_> = stays.iter().map(ToString::to_string).collect();
+    let reasons: Vec<_> = facts.never_unloads.iter().map(ToString::to_string).collect();
     format!("never: {}", reasons.join("; "))
 }
 

@@ -84,6 +84,10 @@ __asm__(".data\n.globl only_one\n.type only_one, @gnu_unique_object\n"
         ".size only_one, 4\nonly_one: .long 1\n.text\n");
 #endif
 
+#ifdef SAYS
+const char *says(int which) { return which ? SAYS : "something else"; }
+#endif
+
 #ifdef PRINTS
 #include <stdio.h>
 int shout(void) { return puts("shout"); }

@@ -68,6 +68,12 @@ impl<'data> Image<'data> {
         })
     }
 
+    /// What nobody may write to: code, and what is only read.
+    pub(super) fn constants(&self) -> impl Iterator<Item = &'data [u8]> {
+        let constant = |segment: &&Segment| !segment.p_flags(ENDIAN).contains(elf::PF_W);
+        self.loaded().filter(constant).filter_map(|it| it.data(ENDIAN, self.bytes).ok())
+    }
+
     /// Whether so many bytes at an address will lie in one segment that may be written to.
     pub(super) fn is_writable(&self, address: u64, size: u64) -> bool {
         let writable = |segment: &&Segment| segment.p_flags(ENDIAN).contains(elf::PF_W);

@@ -378,6 +378,22 @@ fn assert_one_line_each(text: &str) {
 }
 
 #[test]
+fn a_signal_driver_is_found_by_what_it_says() {
+    let found = |text: &str| facts(&[&format!("-DSAYS=\"{text}\""), "-s"]);
+    for (text, driver, told) in [
+        ("Bad read of it", SignalDriver::Absent, "when nothing uses it\n"),
+        ("Bad read on self-pipe: ", SignalDriver::Idle, "tokio signal driver, unused\n"),
+        ("Refusing to register signal 9", SignalDriver::Waits, "once it has waited for a signal\n"),
+    ] {
+        let facts = found(text);
+        assert_eq!(facts.signals, driver, "{text}");
+        let said = describe(&facts, "declared");
+        let line = said.split_inclusive('\n').find(|line| line.starts_with("unload:"));
+        assert!(line.is_some_and(|line| line.ends_with(told)), "{said}");
+    }
+}
+
+#[test]
 fn a_description_has_one_aligned_line_for_each_fact() {
     let options = ["-DPRINTS", "-DFLAGS=1", "-DUNIQUE", "-DPANIC=2", "-Wl,--build-id=0x17"];
     let text = describe(&facts(&options), "declared");
