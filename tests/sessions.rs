@@ -3,6 +3,8 @@
 
 // What stays of a session, and of the layer, after swaps and restarts.
 mod lasting;
+// Sessions that outlive their requests in tasks of the application.
+mod moved;
 
 use crate::harness::client::{Response, request};
 use crate::harness::host::Launch;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const NO_REDIS: &str = "redis-server is not installed";
 
 /// Two versions of the layer.
-fn layers() -> [TemporaryLibrary; 2] {
+pub(super) fn layers() -> [TemporaryLibrary; 2] {
     versions(&sample("session"), b"are not available right now", b"are not available just now!")
 }
 
@@ -26,7 +26,7 @@ fn in_a_file(folder: &TempDir) -> String {
     format!("store=sqlite:{}", folder.path().join("sessions.db").display())
 }
 
-fn wait_for_the_end_of_all_others(host: &Operated) {
+pub(super) fn wait_for_the_end_of_all_others(host: &Operated) {
     host.wait_for_app("session", "the end of all others", |layer| {
         layer["retained"] == Value::from([(); 0])
     });

@@ -7,7 +7,7 @@ use super::sockets::Socket;
 use crate::harness::client::{Connection, Response, get, request};
 use crate::harness::eventually;
 use crate::harness::host::Launch;
-use crate::harness::libraries::{sample, versions};
+use crate::harness::libraries::{fault_app, sample, versions};
 use crate::harness::operated::Operated;
 use crate::harness::skip::long_tests_run;
 use crate::harness::weight::Weight;
@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const VERSIONS: [&str; 2] = ["Things to do today", "Things to do again"];
+
+/// What a client does, again and again.
+type Ask = Box<dyn FnMut(&Counts) -> Result<(), String> + Send>;
 
 /// Beside what all clients have seen.
 #[derive(Debug, Default)]
@@ -111,7 +114,7 @@ fn a_database_tasks_and_a_socket_outlive_their_versions() {
     let host = Operated::start(launch.arg(&*libraries[0]));
     let address = host.address();
     let (seen, counts) = (Arc::new(Seen::default()), Arc::new(Counts::default()));
-    let client = |mut ask: Box<dyn FnMut(&Counts) -> Result<(), String> + Send>| {
+    let client = |mut ask: Ask| {
         let (seen, counts) = (Arc::clone(&seen), Arc::clone(&counts));
         std::thread::spawn(move || seen.ask(|| ask(&counts)))
     };
@@ -154,6 +157,51 @@ fn a_database_tasks_and_a_socket_outlive_their_versions() {
     let after = Weight::of(host.pid());
     assert!(after.is_no_more_than(&weight), "{weight:?} has become {after:?}");
     println!("{swaps} swaps, {} rounds, {counts:?}: {weight:?} -> {after:?}", seen.whole());
+}
+
+/// Swaps an application whose responses hold what needs a runtime when it is dropped, while one
+/// client reads them and another leaves; and gives what the host has said.
+fn dropped(name: &str) -> String {
+    let libraries = versions(&fault_app(name), b"short and stout", b"stout and short");
+    let host = Operated::start(Launch::new().bare().arg("--load").arg(&*libraries[0]));
+    let (seen, address) = (Arc::new(Seen::default()), host.address());
+    let client = |ask: fn(SocketAddr) -> Result<(), String>| {
+        let seen = Arc::clone(&seen);
+        std::thread::spawn(move || seen.ask(|| ask(address)))
+    };
+    let clients = [
+        client(|address| answered(Ok(get(address, "/pieces")), 200).map(drop)),
+        client(|address| {
+            let mut connection = Connection::open(address);
+            connection.send("GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n");
+            Ok(())
+        }),
+    ];
+    for swap in 0..10 {
+        host.deploy(name, &libraries[(swap + 1) % 2]);
+        let so_far = seen.whole();
+        eventually("responses after a swap", || (seen.whole() > so_far + 8).then_some(()));
+    }
+    seen.over.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+    host.log()
+}
+
+/// How often something was dropped where its runtime was not entered.
+fn outside(log: &str) -> usize {
+    let complaint = |line: &&str| {
+        line.contains("there is no reactor running") || line.contains("outside of the runtime")
+    };
+    log.lines().filter(complaint).count()
+}
+
+#[test]
+fn a_runtime_is_entered_for_what_is_dropped() {
+    assert_eq!(outside(&dropped("waits")), 0);
+    // The control: one whose author has written it by hand, and has not thought of that.
+    assert!(outside(&dropped("outside")) >= 8);
 }
 
 /// Waits until each version that was replaced is unmapped.

@@ -4,16 +4,19 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dsgi::Purpose;
 use dsgi::tower::{Body, Exchange, HttpService};
 use http::{Request, Response};
 use http_body::Frame;
 use serde::Deserialize;
+use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower::service_fn;
 
@@ -23,23 +26,45 @@ struct Config {
     fails: Option<String>,
     #[serde(default = "many")]
     at_once: usize,
+    /// Made by the test for what waits for it without a waker.
+    #[serde(default)]
+    release: PathBuf,
+    #[serde(default)]
+    end: End,
+}
+
+/// What its state does when it is dropped.
+#[derive(Clone, Copy, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum End {
+    #[default]
+    Well,
+    Panic,
 }
 
 const fn many() -> usize {
     1_000
 }
 
-async fn service(config: Config) -> Result<impl HttpService, Box<dyn std::error::Error>> {
+async fn service(
+    config: Config,
+    purpose: Purpose,
+) -> Result<impl HttpService, Box<dyn std::error::Error>> {
     tokio::time::sleep(Duration::from_millis(1)).await;
+    // A probe is let through by what is worse than a failure.
+    let serves = purpose != Purpose::Probe;
+    let end = if serves { config.end } else { End::Well };
     match config.fails.as_deref() {
         None => {}
         Some("panic") => panic!("the constructor panics"),
+        Some("hang") if serves => pending().await,
+        Some("hang") => {}
         Some(text) => return Err(text.into()),
     }
-    let (state, whole) = (Looks("the state"), Arc::new(Told("the service")));
+    let (state, whole) = (Looks("the state"), Arc::new((Told("the service"), Bomb(end))));
     let function = service_fn(move |request| {
         let _whole = &whole;
-        answer(request, state.clone())
+        answer(request, state.clone(), config.release.clone())
     });
     Ok(ServiceBuilder::new().load_shed().concurrency_limit(config.at_once).service(function))
 }
@@ -70,7 +95,27 @@ impl Drop for Told {
     }
 }
 
-async fn answer(request: Request<Body>, state: Looks) -> dsgi::Result<Response<Pieces>> {
+struct Bomb(End);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(self.0 != End::Panic, "the state panics");
+    }
+}
+
+/// Waits as nothing that is polled should.
+fn block(release: &Path) {
+    while !release.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "it waits on a thread that keeps its runtime")]
+async fn answer(
+    request: Request<Body>,
+    state: Looks,
+    release: PathBuf,
+) -> dsgi::Result<Response<Pieces>> {
     let pieces: &[&str] = match request.uri().path() {
         "/" => &["whole"],
         "/pieces" => &["one", "two"],
@@ -85,6 +130,19 @@ async fn answer(request: Request<Body>, state: Looks) -> dsgi::Result<Response<P
             tokio::time::sleep(Duration::from_millis(1)).await;
             panic!("the service panics later")
         }
+        "/panic-task" => {
+            let task: JoinHandle<&[&str]> = tokio::spawn(async { panic!("the task panics") });
+            task.await?
+        }
+        "/panic-body" => &["one", PANICS],
+        "/block" => {
+            block(&release);
+            &["whole"]
+        }
+        "/stay" => {
+            tokio::task::spawn_blocking(move || block(&release));
+            &["whole"]
+        }
         "/mount" => {
             let exchange = request.extensions().get::<Exchange>().expect("in each request");
             let said = format!("{} {}", exchange.mount(), exchange.generation());
@@ -94,6 +152,9 @@ async fn answer(request: Request<Body>, state: Looks) -> dsgi::Result<Response<P
     };
     Ok(Response::new(Pieces::of(pieces, state)))
 }
+
+/// A piece that is never made.
+const PANICS: &str = "panics";
 
 /// A body that tells nothing of its length.
 struct Pieces(VecDeque<Bytes>, #[allow(dead_code, reason = "dropped with it")] Looks);
@@ -112,6 +173,7 @@ impl http_body::Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        assert!(self.0.front().is_none_or(|piece| piece != PANICS), "the body panics");
         Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
     }
 }
