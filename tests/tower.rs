@@ -11,6 +11,10 @@ mod frames;
 mod samples;
 // What an application tells by `tracing`.
 mod logs;
+// A server of gRPC, and its clients.
+mod grpc;
+// The server that a library is held against.
+mod native;
 // Connections that a framework takes over.
 mod sockets;
 // An application that keeps things, replaced again and again.

@@ -5,10 +5,9 @@ use crate::harness::client::{Connection, Response};
 use crate::harness::host::{Host, Launch};
 use crate::harness::http2::Http2;
 use crate::harness::libraries::fault_app;
+use super::native::Native;
 use axum::Router;
-use std::net::{SocketAddr, TcpListener};
-use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use std::net::SocketAddr;
 
 /// A request, without where the application is mounted. At a mount `/` stands for the mount itself.
 #[derive(Clone, Copy, Debug)]
@@ -123,43 +122,6 @@ const ALL: &[Asked] = &[
     get("/broken"),
     get("/ws"),
 ];
-
-/// The application as its own server serves it, on a thread of this process until it is dropped.
-pub(super) struct Native {
-    pub(super) address: SocketAddr,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Native {
-    pub(super) fn serve(router: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (end, ended) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let service = router.into_make_service_with_connect_info::<SocketAddr>();
-                tokio::select! {
-                    served = axum::serve(listener, service) => served.unwrap(),
-                    _ = ended => {}
-                }
-            });
-        });
-        Self { address, end: Some(end), thread: Some(thread) }
-    }
-}
-
-impl Drop for Native {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            eprintln!("the native server has panicked");
-        }
-    }
-}
 
 pub(super) const MOUNT: &str = "/shop/at%20home";
 

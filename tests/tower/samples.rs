@@ -1,7 +1,7 @@
 //! The samples that are written with axum: one that has a server of its own, and one whose events
 //! go on at the next version.
 
-use super::alike::Native;
+use super::native::Native;
 use crate::harness::client::Connection;
 use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};
