@@ -1,11 +1,11 @@
 //! One application of axum, served by `axum::serve` and as a library: both answer alike, over
 //! HTTP/1.1 and HTTP/2, at the root and at a mount.
 
+use super::native::Native;
 use crate::harness::client::{Connection, Response};
 use crate::harness::host::{Host, Launch};
 use crate::harness::http2::Http2;
 use crate::harness::libraries::fault_app;
-use super::native::Native;
 use axum::Router;
 use std::net::SocketAddr;
 

@@ -30,10 +30,10 @@ impl End {
     /// That of a stream behind these fields.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-        let events = b"text/event-stream";
-        match kind.get(..events.len()) {
-            Some(kind) if kind.eq_ignore_ascii_case(events) => Self::Clean,
-            _ => Self::Broken,
+        let media_type = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+        match media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") {
+            true => Self::Clean,
+            false => Self::Broken,
         }
     }
 }
@@ -61,7 +61,10 @@ mod tests {
         for (kind, end) in [
             ("text/event-stream", End::Clean),
             ("Text/Event-Stream; charset=utf-8", End::Clean),
+            (" text/event-stream ;charset=utf-8", End::Clean),
             ("text/event", End::Broken),
+            ("text/event-streams", End::Broken),
+            ("text/plain; like=text/event-stream", End::Broken),
             ("application/grpc", End::Broken),
         ] {
             let mut headers = HeaderMap::new();

@@ -58,21 +58,28 @@ where
 
     /// The next piece of the body itself, inside of its runtime.
     pub(super) fn next(&mut self, context: &mut Context<'_>) -> Pulled {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        loop {
-            let Poll::Ready(next) = body.as_mut().poll_frame(context) else {
-                return Poll::Pending;
-            };
-            let next = match next {
-                None => None,
-                Some(Err(error)) => Some(Err(Failure::from(failure::of(error.into())))),
-                Some(Ok(frame)) => match piece(frame) {
-                    Some(piece) => Some(Ok(piece)),
-                    None => continue,
-                },
-            };
-            return Poll::Ready(next);
-        }
+        next(self.body.as_mut(), context)
+    }
+}
+
+fn next<B>(body: Option<&mut Pin<Box<B>>>, context: &mut Context<'_>) -> Pulled
+where
+    B: Body<Data: Buf, Error: Into<BoxError>>,
+{
+    let Some(body) = body else { return Poll::Ready(None) };
+    loop {
+        let Poll::Ready(next) = body.as_mut().poll_frame(context) else {
+            return Poll::Pending;
+        };
+        let next = match next {
+            None => None,
+            Some(Err(error)) => Some(Err(Failure::from(failure::of(error.into())))),
+            Some(Ok(frame)) => match piece(frame) {
+                Some(piece) => Some(Ok(piece)),
+                None => continue,
+            },
+        };
+        return Poll::Ready(next);
     }
 }
 
@@ -84,9 +91,8 @@ where
         if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(Ok(ahead)));
         }
-        let entry = self.entry.clone();
-        let _entered = entry.enter();
-        self.next(&mut Context::from_waker(waker.unwrap_or(Waker::noop())))
+        let _entered = self.entry.enter();
+        next(self.body.as_mut(), &mut Context::from_waker(waker.unwrap_or(Waker::noop())))
     }
 
     fn size_hint(&self) -> Option<(u64, u64)> {
