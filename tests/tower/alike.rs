@@ -121,6 +121,9 @@ const ALL: &[Asked] = &[
     get("/sse"),
     get("/broken"),
     get("/ws"),
+    get("/reason"),
+    with(get("/trailers"), &[("te", "trailers")]),
+    get("/trailers"),
 ];
 
 pub(super) const MOUNT: &str = "/shop/at%20home";
@@ -145,11 +148,13 @@ fn seen(response: std::io::Result<Response>) -> Result<Response, String> {
     let mut response = response.map_err(|error| format!("{:?}", error.kind()))?;
     // The host keeps HTTP where a framework leaves it to the application: neither of these has a
     // body, and a 204 has no length either.
-    let bare = [204, 304].contains(&response.status);
-    response.headers.retain(|(name, _)| name != "date" && !(bare && name == "content-length"));
-    if bare {
+    if [204, 304].contains(&response.status) {
         response.body.clear();
     }
+    if response.status == 204 {
+        response.headers.retain(|(name, _)| name != "content-length");
+    }
+    response.headers.retain(|(name, _)| name != "date");
     response.headers.sort();
     Ok(response)
 }
@@ -166,7 +171,16 @@ fn over_http1(address: SocketAddr, mount: &str, asked: Asked) -> Result<Response
     }
     let mut connection = Connection::open(address);
     connection.send(format!("{text}\r\n{body}"));
-    seen(if method == "HEAD" { connection.response_to_head() } else { connection.response() })
+    let response = match method {
+        "HEAD" => connection.response_to_head(),
+        _ => connection.response(),
+    };
+    let mut seen = seen(response)?;
+    if seen.status == 304 {
+        // Hyper writes the length of no body at all for an answer to HEAD only.
+        seen.headers.retain(|(name, _)| name != "content-length");
+    }
+    Ok(seen)
 }
 
 fn over_http2(connection: &mut Http2, mount: &str, asked: Asked) -> Result<Response, String> {
@@ -243,6 +257,67 @@ fn they_stream_alike() {
     let told = steps(native.address, stream);
     assert_eq!(told, steps(host.address(), stream));
     assert_eq!(told[2], format!("{:?}", Some(b"TWO")), "it did not stream at all");
+}
+
+/// What follows a body arrives, and is sent where the client takes it.
+#[test]
+fn they_trail_alike() {
+    let (native, host) = both("");
+    let servers = [native.address, host.address()];
+    let received = |address| {
+        let mut connection = Connection::open(address);
+        connection.send(
+            "POST /received HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
+             Trailer: x-mine\r\n\r\n3\r\nabc\r\n0\r\nX-Mine: 1\r\nx-mine: 2\r\n\r\n",
+        );
+        connection.response().unwrap().text().to_owned()
+    };
+    let [native_told, told] = servers.map(received);
+    assert_eq!(native_told, told);
+    assert!(told.starts_with("3\n") && told.contains(r#""x-mine": "2""#), "{told}");
+    let [native_told, told] = servers.map(|address| {
+        let mut client = Http2::open(address);
+        let sent = client.send_trailers("/received", "abc", &[("x-mine", "1"), ("x-two", "2")]);
+        client.response(sent).unwrap().text().to_owned()
+    });
+    assert_eq!(native_told, told);
+    assert!(told.contains(r#""x-two": "2""#), "{told}");
+
+    let sum = [("x-sum".to_owned(), "7".to_owned())];
+    let with_te = with(get("/trailers"), &[("te", "trailers")]);
+    for (asked, over_http1_sent) in [(with_te, &sum[..]), (get("/trailers"), &[])] {
+        let told = servers.map(|server| over_http1(server, "", asked).unwrap().trailers);
+        assert_eq!(told, [over_http1_sent; 2], "{asked:?}");
+        let told = servers.map(|server| over_http2(&mut Http2::open(server), "", asked));
+        assert_eq!(told.map(|told| told.unwrap().trailers), [&sum; 2], "{asked:?}");
+    }
+}
+
+/// A reason of the application's own stands in the status line.
+#[test]
+fn they_give_the_same_reason() {
+    let (native, host) = both("");
+    for server in [native.address, host.address()] {
+        let mut connection = Connection::open(server);
+        connection.send("GET /reason HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = connection.read_to_end().unwrap();
+        let expected = "HTTP/1.1 418 Short and Stout\r\n";
+        assert!(answer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+/// A mount is where a path begins, and no route: with a slash behind it or without, it is the root
+/// of its application. To `nest` one of them is unknown.
+#[test]
+fn a_mount_is_a_root_with_a_slash_and_without() {
+    let (native, host) = both(MOUNT);
+    let at = |address, path| {
+        let answer = over_http1(address, "", get(path)).unwrap();
+        (answer.status, answer.text().starts_with("root"))
+    };
+    let [bare, slash] = ["/shop/at%20home", "/shop/at%20home/"];
+    assert_eq!([at(host.address(), bare), at(host.address(), slash)], [(200, true); 2]);
+    assert_eq!([at(native.address, bare), at(native.address, slash)], [(200, true), (404, false)]);
 }
 
 /// A client that asks first is told to go on once the body is read, and is not where it is not.

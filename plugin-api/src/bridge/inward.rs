@@ -128,6 +128,13 @@ impl GivenHead {
         self.keep.release.is_some()
     }
 
+    /// What stands behind the status; empty where it is the usual one.
+    #[cfg(feature = "tower")]
+    pub(crate) fn reason_bytes(&self) -> &[u8] {
+        // SAFETY: the text lives until `keep` is released, and this is borrowed.
+        unsafe { self.reason.bytes() }
+    }
+
     /// Names and values, in the order they are sent.
     #[cfg(feature = "tower")]
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
+use hyper::ext::ReasonPhrase;
 
 use super::body::frame;
 use crate::bridge::body::{Frame as Piece, Pull};
@@ -63,7 +64,19 @@ pub(super) fn response(given: Given) -> Result<Response<InnerBody>> {
         response.headers_mut().append(name, value);
     }
     response.extensions_mut().insert(inside);
+    if let Some(reason) = reason(response.status(), given.head.reason_bytes())? {
+        response.extensions_mut().insert(reason);
+    }
     Ok(response)
+}
+
+/// A reason of one's own: `start_response` is mostly told the usual one.
+fn reason(status: StatusCode, said: &[u8]) -> Result<Option<ReasonPhrase>> {
+    let usual = status.canonical_reason().unwrap_or_default();
+    match said.is_empty() || said == usual.as_bytes() {
+        true => Ok(None),
+        false => Ok(Some(ReasonPhrase::try_from(said)?)),
+    }
 }
 
 impl Inside {

@@ -7,6 +7,7 @@ use bytes::Buf;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
+use hyper::ext::ReasonPhrase;
 
 use super::failure::BoxError;
 use super::inside::{InnerBody, Inside};
@@ -22,6 +23,8 @@ use crate::{Error, Outcome, Result};
 /// A response whose head is still the service's: it is laid out where the caller has room for it.
 pub(super) struct Answered {
     status: StatusCode,
+    /// Where it is not the usual one.
+    reason: Option<ReasonPhrase>,
     headers: HeaderMap,
     body: ReplyBody,
 }
@@ -43,13 +46,15 @@ where
 {
     let (mut head, mut body) = response.into_parts();
     let inside = head.extensions.remove::<Inside>();
+    let reason = head.extensions.remove::<ReasonPhrase>();
+    let (status, mut headers) = (head.status, head.headers);
     if let Some(upgrade) = inside.as_ref().and_then(Inside::take_upgrade) {
         let body = ReplyBody::Upgrade(upgrade);
-        return Ok(Answered { status: head.status, headers: head.headers, body });
+        return Ok(Answered { status, reason, headers, body });
     }
     // Frameworks say 0, which their own server leaves out.
-    if head.status == StatusCode::NO_CONTENT {
-        head.headers.remove(CONTENT_LENGTH);
+    if status == StatusCode::NO_CONTENT {
+        headers.remove(CONTENT_LENGTH);
     }
     // What a layer has left as it is goes on as it came.
     let any: &mut dyn Any = &mut body;
@@ -57,7 +62,7 @@ where
         Some(untouched) => untouched,
         None => begin(body, context, entry, inside)?,
     };
-    Ok(Answered { status: head.status, headers: head.headers, body })
+    Ok(Answered { status, reason, headers, body })
 }
 
 /// Inside of the runtime. Only a body that may go on after this needs a place of its own.
@@ -108,14 +113,15 @@ impl Answers for Answered {
     fn reply(self, asked: Asked<'_>) -> Result<Option<Reply>, Error> {
         let fields = self.headers.iter().map(|(name, value)| (name.as_ref(), value.as_bytes()));
         let status = self.status.as_u16();
+        let reason = self.reason.as_ref().map_or(&b""[..], ReasonPhrase::as_bytes);
         let mut few = [(b"".as_slice(), b"".as_slice()); FEW];
         let count = self.headers.len();
         let head = if count <= FEW {
             few.iter_mut().zip(fields).for_each(|(place, field)| *place = field);
-            Started::laid(asked, status, few[..count].iter().copied())
+            Started::laid(asked, status, reason, few[..count].iter().copied())
         } else {
             let many: Vec<(&[u8], &[u8])> = fields.collect();
-            Started::laid(asked, status, many.iter().copied())
+            Started::laid(asked, status, reason, many.iter().copied())
         };
         Ok(Some(Reply { head: head?, body: self.body }))
     }

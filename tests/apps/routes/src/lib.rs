@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{any, get, post};
 use axum::{Form, Json, Router};
+use hyper::ext::ReasonPhrase;
 use serde::{Deserialize, Serialize};
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
@@ -66,6 +67,7 @@ fn extractors() -> Router<Shop> {
         .route("/request", any(request))
         .route("/cookies", get(cookies))
         .route("/status/{status}", any(status))
+        .route("/reason", get(reason))
         .route("/empty", get(async || ()))
 }
 
@@ -140,6 +142,10 @@ async fn cookies(headers: HeaderMap) -> impl IntoResponse {
 async fn status(Path(status): Path<u16>) -> Result<impl IntoResponse, StatusCode> {
     let status = StatusCode::from_u16(status).map_err(|_| StatusCode::BAD_REQUEST)?;
     Ok((status, [("x-status", "said")], "a body"))
+}
+
+async fn reason() -> impl IntoResponse {
+    (StatusCode::IM_A_TEAPOT, Extension(ReasonPhrase::from_static(b"Short and Stout")), "tea")
 }
 
 async fn nested(Path(one): Path<String>, OriginalUri(uri): OriginalUri) -> String {
