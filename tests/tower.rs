@@ -7,14 +7,14 @@ mod alike;
 mod faults;
 // WebSockets, frame by frame.
 mod frames;
-// The samples among them.
-mod samples;
-// What an application tells by `tracing`.
-mod logs;
 // A server of gRPC, and its clients.
 mod grpc;
+// What an application tells by `tracing`.
+mod logs;
 // The server that a library is held against.
 mod native;
+// The samples among them.
+mod samples;
 // Connections that a framework takes over.
 mod sockets;
 // An application that keeps things, replaced again and again.
