@@ -13,6 +13,8 @@ mod grpc;
 mod logs;
 // The server that a library is held against.
 mod native;
+// Another release of a framework.
+mod releases;
 // The samples among them.
 mod samples;
 // Connections that a framework takes over.

@@ -1,5 +1,6 @@
 //! What a process weighs, by proc(5).
 
+use super::eventually;
 use std::fs;
 
 /// What grows when something stays of what was replaced.
@@ -20,9 +21,15 @@ impl Weight {
         Self { private: kilobytes << 10, mappings: read("maps").lines().count() }
     }
 
-    /// Whether nothing stayed of anything as large as a library. A heap grows and shrinks with what
-    /// is asked of it at the same time, and threads bring parts of it.
-    pub(crate) fn is_no_more_than(&self, before: &Self) -> bool {
-        self.private <= before.private + (4 << 20) && self.mappings <= before.mappings + 8
+    /// Waits until the process weighs no more than this, and gives what it weighs then. A heap grows
+    /// and shrinks with what is asked of it at the same time, and threads bring parts of it: what
+    /// is looked for is as large as a library.
+    pub(crate) fn wait_for_no_more(&self, process: u32) -> Self {
+        eventually(&format!("no more than {self:?}"), || {
+            let now = Self::of(process);
+            let is_no_more =
+                now.private <= self.private + (4 << 20) && now.mappings <= self.mappings + 8;
+            is_no_more.then_some(now)
+        })
     }
 }
