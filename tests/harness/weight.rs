@@ -21,9 +21,9 @@ impl Weight {
         Self { private: kilobytes << 10, mappings: read("maps").lines().count() }
     }
 
-    /// Waits until the process weighs no more than this, and gives what it weighs then. A heap grows
-    /// and shrinks with what is asked of it at the same time, and threads bring parts of it: what
-    /// is looked for is as large as a library.
+    /// Waits until the process weighs no more than this, and gives what it weighs then. A heap
+    /// grows and shrinks with what is asked of it at the same time, and threads bring parts of it:
+    /// what is looked for is as large as a library.
     pub(crate) fn wait_for_no_more(&self, process: u32) -> Self {
         eventually(&format!("no more than {self:?}"), || {
             let now = Self::of(process);

@@ -14,6 +14,15 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Stops the visitors, also when the test fails: else it waits for them for good.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Sets one value after the other until it is told to stop, and says how many there were.
 fn sets(visitor: &mut Visitor, host: &Operated, over: &AtomicBool) -> u64 {
     let mut count = 0;
@@ -54,6 +63,7 @@ fn a_layer_waits_for_sessions_that_were_moved_into_tasks() {
     let mut before = None;
     let counts = std::thread::scope(|scope| {
         let (host, over) = (&host, &over);
+        let told = Over(over);
         let visitors = visitors.each_mut();
         let setting = visitors.map(|visitor| scope.spawn(move || sets(visitor, host, over)));
         for swap in 0..swaps {
@@ -66,7 +76,7 @@ fn a_layer_waits_for_sessions_that_were_moved_into_tasks() {
                 before = Some((host.possessions(), Weight::of(host.pid())));
             }
         }
-        over.store(true, Ordering::Relaxed);
+        drop(told);
         setting.map(|setting| setting.join().unwrap())
     });
     // All tasks have seen what they were to see, also those of versions that were replaced.
