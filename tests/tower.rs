@@ -9,6 +9,8 @@ mod faults;
 mod frames;
 // A server of gRPC, and its clients.
 mod grpc;
+// A sample against itself under the framework's own server.
+mod guests;
 // What an application tells by `tracing`.
 mod logs;
 // The server that a library is held against.

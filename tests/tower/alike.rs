@@ -8,10 +8,11 @@ use crate::harness::http2::Http2;
 use crate::harness::libraries::fault_app;
 use axum::Router;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// A request, without where the application is mounted. At a mount `/` stands for the mount itself.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+pub(super) struct Asked {
     method: &'static str,
     path: &'static str,
     fields: &'static [(&'static str, &'static str)],
@@ -29,7 +30,7 @@ impl Asked {
     }
 }
 
-const fn get(path: &'static str) -> Asked {
+pub(super) const fn get(path: &'static str) -> Asked {
     Asked { method: "GET", path, fields: &[], body: "" }
 }
 
@@ -37,16 +38,28 @@ const fn with(asked: Asked, fields: &'static [(&'static str, &'static str)]) -> 
     Asked { fields, ..asked }
 }
 
-const fn post(path: &'static str, fields: &'static [(&str, &str)], body: &'static str) -> Asked {
+pub(super) const fn post(
+    path: &'static str,
+    fields: &'static [(&str, &str)],
+    body: &'static str,
+) -> Asked {
     Asked { method: "POST", path, fields, body }
 }
 
-const fn by(method: &'static str, path: &'static str) -> Asked {
+pub(super) const fn put(
+    path: &'static str,
+    fields: &'static [(&str, &str)],
+    body: &'static str,
+) -> Asked {
+    Asked { method: "PUT", path, fields, body }
+}
+
+pub(super) const fn by(method: &'static str, path: &'static str) -> Asked {
     Asked { method, path, fields: &[], body: "" }
 }
 
-const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
-const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+pub(super) const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+pub(super) const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
 const PARTS: &[(&str, &str)] = &[("content-type", "multipart/form-data; boundary=cut")];
 const MULTIPART: &str = "--cut\r\nContent-Disposition: form-data; name=\"one\"\r\n\r\nfirst\r\n\
                          --cut\r\nContent-Disposition: form-data; name=\"two\"; \
@@ -128,19 +141,26 @@ const ALL: &[Asked] = &[
 
 pub(super) const MOUNT: &str = "/shop/at%20home";
 
-/// Both servers: at the root, and at the mount. Without the validator: the routes also answer what
+/// Both servers of the routes. Without the validator: the routes also answer what
 /// an axum application may and ours should not, such as a 204 with a body.
 pub(super) fn both(mount: &str) -> (Native, Host) {
-    let library = fault_app("routed");
+    let launch = Launch::new().bare();
+    beside(mount, app_routes::router(), &fault_app("routed"), launch)
+}
+
+/// A router as its own server serves it, and its library: at the root, or at a mount.
+pub(super) fn beside(
+    mount: &str,
+    router: Router,
+    library: &Path,
+    launch: Launch,
+) -> (Native, Host) {
     let (router, decoded) = match mount {
-        "" => (app_routes::router(), "/".to_owned()),
-        mount => {
-            let decoded = mount.replace("%20", " ");
-            (Router::new().nest(mount, app_routes::router()), decoded)
-        }
+        "" => (router, "/".to_owned()),
+        mount => (Router::new().nest(mount, router), mount.replace("%20", " ")),
     };
-    let mounted = format!("{decoded}=routed={}", library.display());
-    (Native::serve(router), Launch::new().bare().args(["--mount", &mounted]).start())
+    let mounted = format!("{decoded}=app={}", library.display());
+    (Native::serve(router), launch.args(["--mount", &mounted]).start())
 }
 
 /// What a client can see of an answer, but for what names a moment or a server.
@@ -159,7 +179,11 @@ fn seen(response: std::io::Result<Response>) -> Result<Response, String> {
     Ok(response)
 }
 
-fn over_http1(address: SocketAddr, mount: &str, asked: Asked) -> Result<Response, String> {
+pub(super) fn over_http1(
+    address: SocketAddr,
+    mount: &str,
+    asked: Asked,
+) -> Result<Response, String> {
     let Asked { method, fields, body, .. } = asked;
     let path = asked.at(mount);
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: a.example\r\n");
@@ -183,7 +207,11 @@ fn over_http1(address: SocketAddr, mount: &str, asked: Asked) -> Result<Response
     Ok(seen)
 }
 
-fn over_http2(connection: &mut Http2, mount: &str, asked: Asked) -> Result<Response, String> {
+pub(super) fn over_http2(
+    connection: &mut Http2,
+    mount: &str,
+    asked: Asked,
+) -> Result<Response, String> {
     let Asked { method, fields, body, .. } = asked;
     let mut request = http::Request::builder().method(method);
     request = request.uri(format!("http://a.example{}", asked.at(mount)));
@@ -195,17 +223,21 @@ fn over_http2(connection: &mut Http2, mount: &str, asked: Asked) -> Result<Respo
 }
 
 /// Both answers to each request, side by side; what differs fails the test in the end.
-fn compare(what: &str, mut ask: impl FnMut(Asked) -> [Result<Response, String>; 2]) {
+pub(super) fn compare(
+    what: &str,
+    all: &[Asked],
+    mut ask: impl FnMut(Asked) -> [Result<Response, String>; 2],
+) {
     let mut different = Vec::new();
     let mut answered = 0;
-    for asked in ALL {
+    for asked in all {
         let [native, plugin] = ask(*asked);
         answered += usize::from(native.is_ok());
         if native != plugin {
             different.push(format!("{asked:?}\n  native {native:?}\n  plugin {plugin:?}"));
         }
     }
-    assert!(answered + 1 >= ALL.len(), "{what}: only {answered} were answered at all");
+    assert!(answered + 1 >= all.len(), "{what}: only {answered} were answered at all");
     assert!(different.is_empty(), "{what}:\n{}", different.join("\n"));
 }
 
@@ -214,7 +246,7 @@ fn they_answer_alike_over_http1() {
     for mount in ["", MOUNT] {
         let (native, host) = both(mount);
         let servers = [native.address, host.address()];
-        compare(&format!("HTTP/1.1 at {mount:?}"), |asked| {
+        compare(&format!("HTTP/1.1 at {mount:?}"), ALL, |asked| {
             servers.map(|server| over_http1(server, mount, asked))
         });
     }
@@ -225,7 +257,7 @@ fn they_answer_alike_over_http2() {
     for mount in ["", MOUNT] {
         let (native, host) = both(mount);
         let mut servers = [Http2::open(native.address), Http2::open(host.address())];
-        compare(&format!("HTTP/2 at {mount:?}"), |asked| {
+        compare(&format!("HTTP/2 at {mount:?}"), ALL, |asked| {
             servers.each_mut().map(|server| over_http2(server, mount, asked))
         });
     }
