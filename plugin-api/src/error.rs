@@ -109,8 +109,9 @@ impl fmt::Display for Error {
 impl<E: std::error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
         let any: &(dyn std::error::Error + 'static) = &error;
-        let input = any.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(InputError(failure)) = input.and_then(|inner| inner.downcast_ref()) {
+        let inside = any.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inside = inside.and_then(|inner| inner.downcast_ref());
+        if let Some(InputError(failure)) = any.downcast_ref().or(inside) {
             return Self::from_failure(failure.clone());
         }
         let mut message = error.to_string();

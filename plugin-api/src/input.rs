@@ -216,9 +216,18 @@ impl Read for Input<'_> {
     }
 }
 
-/// A failed input inside an [`io::Error`], so that `?` still finds the status.
+/// A failed input as an error of std's, for whoever takes only those. `?` still finds the status
+/// of it, also inside an [`io::Error`]. The body of a `tower` service fails with it, too.
+///
+/// ```
+/// fn told(error: std::io::Error) -> String {
+///     let input = error.get_ref().and_then(|inside| inside.downcast_ref::<dsgi::InputError>());
+///     input.map_or_else(|| String::from("not the client"), ToString::to_string)
+/// }
+/// assert_eq!(told(std::io::Error::other("a disk")), "not the client");
+/// ```
 #[derive(Debug)]
-pub(crate) struct InputError(pub(crate) Failure);
+pub struct InputError(pub(crate) Failure);
 
 impl From<Error> for InputError {
     fn from(error: Error) -> Self {

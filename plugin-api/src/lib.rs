@@ -64,7 +64,7 @@ pub use self::environ::Environ;
 pub use self::error::{Error, Result};
 pub use self::head::Head;
 pub use self::inner::{Answer, AsyncInner, Inner, Response};
-pub use self::input::{Errors, Input};
+pub use self::input::{Errors, Input, InputError};
 pub use self::middleware::{AsyncMiddleware, Middleware};
 pub use self::outcome::Outcome;
 pub use self::purpose::{Previous, Purpose, generation, purpose};

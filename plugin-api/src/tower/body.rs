@@ -9,14 +9,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 
+use crate::Result;
 use crate::bridge::body::Frame as Piece;
 use crate::bridge::bytes::SharedBytes;
 use crate::bridge::exchange::Handle;
-use crate::{Error, Result};
+use crate::input::InputError;
 
 /// The body of a request: pulled from the client as it is read, and copied nowhere.
 ///
-/// What is not read is not taken from the client either. Dropping it gives the rest up.
+/// What is not read is not taken from the client either. Dropping it gives the rest up. It fails with
+/// an [`InputError`], which `?` makes an [`Error`](crate::Error) of the same status.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -94,20 +96,20 @@ fn trailers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap> {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Error;
+    type Error = InputError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, InputError>>> {
         self.state = State::Begun;
         let Some(source) = &self.source else { return Poll::Ready(None) };
         let Poll::Ready(pulled) = source.poll_read(context.waker()) else { return Poll::Pending };
         Poll::Ready(match pulled {
-            Some(Ok(piece)) => Some(self.took(piece)),
+            Some(Ok(piece)) => Some(self.took(piece).map_err(InputError::from)),
             Some(Err(failure)) => {
                 self.source = None;
-                Some(Err(Error::from_failure(failure)))
+                Some(Err(InputError(failure)))
             }
             None => {
                 (self.source, self.left) = (None, Some(0));

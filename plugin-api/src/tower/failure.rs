@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::Error;
+use crate::input::InputError;
 
 /// What services and bodies fail with.
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -22,8 +23,12 @@ const OVERLOADED: &str = "service overloaded";
 
 /// The error of a service as the client and the log are told of it.
 pub(super) fn of(error: BoxError) -> Error {
-    match error.downcast::<Wrapped>() {
-        Ok(wrapped) => wrapped.0,
+    let error = match error.downcast::<Wrapped>() {
+        Ok(wrapped) => return wrapped.0,
+        Err(error) => error,
+    };
+    match error.downcast::<InputError>() {
+        Ok(input) => Error::from(*input),
         Err(error) => {
             let text = text(&*error);
             if text == OVERLOADED { Error::status(503, text) } else { Error::new(text) }
@@ -73,6 +78,8 @@ mod tests {
     fn a_status_survives_the_way_through_a_service() {
         let error = of(BoxError::from(Error::status(413, "too much")));
         assert_eq!((error.status_code(), error.message()), (413, "too much"));
+        let error = of(BoxError::from(InputError::from(Error::status(408, "too slow"))));
+        assert_eq!((error.status_code(), error.message()), (408, "too slow"));
         let error = of("it broke".into());
         assert_eq!((error.status_code(), error.message()), (500, "it broke"));
     }
