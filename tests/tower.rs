@@ -15,6 +15,8 @@ mod guests;
 mod logs;
 // The server that a library is held against.
 mod native;
+// Crates that were published by others.
+mod published;
 // Another release of a framework.
 mod releases;
 // The samples among them.
