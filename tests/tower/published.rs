@@ -77,8 +77,10 @@ fn litmus_judges_dav_server_alike() {
 const CALLS: &[&str] = &[
     r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#,
     r#"{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}"#,
-    r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#,
-    r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"minuend": 42, "subtrahend": 23}, "id": 4}"#,
+    r#"{"jsonrpc": "2.0", "method": "subtract",
+        "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#,
+    r#"{"jsonrpc": "2.0", "method": "subtract",
+        "params": {"minuend": 42, "subtrahend": 23}, "id": 4}"#,
     r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
     r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
     r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,

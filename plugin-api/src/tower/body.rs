@@ -17,8 +17,8 @@ use crate::input::InputError;
 
 /// The body of a request: pulled from the client as it is read, and copied nowhere.
 ///
-/// What is not read is not taken from the client either. Dropping it gives the rest up. It fails with
-/// an [`InputError`], which `?` makes an [`Error`](crate::Error) of the same status.
+/// What is not read is not taken from the client either. Dropping it gives the rest up. It fails
+/// with an [`InputError`], which `?` makes an [`Error`](crate::Error) of the same status.
 ///
 /// ```
 /// use http::{Request, Response};
