@@ -194,7 +194,7 @@ unsafe fn head(reply: &Reply, response: &mut Response) -> Result<Option<u64>, Fa
     {
         head.remember(response.headers());
     }
-    if class == Class::Plain { Ok(None) } else { settle(response) }
+    if class == Class::Plain { Ok(None) } else { settle(response, class) }
 }
 
 /// The one status below 200 that an answer may have, beside what makes it right.
@@ -257,7 +257,7 @@ fn set_reason(response: &mut Response, reason: &[u8]) -> Result<(), Failed> {
 
 /// Drops hop-by-hop fields and reads the declared length.
 #[cold]
-fn settle(response: &mut Response) -> Result<Option<u64>, Failed> {
+fn settle(response: &mut Response, class: Class) -> Result<Option<u64>, Failed> {
     let status = response.status();
     let headers = response.headers_mut();
     if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -265,7 +265,9 @@ fn settle(response: &mut Response) -> Result<Option<u64>, Failed> {
         headers.remove(CONTENT_LENGTH);
         return Ok(None);
     }
-    fields::strip_hop_by_hop(headers);
+    if class == Class::HopByHop {
+        fields::strip_hop_by_hop(headers);
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
     let Some(first) = lengths.next() else {
         return Ok(None);

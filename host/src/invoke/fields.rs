@@ -18,8 +18,10 @@ use http::header::{
 pub(super) enum Class {
     /// Nothing.
     Plain,
-    /// It declares the body's length, or belongs to the connection.
-    Special,
+    /// It declares the body's length.
+    Length,
+    /// It belongs to the connection.
+    HopByHop,
 }
 
 /// What was found out about a field that was appended.
@@ -132,10 +134,15 @@ fn parse(raw_name: &[u8], raw_value: &[u8]) -> Result<Parsed, String> {
         .map_err(|_| format!("the header name `{}` is not a token", raw_name.escape_ascii()))?;
     let value = HeaderValue::from_bytes(raw_value)
         .map_err(|_| format!("the value of the header `{name}` has control characters"))?;
-    let special = name == CONTENT_LENGTH
-        || HOP_BY_HOP.contains(&name)
+    let hop_by_hop = HOP_BY_HOP.contains(&name)
         || ["keep-alive", "proxy-connection", "trailers"].contains(&name.as_str());
-    let class = if special { Class::Special } else { Class::Plain };
+    let class = if hop_by_hop {
+        Class::HopByHop
+    } else if name == CONTENT_LENGTH {
+        Class::Length
+    } else {
+        Class::Plain
+    };
     Ok(Parsed { raw_name: raw_name.into(), name, value, class })
 }
 

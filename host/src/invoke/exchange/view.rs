@@ -129,11 +129,20 @@ impl View {
 /// Header fields as rows. Names with an underscore are left out, because `X_User` and `X-User` are
 /// one CGI name, and `Proxy`, because its CGI name configures clients (httpoxy).
 fn rows(exchange: &Exchange) -> Vec<Header> {
-    let fields = exchange.fields().iter();
-    fields
-        .filter(|(name, _)| !name.as_str().contains('_') && name.as_str() != "proxy")
-        .map(|(name, value)| row(name.as_str(), value.as_bytes()))
-        .collect()
+    let fields = exchange.fields();
+    let mut rows = Vec::with_capacity(fields.len());
+    for (name, value) in fields {
+        let row = row(name.as_str(), value.as_bytes());
+        // No name with a number is one of these.
+        if row.id != 0 || !is_left_out(name.as_str()) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn is_left_out(name: &str) -> bool {
+    name.bytes().any(|byte| byte == b'_') || name == "proxy"
 }
 
 fn row(name: &str, value: &[u8]) -> Header {
