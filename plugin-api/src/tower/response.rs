@@ -14,6 +14,7 @@ use super::inside::{InnerBody, Inside};
 use super::outgoing::Outgoing;
 use super::runtime::Entry;
 use crate::bridge::body::{Frame as Piece, Stream};
+use crate::bridge::bytes::SharedBytes;
 use crate::bridge::future::Answers;
 use crate::bridge::reply::{Reply, ReplyBody};
 use crate::bridge::room::Asked;
@@ -62,7 +63,42 @@ where
         Some(untouched) => untouched,
         None => begin(body, context, entry, inside)?,
     };
-    Ok(Answered { status, reason, headers, body })
+    let mut answered = Answered { status, reason, headers, body };
+    answered.leave_length_out();
+    Ok(answered)
+}
+
+impl Answered {
+    /// Of a body that is there as a whole the host tells the length itself; and a head that is the
+    /// same for many bodies it knows again.
+    fn leave_length_out(&mut self) {
+        let length = match &self.body {
+            ReplyBody::Empty => 0,
+            ReplyBody::Whole(bytes) => bytes.len() as u64,
+            _ => return,
+        };
+        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return;
+        }
+        let mut said = self.headers.get_all(CONTENT_LENGTH).iter();
+        let (Some(value), None) = (said.next(), said.next()) else { return };
+        if is_number(value.as_bytes(), length) {
+            self.headers.remove(CONTENT_LENGTH);
+            if length == 0 {
+                // To a HEAD as well it is told as the length of this.
+                self.body = ReplyBody::Whole(SharedBytes::constant(b""));
+            }
+        }
+    }
+}
+
+/// Whether these digits are that number.
+fn is_number(digits: &[u8], number: u64) -> bool {
+    let value = digits.iter().try_fold(0_u64, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    });
+    !digits.is_empty() && value == Some(number)
 }
 
 /// Inside of the runtime. Only a body that may go on after this needs a place of its own.
