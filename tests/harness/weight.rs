@@ -21,15 +21,14 @@ impl Weight {
         Self { private: kilobytes << 10, mappings: read("maps").lines().count() }
     }
 
-    /// Waits until the process weighs no more than this, and gives what it weighs then. A heap
-    /// grows and shrinks with what is asked of it at the same time, and threads bring parts of it:
-    /// what is looked for is as large as a library.
-    pub(crate) fn wait_for_no_more(&self, process: u32) -> Self {
+    /// Waits until the process weighs no more than this after so many swaps, and gives what it
+    /// weighs then. A heap grows with what is asked of it at the same time, and with where threads
+    /// come and go: what is looked for is a library, or a part of one, that stays each time.
+    pub(crate) fn wait_for_no_more(&self, process: u32, swaps: u64) -> Self {
+        let most = self.private + (4 << 20) + swaps * (16 << 10);
         eventually(&format!("no more than {self:?}"), || {
             let now = Self::of(process);
-            let is_no_more =
-                now.private <= self.private + (4 << 20) && now.mappings <= self.mappings + 8;
-            is_no_more.then_some(now)
+            (now.private <= most && now.mappings <= self.mappings + 8).then_some(now)
         })
     }
 }

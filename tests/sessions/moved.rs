@@ -87,6 +87,6 @@ fn a_layer_waits_for_sessions_that_were_moved_into_tasks() {
     }
     let (possessions, weight) = before.expect("half of the swaps");
     host.wait_for_no_more_than(&possessions);
-    let after = weight.wait_for_no_more(host.pid());
+    let after = weight.wait_for_no_more(host.pid(), swaps as u64 / 2);
     println!("{swaps} swaps, {counts:?} responses: {weight:?} -> {after:?}");
 }
