@@ -325,11 +325,14 @@ fn they_trail_alike() {
     }
 }
 
-/// A reason of the application's own stands in the status line.
+/// A reason of the application's own stands in the status line, through a layer of tower as well.
 #[test]
 fn they_give_the_same_reason() {
     let (native, host) = both("");
-    for server in [native.address, host.address()] {
+    let layered = Launch::new().bare().arg("--enable").arg(fault_app("tower-around"));
+    let layered = layered.args(["--set", "tower-around.patience_ms=20000"]);
+    let layered = layered.arg("--load").arg(fault_app("routed")).start();
+    for server in [native.address, host.address(), layered.address()] {
         let mut connection = Connection::open(server);
         connection.send("GET /reason HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         let answer = connection.read_to_end().unwrap();
