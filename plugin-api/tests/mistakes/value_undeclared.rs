@@ -3,7 +3,7 @@
 use dsgi::{Body, Environ, Inner, StartResponse};
 
 fn layer(inner: Inner, environ: Environ, start_response: StartResponse) -> dsgi::Result<Body> {
-    environ.set_value(7_u64)?;
+    environ.set_value('7')?;
     inner(environ, start_response)
 }
 
