@@ -1,5 +1,5 @@
-//! WebSockets of a framework frame by frame, right ones and wrong ones: each byte that comes back is
-//! the one that comes back under its own server, and so is the end.
+//! WebSockets of a framework frame by frame, right ones and wrong ones: each byte that comes back
+//! is the one that comes back under its own server, and so is the end.
 
 use super::alike::both;
 use crate::harness::client::Connection;

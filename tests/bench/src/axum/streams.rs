@@ -2,8 +2,9 @@
 //! that it streams.
 //!
 //! CPU time as in `throughput`. Whether the host copies what goes through is counted: instructions
-//! in the functions of the C library that copy, under callgrind, beyond those of the same application
-//! without a host; one whole copy is what an application costs that copies each piece itself.
+//! in the functions of the C library that copy, under callgrind, beyond those of the same
+//! application without a host; one whole copy is what an application costs that copies each piece
+//! itself.
 
 use anyhow::{Context as _, Result};
 
