@@ -1,6 +1,8 @@
 //! Sessions, kept by a layer around an application: what a visitor has of them, and what becomes of
 //! them when the layer, the host or the store comes and goes.
 
+// Two copies of one database.
+mod copies;
 // What stays of a session, and of the layer, after swaps and restarts.
 mod lasting;
 // Sessions that outlive their requests in tasks of the application.

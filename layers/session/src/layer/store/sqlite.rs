@@ -1,4 +1,11 @@
 //! Sessions in a database of SQLite: they outlive the host, and several hosts may share them.
+//!
+//! Each library has a copy of SQLite of its own. The locks that these take on a file belong to the
+//! process, so that two versions of this layer would not see each other's: one would undo what the
+//! other has written. So all that is done with the file is done under a lock beside it, which
+//! belongs to whoever opened it; and there is no write-ahead log, whose memory is shared.
+
+mod turn;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use self::turn::{NoTurn, Turns};
+
 use super::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::layer::id::Id;
 
@@ -14,7 +23,14 @@ use crate::layer::id::Id;
 pub(crate) struct Sqlite {
     file: PathBuf,
     wait: Duration,
-    connection: Mutex<Option<Connection>>,
+    open: Mutex<Option<Open>>,
+}
+
+/// A connection, and whose turn it is.
+struct Open {
+    /// There until the drop.
+    connection: Option<Connection>,
+    turns: Turns,
 }
 
 const SCHEMA: &str = "
@@ -33,16 +49,19 @@ const SCHEMA: &str = "
 impl Sqlite {
     /// `wait` is how long a request waits for another one that writes.
     pub(crate) const fn new(file: PathBuf, wait: Duration) -> Self {
-        Self { file, wait, connection: Mutex::new(None) }
+        Self { file, wait, open: Mutex::new(None) }
     }
 
-    fn open(&self) -> Result<Connection, Error> {
+    fn open(&self) -> Result<Open, Failed> {
+        let turns = Turns::of(&self.file)?;
+        let turn = turns.take(self.wait)?;
         let connection = Connection::open(&self.file)?;
         connection.busy_timeout(self.wait)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "journal_mode", "truncate")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.execute_batch(SCHEMA)?;
-        Ok(connection)
+        drop(turn);
+        Ok(Open { connection: Some(connection), turns })
     }
 
     /// Does work that lasts as a whole or not at all.
@@ -51,21 +70,75 @@ impl Sqlite {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, StoreError> {
-        let mut slot = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let transact = || {
-            let connection = match slot.take() {
-                Some(connection) => slot.insert(connection),
+            let open = match slot.take() {
+                Some(open) => slot.insert(open),
                 None => slot.insert(self.open()?),
             };
-            let transaction = connection.transaction_with_behavior(behavior)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
+            open.transact(self.wait, behavior, work)
         };
-        transact().map_err(|error: Error| {
+        transact().map_err(|failed: Failed| {
             *slot = None;
-            StoreError(format!("{}: {error}", self.file.display()))
+            StoreError(format!("{}: {failed}", self.file.display()))
         })
+    }
+}
+
+impl Open {
+    fn transact<T>(
+        &mut self,
+        wait: Duration,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Failed> {
+        let Self { connection: Some(connection), turns } = self else {
+            return Err(Failed::Turn(NoTurn::Over));
+        };
+        let _turn = turns.take(wait)?;
+        let transaction = connection.transaction_with_behavior(behavior)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // A file that is closed gives up all locks that this process has on it, whoever took them.
+        let _turn = self.turns.take(CLOSING);
+        self.connection = None;
+    }
+}
+
+/// How long the end of a connection waits for its turn.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Why something was not done.
+#[derive(Debug)]
+enum Failed {
+    Turn(NoTurn),
+    Sqlite(Error),
+}
+
+impl From<NoTurn> for Failed {
+    fn from(why: NoTurn) -> Self {
+        Self::Turn(why)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Turn(why) => why.fmt(f),
+            Self::Sqlite(error) => error.fmt(f),
+        }
     }
 }
 
