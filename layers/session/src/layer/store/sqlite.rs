@@ -26,10 +26,9 @@ pub(crate) struct Sqlite {
     open: Mutex<Option<Open>>,
 }
 
-/// A connection, and whose turn it is.
+/// A connection, and the way to its turns.
 struct Open {
-    /// There until the drop.
-    connection: Option<Connection>,
+    connection: Connection,
     turns: Turns,
 }
 
@@ -61,7 +60,7 @@ impl Sqlite {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.execute_batch(SCHEMA)?;
         drop(turn);
-        Ok(Open { connection: Some(connection), turns })
+        Ok(Open { connection, turns })
     }
 
     /// Does work that lasts as a whole or not at all.
@@ -79,7 +78,10 @@ impl Sqlite {
             open.transact(self.wait, behavior, work)
         };
         transact().map_err(|failed: Failed| {
-            *slot = None;
+            // A connection whose turn did not come is as good as before.
+            if let Failed::Sqlite(_) = failed {
+                slot.take().into_iter().for_each(Open::close);
+            }
             StoreError(format!("{}: {failed}", self.file.display()))
         })
     }
@@ -92,22 +94,26 @@ impl Open {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Failed> {
-        let Self { connection: Some(connection), turns } = self else {
-            return Err(Failed::Turn(NoTurn::Over));
-        };
-        let _turn = turns.take(wait)?;
-        let transaction = connection.transaction_with_behavior(behavior)?;
+        let _turn = self.turns.take(wait)?;
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)
     }
+
+    /// In a turn of its own: a file that is closed gives up all locks that this process has on it,
+    /// whoever took them.
+    fn close(self) {
+        let Self { connection, turns } = self;
+        let _turn = turns.take(CLOSING);
+        drop(connection);
+    }
 }
 
-impl Drop for Open {
+impl Drop for Sqlite {
     fn drop(&mut self) {
-        // A file that is closed gives up all locks that this process has on it, whoever took them.
-        let _turn = self.turns.take(CLOSING);
-        self.connection = None;
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
+        open.take().into_iter().for_each(Open::close);
     }
 }
 
@@ -115,31 +121,12 @@ impl Drop for Open {
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why something was not done.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Failed {
-    Turn(NoTurn),
-    Sqlite(Error),
-}
-
-impl From<NoTurn> for Failed {
-    fn from(why: NoTurn) -> Self {
-        Self::Turn(why)
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Turn(why) => why.fmt(f),
-            Self::Sqlite(error) => error.fmt(f),
-        }
-    }
+    #[error(transparent)]
+    Turn(#[from] NoTurn),
+    #[error(transparent)]
+    Sqlite(#[from] Error),
 }
 
 impl Store for Sqlite {
@@ -257,6 +244,21 @@ mod tests {
         let down = store.load(&id).unwrap_err().to_string();
         assert!(down.starts_with("the store of sessions: ") && down.contains("a.db"), "{down}");
         fs::create_dir(&place).unwrap();
+        assert_eq!(store.load(&id), Ok(Sought::Gone));
+    }
+
+    #[test]
+    fn one_whose_turn_does_not_come_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let (store, id) =
+            (Sqlite::new(file.clone(), Duration::from_millis(20)), Id::random().unwrap());
+        assert_eq!(store.load(&id), Ok(Sought::Gone));
+        let others = Turns::of(&file).unwrap();
+        let turn = others.take(WAIT).unwrap();
+        let refused = store.load(&id).unwrap_err().to_string();
+        assert!(refused.contains("others work with it for 20ms"), "{refused}");
+        drop(turn);
         assert_eq!(store.load(&id), Ok(Sought::Gone));
     }
 

@@ -2,7 +2,6 @@
 //! one process.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -15,13 +14,11 @@ pub(super) struct Turns(File);
 pub(super) struct Turn<'a>(&'a File);
 
 /// Why there was none.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum NoTurn {
-    /// Others had theirs for as long as that.
+    #[error("others work with it for {0:?} now")]
     TakenFor(Duration),
-    /// The connection is closed.
-    Over,
-    /// The system's answer.
+    #[error("its lock: {0}")]
     Refused(io::Error),
 }
 
@@ -55,15 +52,5 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // What cannot be given back goes with the file.
         let _ = self.0.unlock();
-    }
-}
-
-impl fmt::Display for NoTurn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TakenFor(time) => write!(f, "others work with it for {time:?} now"),
-            Self::Over => f.write_str("it is closed"),
-            Self::Refused(error) => write!(f, "its lock: {error}"),
-        }
     }
 }
