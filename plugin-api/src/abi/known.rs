@@ -149,6 +149,12 @@ mod tests {
         assert_eq!((id(""), id("Accept"), id("accep"), id("acceptt")), (0, 0, 0, 0));
     }
 
+    /// A host need not look whether one of them must be left out of an environ.
+    #[test]
+    fn no_name_is_left_out_of_an_environ() {
+        assert!(NAMES.iter().all(|name| !name.contains('_') && *name != "proxy"));
+    }
+
     #[test]
     fn nearly_every_name_is_found_at_once() {
         let at_once = |name: &&&str| u32::from(PLACES[place(name.as_bytes())]) == id(name);
