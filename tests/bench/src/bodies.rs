@@ -41,18 +41,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
          20 MiB in files of 64 KiB after one round of warm-up; the server has one core."
     ));
     for file in FILES {
-        let mut samples = vec![Vec::new(); servers.len()];
-        for round in 0..=rounds {
-            eprintln!("{}: round {round}/{rounds}", file.name);
-            for step in 0..servers.len() {
-                let place = (step + round) % servers.len();
-                let cpu_us = measure(&servers[place].1, &file)?;
-                // The first round warms caches up.
-                if round > 0 {
-                    samples[place].push(cpu_us);
-                }
-            }
-        }
+        let samples = interleaved(file.name, &servers, rounds, |server| measure(server, &file))?;
         tabulate(&file, &servers, &samples, report);
     }
     drop(servers);
@@ -66,7 +55,29 @@ struct Asked {
     times: u32,
 }
 
-type Named = (&'static str, Server);
+pub(crate) type Named = (&'static str, Server);
+
+/// What is measured of each server, in rounds that begin with another one each time; the first one
+/// warms caches up and does not count.
+pub(crate) fn interleaved(
+    what: &str,
+    servers: &[Named],
+    rounds: usize,
+    measure: impl Fn(&Server) -> Result<f64>,
+) -> Result<Vec<Vec<f64>>> {
+    let mut samples = vec![Vec::new(); servers.len()];
+    for round in 0..=rounds {
+        eprintln!("{what}: round {round}/{rounds}");
+        for step in 0..servers.len() {
+            let place = (step + round) % servers.len();
+            let measured = measure(&servers[place].1)?;
+            if round > 0 {
+                samples[place].push(measured);
+            }
+        }
+    }
+    Ok(samples)
+}
 
 fn start(options: &Options, cores: Cores, folder: &Path, files: &Path) -> Result<Vec<Named>> {
     let mut servers = Vec::new();

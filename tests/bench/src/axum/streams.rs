@@ -9,6 +9,7 @@
 use anyhow::{Context as _, Result};
 
 use super::{NATIVE, NATIVE_AGAIN, PLUGIN, Visit, Visitor, subjects};
+use crate::bodies::{Named, interleaved};
 use crate::breakdown::PerRequest;
 use crate::cli::Options;
 use crate::cores::Cores;
@@ -32,25 +33,12 @@ pub(crate) fn run(options: &Options, cores: Cores, report: &mut Report) -> Resul
     let servers = started.collect::<Result<Vec<Named>>>()?;
     let rounds = options.rounds.map_or(ROUNDS, usize::from);
     for asked in [echo("/echo"), stream()] {
-        let mut samples = vec![Vec::new(); servers.len()];
-        for round in 0..=rounds {
-            eprintln!("{}: round {round}/{rounds}", asked.name);
-            for step in 0..servers.len() {
-                let place = (step + round) % servers.len();
-                let cpu_us = measure(&servers[place].1, &asked)?;
-                // The first round warms caches up.
-                if round > 0 {
-                    samples[place].push(cpu_us);
-                }
-            }
-        }
+        let samples = interleaved(asked.name, &servers, rounds, |server| measure(server, &asked))?;
         tabulate(&asked, &servers, &samples, report);
     }
     drop(servers);
     count_copies(&subjects, cores, report)
 }
-
-type Named = (&'static str, Server);
 
 /// What is asked for, and how often in a round.
 struct Asked {
