@@ -36,9 +36,9 @@ pub(super) fn disconnect() {
 
 /// Runs what makes the application, and has its events told to the host from then on, if the
 /// author wants that.
-pub(super) fn told<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
+pub(super) fn logged<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
     #[cfg(feature = "tracing")]
-    return super::traces::told(construct);
+    return super::traces::logged(construct);
     #[cfg(not(feature = "tracing"))]
     construct()
 }
@@ -68,25 +68,20 @@ pub(super) fn ask(level: u32, target: &str) -> Option<Answer> {
     })
 }
 
-/// Writes an entry to the host's log, if there is one.
-#[cfg(feature = "tracing")]
-pub(super) fn write(level: u32, target: &str, text: &[u8]) {
-    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
-    let Some((log, generation)) = host.and_then(|(table, of)| Some((table.log?, of))) else {
-        return;
-    };
-    // SAFETY: the host's function, valid until `drop`; both texts are lent.
-    unsafe { log(generation, level, Str::lend(target.as_bytes()), Str::lend(text)) };
+/// What writes entries of a level and a target to the host's log, where there is a host.
+pub(super) fn host_log() -> Option<impl Fn(u32, &str, &[u8])> {
+    let (table, generation) = (*HOST.read().unwrap_or_else(PoisonError::into_inner))?;
+    let log = table.log?;
+    Some(move |level, target: &str, text: &[u8]| {
+        // SAFETY: the host's function, valid until `drop`; both texts are lent.
+        unsafe { log(generation, level, Str::lend(target.as_bytes()), Str::lend(text)) };
+    })
 }
 
 /// Writes one line to the host's log as an error; to stderr where there is no host.
 pub fn report(text: &str) {
-    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
-    match host.and_then(|(table, generation)| Some((table.log?, generation))) {
-        // SAFETY: the host's function, valid until `drop`; both texts are lent.
-        Some((log, generation)) => unsafe {
-            log(generation, level::ERROR, Str::lend(b"dsgi"), Str::lend(text.as_bytes()));
-        },
+    match host_log() {
+        Some(log) => log(level::ERROR, "dsgi", text.as_bytes()),
         // `eprintln!` panics when nobody listens, and this runs where nothing may unwind.
         None => drop(caught(|| eprintln!("{text}"))),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::form::{Called, Entry};
-use super::log::{connect, disconnect, report, told as logged};
+use super::log::{connect, disconnect, logged, report};
 use crate::abi::app::{AppTable, Descriptor};
 use crate::abi::grown::{self, Init, Instance, Reply};
 use crate::abi::object::{Exchange, ExchangeTable};

@@ -13,7 +13,7 @@ use tracing_core::{Level, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use super::log::{Answer, ask, write};
+use super::log::{Answer, ask, host_log};
 use crate::Result;
 use crate::abi::object::level;
 
@@ -30,7 +30,7 @@ const LEVELS: [(Level, log::LevelFilter); 5] = [
 ///
 /// Until it is through, that holds for its own thread only: the author may install a subscriber
 /// there, which must be the first one of the library.
-pub(super) fn told<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
+pub(super) fn logged<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
     let Some((most, most_in_log)) = most_verbose() else { return construct() };
     let lines = tracing_subscriber::fmt::layer()
         .without_time()
@@ -115,7 +115,9 @@ struct Entry {
 
 impl io::Write for Entry {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        write(self.level, &self.target, line.strip_suffix(b"\n").unwrap_or(line));
+        if let Some(log) = host_log() {
+            log(self.level, &self.target, line.strip_suffix(b"\n").unwrap_or(line));
+        }
         Ok(line.len())
     }
 
@@ -130,9 +132,12 @@ impl log::Log for ToHost {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        if let Some(log) = host_log() {
             let text = record.args().to_string();
-            write(record.level() as u32, record.target(), text.as_bytes());
+            log(record.level() as u32, record.target(), text.as_bytes());
         }
     }
 
