@@ -49,6 +49,12 @@ pub(crate) fn name(generation: u64, name: &str) {
     names.get_or_insert_default().insert(generation, name.to_owned());
 }
 
+/// Forgets the name of a generation that is gone.
+pub(crate) fn forget(generation: u64) {
+    let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+    names.get_or_insert_default().remove(&generation);
+}
+
 /// The name of a generation, or a question mark.
 pub(crate) fn name_of(generation: u64) -> String {
     let names = NAMES.read().unwrap_or_else(PoisonError::into_inner);

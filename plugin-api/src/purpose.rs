@@ -1,6 +1,6 @@
 //! Why the library was started, and as which of its application's versions.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use crate::abi::grown::{previous, purpose};
 
@@ -56,12 +56,20 @@ pub fn generation() -> u64 {
 
 static PURPOSE: OnceLock<Purpose> = OnceLock::new();
 static GENERATION: OnceLock<u64> = OnceLock::new();
-static NAME: OnceLock<String> = OnceLock::new();
 
-/// Name of the application in its host; `app` before `init`.
+/// Emptied at the end, for nobody drops a library's statics.
+static NAME: RwLock<String> = RwLock::new(String::new());
+
+/// Name of the application in its host; `app` where it has none.
 #[cfg(feature = "tower")]
-pub(crate) fn name() -> &'static str {
-    NAME.get().map_or("app", String::as_str)
+pub(crate) fn name() -> String {
+    let name = NAME.read().unwrap_or_else(PoisonError::into_inner);
+    String::from(if name.is_empty() { "app" } else { &name })
+}
+
+/// Forgets what is kept for as long as the application is there.
+pub(crate) fn forget() {
+    *NAME.write().unwrap_or_else(PoisonError::into_inner) = String::new();
 }
 
 impl Purpose {
@@ -77,6 +85,7 @@ impl Purpose {
         // A library is started once for each time it is loaded; linked-in applications share this.
         let _ = PURPOSE.set(self);
         let _ = GENERATION.set(generation);
-        let _ = NAME.set(String::from_utf8_lossy(name).into_owned());
+        let name = String::from_utf8_lossy(name).into_owned();
+        *NAME.write().unwrap_or_else(PoisonError::into_inner) = name;
     }
 }

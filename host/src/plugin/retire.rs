@@ -408,6 +408,7 @@ impl Case {
             Fate::Gone => {
                 retained.retain(|known| known.number != number);
                 alive::forget(number);
+                crate::log::forget(number);
             }
             Fate::Waiting(_) | Fate::Pinned(_) => {
                 let known = retained.iter_mut().find(|known| known.number == number);

@@ -26,12 +26,16 @@ pub(super) fn connect(init: &Init) {
 }
 
 /// Forgets the host's functions and takes the panic hook back, so that neither side points into
-/// the other one.
+/// the other one; and ends what listens to the library's events, and what else is kept for
+/// as long as the application is there.
 pub(super) fn disconnect() {
     let known = HOST.write().unwrap_or_else(PoisonError::into_inner).take();
     if known.is_some_and(|(table, _)| table.log.is_some()) {
         drop(panic::take_hook());
     }
+    crate::purpose::forget();
+    #[cfg(feature = "tracing")]
+    super::traces::end();
 }
 
 /// Runs what makes the application, and has its events told to the host from then on, if the

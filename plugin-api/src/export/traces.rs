@@ -5,6 +5,8 @@
 //! code if its answer stays; fields are written out only where it says yes. Authors who bring a
 //! subscriber or a logger of their own keep it.
 
+mod current;
+
 use std::io;
 
 use tracing_core::dispatcher::{self, Dispatch};
@@ -13,6 +15,8 @@ use tracing_core::{Level, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+use self::current::Current;
+pub(super) use self::current::end;
 use super::log::{Answer, ask, host_log};
 use crate::Result;
 use crate::abi::object::level;
@@ -39,7 +43,7 @@ pub(super) fn logged<A>(construct: impl FnOnce() -> Result<A>) -> Result<A> {
         .with_ansi(false)
         .with_writer(ToHost);
     let asked = tracing_subscriber::registry().with(Asked(most)).with(lines);
-    let subscriber = Dispatch::new(asked);
+    let subscriber = Dispatch::new(Current::listen(asked));
     let made = dispatcher::with_default(&subscriber, construct)?;
     // Both fail only where the author has installed one.
     let _ = dispatcher::set_global_default(subscriber);

@@ -1,6 +1,7 @@
 //! An exchange as a request of a service.
 
-use std::sync::{Arc, LazyLock};
+use std::mem::{self, ManuallyDrop};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
@@ -56,15 +57,14 @@ fn headers(handle: &Handle) -> Result<(HeaderMap, Seen)> {
     rows.clone().for_each(|(_, _, value)| block.extend_from_slice(value));
     let block = block.freeze();
     let (mut map, mut from, mut seen) = (HeaderMap::with_capacity(count), 0, Seen::default());
-    let known = &*KNOWN;
     for (number, name, value) in rows {
-        let name = match known.names.get((number as usize).wrapping_sub(1)) {
+        let name = match KNOWN.get((number as usize).wrapping_sub(1)) {
             Some(name) => name.clone(),
             None => HeaderName::from_bytes(name)?,
         };
-        if number == known.transfer_encoding {
+        if number == TRANSFER_ENCODING {
             seen.0 |= Seen::TRANSFER_ENCODING;
-        } else if number == known.upgrade {
+        } else if number == UPGRADE {
             seen.0 |= Seen::UPGRADE;
         }
         map.append(name, part(&block, from, value.len())?);
@@ -93,19 +93,21 @@ const fn version(protocol: u32) -> Version {
     }
 }
 
-/// The names that have a number.
-struct Known {
-    /// The one with number `n` stands at `n - 1`.
-    names: Vec<HeaderName>,
-    transfer_encoding: u32,
-    upgrade: u32,
-}
+/// The name with number `n` stands at `n - 1`. Made by the compiler, for what a library puts on the
+/// heap for a static stays there when the library is gone.
+static KNOWN: [HeaderName; known::NAMES.len()] = {
+    let mut names = [const { HeaderName::from_static("host") }; known::NAMES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        let name = HeaderName::from_static(known::NAMES[at]);
+        let _ = ManuallyDrop::new(mem::replace(&mut names[at], name));
+        at += 1;
+    }
+    names
+};
 
-static KNOWN: LazyLock<Known> = LazyLock::new(|| Known {
-    names: known::NAMES.iter().map(|name| HeaderName::from_static(name)).collect(),
-    transfer_encoding: known::id("transfer-encoding"),
-    upgrade: known::id("upgrade"),
-});
+const TRANSFER_ENCODING: u32 = 70;
+const UPGRADE: u32 = 71;
 
 #[cfg(test)]
 mod tests {
@@ -113,9 +115,10 @@ mod tests {
 
     #[test]
     fn every_known_name_stands_at_its_number() {
-        for (name, text) in KNOWN.names.iter().zip(known::NAMES) {
+        for (name, text) in KNOWN.iter().zip(known::NAMES) {
             assert_eq!(name.as_str(), *text);
         }
-        assert!(KNOWN.transfer_encoding > 0 && KNOWN.upgrade > 0);
+        assert_eq!(known::name(TRANSFER_ENCODING), Some("transfer-encoding"));
+        assert_eq!(known::name(UPGRADE), Some("upgrade"));
     }
 }
