@@ -25,7 +25,7 @@ impl Weight {
     /// weighs then. A heap grows with what is asked of it at the same time, and with where threads
     /// come and go: what is looked for is a library, or a part of one, that stays each time.
     pub(crate) fn wait_for_no_more(&self, process: u32, swaps: u64) -> Self {
-        let most = self.private + (4 << 20) + swaps * (16 << 10);
+        let most = self.private + (2 << 20) + swaps * (8 << 10);
         eventually(&format!("no more than {self:?}"), || {
             let now = Self::of(process);
             (now.private <= most && now.mappings <= self.mappings + 8).then_some(now)
