@@ -11,10 +11,14 @@ mod frames;
 mod grpc;
 // A sample against itself under the framework's own server.
 mod guests;
+// Samples that keep something, against the same.
+mod kept;
 // What an application tells by `tracing`.
 mod logs;
 // The server that a library is held against.
 mod native;
+// The same in a program of its own.
+mod program;
 // Crates that were published by others.
 mod published;
 // Another release of a framework.

@@ -116,12 +116,25 @@ fn built(package: &str) -> PathBuf {
     if let Some(path) = built.get(package) {
         return path.clone();
     }
-    let path = build(package);
+    let path = library(package);
     built.insert(package.to_owned(), path.clone());
     path
 }
 
-fn build(package: &str) -> PathBuf {
+/// The program `name` of a package.
+pub(crate) fn program(package: &str, name: &str) -> PathBuf {
+    let messages = build(package);
+    executable(&messages, name).unwrap_or_else(|| panic!("{package} has no {name} in {messages}"))
+}
+
+fn library(package: &str) -> PathBuf {
+    let messages = build(package);
+    artifact(&messages, package)
+        .unwrap_or_else(|| panic!("{package} has no cdylib among:\n{messages}"))
+}
+
+/// What cargo says of a package that it builds.
+fn build(package: &str) -> String {
     let output = cargo()
         .args(["build", "--locked", "--message-format=json", "--package", package])
         .args(same_folder_and_profile())
@@ -131,8 +144,7 @@ fn build(package: &str) -> PathBuf {
     let said = String::from_utf8_lossy(&output.stderr);
     let messages = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "cargo cannot build {package}:\n{said}\n{messages}");
-    artifact(&messages, package)
-        .unwrap_or_else(|| panic!("{package} has no cdylib among:\n{messages}"))
+    messages.into_owned()
 }
 
 /// The very cargo that runs the tests.
@@ -156,8 +168,17 @@ fn same_folder_and_profile() -> [std::ffi::OsString; 4] {
 /// The library among cargo's messages. The dependencies' messages are there too; a procedural
 /// macro is a shared library as well, but of another kind.
 fn artifact(messages: &str, package: &str) -> Option<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
-    messages.filter_map(|message| cdylib_of(&message, package)).next_back()
+    parsed(messages).filter_map(|message| cdylib_of(&message, package)).next_back()
+}
+
+/// The program of this name among cargo's messages.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let mut programs = parsed(messages).filter(|message| message["target"]["name"] == name);
+    programs.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+fn parsed(messages: &str) -> impl DoubleEndedIterator<Item = serde_json::Value> {
+    messages.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
 fn cdylib_of(message: &serde_json::Value, package: &str) -> Option<PathBuf> {
@@ -184,6 +205,8 @@ mod tests {
 {"package_id":"path+file:///p#other@1.0.0","target":{"kind":["cdylib"]},"filenames":["/o.so"]}
 {"package_id":"path+file:///p#sample-a@1.0.0","target":{"kind":["cdylib"]},"filenames":["/a.so"]}
 {"package_id":"path+file:///p/app-b#0.1.0","target":{"kind":["cdylib"]},"filenames":["/d","/b.so"]}
+{"target":{"kind":["lib"],"name":"b"},"executable":null}
+{"target":{"kind":["bin"],"name":"b"},"executable":"/b"}
 {"reason":"build-finished","success":true}
 "#;
 
@@ -192,6 +215,8 @@ mod tests {
         assert_eq!(artifact(MESSAGES, "sample-a"), Some("/a.so".into()));
         assert_eq!(artifact(MESSAGES, "app-b"), Some("/b.so".into()));
         assert_eq!(artifact(MESSAGES, "derive"), None);
+        assert_eq!(executable(MESSAGES, "b"), Some("/b".into()));
+        assert_eq!(executable(MESSAGES, "app-b"), None);
     }
 
     #[test]

@@ -1,40 +1,21 @@
 //! Applications that nobody here wrote: published crates, each served by its own server and, not
 //! changed, as a library. Judges that are not ours, and clients, see the same of both.
 
+use super::program::Program;
 use crate::harness::DEADLINE;
 use crate::harness::client::{Connection, Response};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::fault_app;
-use crate::harness::service::Service;
 use crate::harness::skip::skip;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
 use std::process::Command;
-use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
 /// The server that a crate brings or its documentation tells of.
-struct Native {
-    address: SocketAddr,
-    _server: Service,
-    _folder: TempDir,
-}
-
-impl Native {
-    fn start(app: &str, argument: &str) -> Self {
-        // The program is built with the library.
-        let program = fault_app(app).with_file_name(format!("{app}-native"));
-        let folder = tempfile::tempdir().unwrap();
-        let said = folder.path().join("said");
-        let mut command = Command::new(program);
-        command.arg(argument);
-        let address = || -> Option<SocketAddr> {
-            let said = std::fs::read_to_string(&said).ok()?;
-            said.lines().next()?.strip_prefix("listening on http://")?.parse().ok()
-        };
-        let server = Service::start(command, "TERM", said.clone(), || address().is_some());
-        Self { address: address().unwrap(), _server: server, _folder: folder }
-    }
+fn native(app: &str, argument: &str) -> Program {
+    // The program is built with the library.
+    Program::start(&fault_app(app).with_file_name(format!("{app}-native")), [argument])
 }
 
 /// What the judge of WebDAV servers says, without where the server is.
@@ -62,7 +43,7 @@ fn litmus_judges_dav_server_alike() {
         return skip("tower::published::litmus_judges_dav_server_alike", "litmus is not installed");
     }
     for prefix in ["", "/some/files"] {
-        let native = litmus(Native::start("dav", prefix).address, prefix);
+        let native = litmus(native("dav", prefix).address, prefix);
         let plugin = litmus(dav(prefix).address(), prefix);
         assert_eq!(native, plugin, "at {prefix:?}");
         // Of basic, copymove, props, locks and http, each test.
@@ -123,7 +104,7 @@ fn asked(address: SocketAddr, method: &str, kind: &str, body: &str) -> Response 
 
 #[test]
 fn json_rpc_is_answered_alike() {
-    let native = Native::start("json-rpc", "");
+    let native = native("json-rpc", "");
     let host = Launch::new().bare().arg("--load").arg(fault_app("json-rpc")).start();
     let (json, large) = ("application/json", format!("[{}]", " ".repeat(10_000)));
     let others = [
@@ -175,7 +156,7 @@ fn talked(address: SocketAddr) -> Vec<String> {
 
 #[test]
 fn json_rpc_talks_alike_over_a_websocket() {
-    let native = Native::start("json-rpc", "");
+    let native = native("json-rpc", "");
     let host = Launch::new().bare().arg("--load").arg(fault_app("json-rpc")).start();
     // Subscriptions have a number that is drawn by lot.
     let plain = |told: Vec<String>| -> Vec<String> {

@@ -36,7 +36,7 @@ impl Socket {
         Self { runtime, stream }
     }
 
-    fn send(&mut self, message: Message) {
+    pub(super) fn send(&mut self, message: Message) {
         self.runtime.block_on(self.stream.send(message)).unwrap();
     }
 

@@ -19,17 +19,17 @@ use serde::Deserialize;
 const SOON: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-struct Config {
+pub(crate) struct Config {
     /// Milliseconds from one event to the next.
     #[serde(default = "second")]
-    tick_ms: u64,
+    pub(crate) tick_ms: u64,
 }
 
 fn second() -> u64 {
     1000
 }
 
-fn router(config: Config) -> Router {
+pub(crate) fn router(config: Config) -> Router {
     Router::new().route("/", get(page)).route("/time", get(time)).with_state(config)
 }
 

@@ -25,12 +25,12 @@ use database::{Database, Failure};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {
+pub(crate) struct Config {
     /// The file, made when it is not there.
-    db: PathBuf,
+    pub(crate) db: PathBuf,
     /// How long what is done stays in the list, in seconds.
     #[serde(default = "a_day")]
-    keep: u64,
+    pub(crate) keep: u64,
 }
 
 const fn a_day() -> u64 {
@@ -62,7 +62,7 @@ const BACKLOG: usize = 256;
 /// How often is looked for what may go.
 const TIDY: Duration = Duration::from_secs(1);
 
-async fn router(config: Config, purpose: Purpose) -> Result<Router, Failure> {
+pub(crate) async fn router(config: Config, purpose: Purpose) -> Result<Router, Failure> {
     let database = Database::new(config.db);
     // A probe looks whether this works, and changes nothing.
     if purpose != Purpose::Probe {

@@ -21,7 +21,7 @@ const GOODBYE: CloseFrame = CloseFrame {
     reason: Utf8Bytes::from_static("a new version is here"),
 };
 
-fn router() -> Router {
+pub(crate) fn router() -> Router {
     let (room, _) = broadcast::channel(BACKLOG);
     Router::new().route("/", get(page)).route("/room", any(enter)).with_state(room)
 }
