@@ -29,6 +29,8 @@ mod crate_dir;
 mod databases;
 // The verbs of an operator, done by a host that serves, and what becomes of bad versions.
 mod deploys;
+// Front servers' protocols, as bytes on a socket: CGI, SCGI, FastCGI, uwsgi.
+mod doors;
 // Bodies that are files.
 mod files;
 // Application, session and database together, as a visitor with a browser meets them.

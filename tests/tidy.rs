@@ -57,6 +57,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("slot", 6),
     // The whole.
     ("server", 6),
+    ("cgi", 6),
     ("probe_child", 6),
     ("crate_dir", 6),
     ("config", 6),

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     /// Say what a config file may hold
     #[command(subcommand)]
     Config(About),
+    /// Answer one request, as a CGI script: from the environment and standard input
+    Cgi(OneFile),
     /// Show the hosts of this user and their applications
     Ps(Reach),
     /// Take another version of an application or a layer into service
@@ -59,6 +61,14 @@ pub(crate) struct File {
     /// Build a crate folder in the debug profile
     #[arg(long)]
     pub(crate) debug: bool,
+}
+
+/// What a CGI script serves.
+#[derive(Debug, Args)]
+pub(crate) struct OneFile {
+    /// A library, or a script whose second line names one
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// Which host is meant, and how it answers.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use crate::cgi::ScriptError;
 use crate::client::ClientError;
 use crate::config::{ConfigError, Mistakes};
 use crate::control::ControlError;
@@ -181,6 +182,16 @@ pub(crate) fn on_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" | ");
     line.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
+}
+
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Self {
+        let code = match error {
+            ScriptError::Nothing => Code::Usage,
+            _ => Code::BadFile,
+        };
+        Self::new(code, &error, error.help())
+    }
 }
 
 impl From<ConfigError> for Failure {

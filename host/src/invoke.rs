@@ -19,3 +19,4 @@ pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod switched;
 mod trailers;
+pub(crate) mod upload;

@@ -15,7 +15,7 @@
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `gate`, `plan`, `site`, `dispatch`: from a request to its application |
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
-//! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
+//! | 6 | `server`, `cgi`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run` |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 //! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
@@ -23,6 +23,7 @@
 
 mod apps;
 mod authority;
+pub mod cgi;
 mod cli;
 mod client;
 mod clock;

@@ -167,6 +167,9 @@ pub(crate) const FILE_BLOCKS_KEPT: usize = 8;
 /// Threads that read files for responses where the disk has to be waited for: what one disk does
 /// at once well. A slow one delays other files that are not in memory, and nothing else.
 pub(crate) const FILE_READERS: usize = 4;
+/// Bytes of a CGI script that are looked at: two lines.
+pub(crate) const SCRIPT_BYTES: u64 = 8 * 1024;
+
 /// Bytes of a config, all its files together: ten thousand mounts are below one MiB.
 pub(crate) const CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 

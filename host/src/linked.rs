@@ -16,7 +16,7 @@ use crate::plugin::application::StartError;
 use crate::plugin::inspect::Kind as Role;
 use crate::plugin::load::{self, Previous};
 use crate::slot::{Host, role};
-use crate::tenure::Tenure;
+use crate::tenure::{DebugHeaders, Tenure};
 
 /// What is linked into this program under one name.
 #[derive(Debug)]
@@ -111,6 +111,28 @@ pub(crate) fn find(name: &str) -> Result<&'static Kind, LinkedError> {
     kind.ok_or_else(|| LinkedError::Unknown(name.to_owned()))
 }
 
+/// Starts a kind and takes it into service.
+pub(crate) fn open(
+    name: &str,
+    kind: &'static Kind,
+    expected: Role,
+    config: &str,
+    debug_headers: DebugHeaders,
+    limits: &Arc<Limits>,
+) -> Result<Arc<Tenure>, LinkedError> {
+    if kind.role != expected {
+        return Err(LinkedError::Role { name: name.to_owned(), kind: kind.name });
+    }
+    let started = load::linked(kind.entrance, kind.role, name, config, Previous::None);
+    let generation = started.map_err(|source| LinkedError::Start {
+        name: name.to_owned(),
+        kind: kind.name,
+        source,
+    })?;
+    Tenure::open(Arc::new(generation), debug_headers, limits)
+        .map_err(|source| LinkedError::Threads { name: name.to_owned(), source })
+}
+
 impl Linked {
     /// Starts one; nothing else of its name serves, or it does until this takes its place.
     pub(crate) fn start(
@@ -120,20 +142,8 @@ impl Linked {
         expected: Role,
         config: &str,
     ) -> Result<Self, LinkedError> {
+        let tenure = open(name, kind, expected, config, host.debug_headers, &host.limits)?;
         let name = name.to_owned();
-        if kind.role != expected {
-            return Err(LinkedError::Role { name, kind: kind.name });
-        }
-        let started = load::linked(kind.entrance, kind.role, &name, config, Previous::None);
-        let generation = match started {
-            Ok(generation) => Arc::new(generation),
-            Err(source) => return Err(LinkedError::Start { name, kind: kind.name, source }),
-        };
-        let limits: &Arc<Limits> = &host.limits;
-        let tenure = match Tenure::open(generation, host.debug_headers, limits) {
-            Ok(tenure) => tenure,
-            Err(source) => return Err(LinkedError::Threads { name, source }),
-        };
         let (config, since, mounts) = (config.to_owned(), Moment::now(), Mutex::default());
         Ok(Self { name, kind, config, tenure, since, mounts })
     }

@@ -9,7 +9,8 @@ use std::time::Instant;
 use clap::Parser;
 
 use crate::apps::{Served, library_of, take_into_service};
-use crate::cli::{About, Cli, Command, File, Serve};
+use crate::cgi::Asked;
+use crate::cli::{About, Cli, Command, File, OneFile, Serve};
 use crate::config::{Changes, Config, Origin, schema};
 use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
@@ -30,16 +31,21 @@ use crate::slot::{Host, short};
 use crate::state::record::{Record, Trial};
 use crate::state::{SetAside, State};
 use crate::switch::Switch;
-use crate::{client, log, platform, probe_child, rotate, watch};
+use crate::{cgi, client, log, platform, probe_child, rotate, watch};
 
 /// Runs the program and gives its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
     log::start(std::env::var("DSGI_LOG").ok().as_deref());
+    // Before any argument is looked at: a client may have written it.
+    if let Some(asked) = cgi::asked() {
+        return cgi::run_program(&asked);
+    }
+    let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Config(About::Schema)) => print(schema::SCHEMA),
         Some(Command::Probe) => probe_child::run(),
+        Some(Command::Cgi(OneFile { file })) => return cgi::run_program(&Asked::File(file)),
         Some(Command::Inspect(file)) => inspect_file(&file),
         Some(Command::Check(file)) => check_file(&file),
         Some(Command::Ps(reach)) => client::ps(&reach, &mut io::stdout()),

@@ -88,6 +88,12 @@ impl Launch {
         self
     }
 
+    /// Gives it a file or a socket as its standard input.
+    pub(crate) fn stdin(mut self, input: impl Into<Stdio>) -> Self {
+        self.command.stdin(input);
+        self
+    }
+
     /// For a host that first builds a crate: it may take longer than the usual deadline.
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

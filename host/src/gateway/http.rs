@@ -4,7 +4,6 @@ mod connection;
 mod frames;
 mod line;
 mod socket;
-mod strict;
 mod taken;
 
 use std::convert::Infallible;
@@ -14,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 pub(crate) use self::connection::serve;
-use self::strict::{Framing, KnownHost, Refusal};
+use super::strict::{self, Framing, KnownHost, Refusal};
 use crate::dispatch::{self, Dispatched};
 use crate::duty::Duty;
 use crate::invoke::answer::Wanted;

@@ -28,6 +28,13 @@ pub(crate) fn close_inherited() {
     }
 }
 
+/// Takes a variable out of what this process was started with: for its very start, before it has
+/// any other thread.
+pub(crate) fn forget_variable(name: &str) {
+    // SAFETY: nobody else is there to look at the environment.
+    unsafe { std::env::remove_var(name) };
+}
+
 /// From now on a file that may not grow any further is an error of its writer, as a full disk is,
 /// and not the end of the process.
 pub(crate) fn ignore_file_limits() {
@@ -77,7 +84,7 @@ pub(crate) fn own_program() -> io::Result<PathBuf> {
     Ok(if replaced { PathBuf::from("/proc/self/exe") } else { named })
 }
 
-pub(crate) use self::report::Report;
+pub(crate) use self::report::{Report, standard_input};
 
 #[cfg(all(unix, not(dsgi_portable)))]
 mod report {
@@ -85,7 +92,12 @@ mod report {
     use std::io::{self, Write};
 
     use rustix::io::fcntl_dupfd_cloexec;
-    use rustix::stdio::{dup2_stdout, stderr, stdout};
+    use rustix::stdio::{dup2_stdout, stderr, stdin, stdout};
+
+    /// Standard input as this process was given it. What std has reads more than it is asked for.
+    pub(crate) fn standard_input() -> io::Result<File> {
+        Ok(File::from(fcntl_dupfd_cloexec(stdin(), 3)?))
+    }
 
     /// Standard output as this program's own: what else is printed goes to standard error.
     #[derive(Debug)]
@@ -103,12 +115,22 @@ mod report {
         pub(crate) fn line(&mut self, line: &[u8]) -> io::Result<()> {
             self.0.write_all(line)
         }
+
+        /// Writes bytes as they are.
+        pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.0.write_all(bytes)
+        }
     }
 }
 
 #[cfg(any(not(unix), dsgi_portable))]
 mod report {
-    use std::io::{self, Write};
+    use std::io::{self, Stdin, Write};
+
+    /// Standard input with a buffer, which nobody shares there.
+    pub(crate) fn standard_input() -> io::Result<Stdin> {
+        Ok(io::stdin())
+    }
 
     /// Standard output, shared with whatever else is printed.
     #[derive(Debug)]
@@ -124,6 +146,12 @@ mod report {
             let mut output = io::stdout().lock();
             output.write_all(b"\n")?;
             output.write_all(line)?;
+            output.flush()
+        }
+
+        pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+            let mut output = io::stdout().lock();
+            output.write_all(bytes)?;
             output.flush()
         }
     }

@@ -29,13 +29,14 @@ use super::inspect::{Facts, InspectError, inspect};
 pub(crate) struct Artifact {
     /// Where it came from; absolute.
     pub(crate) source: PathBuf,
-    /// The private copy, as the linker is to open it.
+    /// The private copy, or in its place the source, as the linker is to open it.
     pub(crate) file: PathBuf,
     /// SHA-256 of its bytes, in hex.
     pub(crate) digest: String,
     /// What it says of itself.
     pub(crate) facts: Facts,
-    _copy: PrivateCopy,
+    /// None of one that is opened where it lies.
+    _copy: Option<PrivateCopy>,
 }
 
 /// Why a file is no artifact.
@@ -132,7 +133,19 @@ impl Artifact {
             to: staging.folder().to_path_buf(),
             source: error,
         })?;
-        Ok(Self { source, file: copy.path(), digest: digest(&bytes), facts, _copy: copy })
+        Ok(Self { source, file: copy.path(), digest: digest(&bytes), facts, _copy: Some(copy) })
+    }
+
+    /// Reads and checks a library that is to be opened where it lies, by a process that ends
+    /// before anybody could replace the file; nobody asks for its digest.
+    ///
+    /// # Errors
+    /// The first reason why it cannot be loaded.
+    pub(crate) fn in_place(file: &Path) -> Result<Self, ArtifactError> {
+        let facts = inspect(file, &read(file)?)?;
+        let source = absolute(file)
+            .map_err(|source| ArtifactError::Read { file: file.to_path_buf(), source })?;
+        Ok(Self { file: source.clone(), source, digest: String::new(), facts, _copy: None })
     }
 }
 

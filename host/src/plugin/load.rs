@@ -131,7 +131,15 @@ impl LoadError {
 
 /// Reads and copies a file, and refuses what this host cannot run.
 pub(crate) fn take(file: &Path, staging: &Staging) -> Result<Artifact, LoadError> {
-    let artifact = Artifact::take(file, staging)?;
+    unless_it_aborts(Artifact::take(file, staging)?, file)
+}
+
+/// Reads a file that is to be opened where it lies, and refuses what this host cannot run.
+pub(crate) fn in_place(file: &Path) -> Result<Artifact, LoadError> {
+    unless_it_aborts(Artifact::in_place(file)?, file)
+}
+
+fn unless_it_aborts(artifact: Artifact, file: &Path) -> Result<Artifact, LoadError> {
     match artifact.facts.descriptor.panic {
         Panic::Abort => Err(LoadError::PanicAbort(file.display().to_string())),
         Panic::Unwind | Panic::Unsaid => Ok(artifact),

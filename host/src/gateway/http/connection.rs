@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 
 use super::Answers;
 use super::socket::{Protocol, Socket};
-use super::strict::KnownHost;
 use super::taken::Taken;
 use crate::duty::{Duties, Duty, Verdict};
+use crate::gateway::strict::KnownHost;
 use crate::limits::Limits;
 use crate::message::Origin;
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use dsgi::abi::answer;
 use dsgi::abi::grown::Frame;
 use dsgi::abi::object::Exchange as Object;
@@ -24,6 +25,7 @@ use hyper::body::Incoming;
 use crate::clock::Deadline;
 use crate::invoke::place::{self, Place, Unpark};
 use crate::invoke::trailers;
+use crate::invoke::upload::{Cut, Upload};
 use crate::lease::Lease;
 
 /// Where a request body comes from.
@@ -33,7 +35,17 @@ pub(crate) struct Input {
 }
 
 enum Source {
-    Client { incoming: Incoming, received: u64, pause: Deadline },
+    Client {
+        incoming: Incoming,
+        received: u64,
+        pause: Deadline,
+    },
+    /// The client's too, over another gateway.
+    Uploaded {
+        upload: Upload,
+        received: u64,
+        pause: Deadline,
+    },
     Supplied(Stream),
     Inherited,
     Ended,
@@ -48,6 +60,11 @@ impl Input {
         }
         let pause = Deadline::new(pause);
         Some(Self::from(Source::Client { incoming, received: 0, pause }))
+    }
+
+    /// From a client whose body a gateway reads.
+    pub(crate) fn uploaded(upload: Upload, pause: Duration) -> Self {
+        Self::from(Source::Uploaded { upload, received: 0, pause: Deadline::new(pause) })
     }
 
     /// No body.
@@ -148,7 +165,7 @@ impl Source {
     /// How long the client may pause.
     fn pause(&self) -> Duration {
         match self {
-            Self::Client { pause, .. } => pause.after(),
+            Self::Client { pause, .. } | Self::Uploaded { pause, .. } => pause.after(),
             Self::Supplied(_) | Self::Inherited | Self::Ended => Duration::MAX,
         }
     }
@@ -175,20 +192,44 @@ impl Source {
                 };
                 *pause = Deadline::new(pause.after());
                 *received += data.len() as u64;
-                if *received > limit {
-                    return failed(413, "the request body is larger than this host takes");
-                }
-                return Poll::Ready(Some(Ok(body::Frame::Data(SharedBytes::from_owner(data)))));
+                return given(data, *received, limit);
             },
+            Self::Uploaded { upload, received, pause } => {
+                let context = Context::from_waker(waker);
+                match upload.poll(&context) {
+                    Poll::Pending if place::current() == Place::Core => {
+                        pause.poll(&context).map(|()| Some(Err(too_slow())))
+                    }
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(None) => Poll::Ready(None),
+                    Poll::Ready(Some(Err(Cut))) => failed(400, LEFT),
+                    Poll::Ready(Some(Ok(block))) => {
+                        *pause = Deadline::new(pause.after());
+                        *received += block.len() as u64;
+                        given(block, *received, limit)
+                    }
+                }
+            }
             Self::Supplied(stream) => stream.pull(Some(waker)),
             Self::Inherited | Self::Ended => Poll::Ready(None),
         }
     }
 }
 
+const LEFT: &str = "the client left within its request body";
+
+/// The next block of a client, within the limit.
+#[inline]
+fn given(block: Bytes, received: u64, limit: u64) -> Pulled {
+    if received > limit {
+        return failed(413, "the request body is larger than this host takes");
+    }
+    Poll::Ready(Some(Ok(body::Frame::Data(SharedBytes::from_owner(block)))))
+}
+
 fn client_text(error: &hyper::Error) -> String {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return String::from("the client left within its request body");
+        return String::from(LEFT);
     }
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("the request body failed: {error}{}", cause.unwrap_or_default())
@@ -244,7 +285,9 @@ impl From<Source> for Input {
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match &*self.lock() {
-            Source::Client { received, .. } => format!("client, {received} bytes received"),
+            Source::Client { received, .. } | Source::Uploaded { received, .. } => {
+                format!("client, {received} bytes received")
+            }
             Source::Supplied(_) => String::from("supplied"),
             Source::Inherited => String::from("inherited"),
             Source::Ended => String::from("ended"),

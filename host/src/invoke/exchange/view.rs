@@ -14,6 +14,7 @@ use http::{Version, uri};
 
 use super::Exchange;
 use super::changes::{Derived, Part};
+use crate::message::Origin;
 use crate::path;
 
 /// A head and what it points to beside the exchange, or beside the one that this was derived from.
@@ -49,7 +50,7 @@ impl Exchange {
 impl View {
     fn of(exchange: &Exchange) -> Self {
         let (lease, origin) = (&exchange.mounted.lease, &exchange.origin);
-        let run = if lease.member(0).is_none() { 0 } else { head_flag::MULTITHREAD };
+        let run = if lease.member(0).is_none() { 0 } else { origin.run };
         let mut view = Self::with(Head {
             protocol: protocol(exchange.head.version),
             flags: run,
@@ -103,7 +104,7 @@ impl View {
     fn lay_target(&mut self, exchange: &Exchange) {
         let uri = &exchange.head.uri;
         (self.target, self.path_info) = (target(exchange), path_info(exchange));
-        self.head.scheme = text(uri.scheme_str().unwrap_or("http"));
+        self.head.scheme = text(uri.scheme_str().unwrap_or(exchange.origin.scheme));
         self.head.target = text(&self.target);
         self.head.path_info = Str::lend(&self.path_info);
         self.head.query = text(uri.query().unwrap_or_default());
@@ -185,8 +186,11 @@ fn server_name(exchange: &Exchange) -> String {
     if !name.is_empty() {
         return name.to_owned();
     }
-    let local = exchange.origin.local.map(|local| local.ip().to_string());
-    local.unwrap_or_else(|| String::from("localhost"))
+    let Origin { server_name, local, .. } = &*exchange.origin;
+    if let Some(name) = server_name {
+        return name.to_string();
+    }
+    local.map_or_else(|| String::from("localhost"), |local| local.ip().to_string())
 }
 
 fn content_length(exchange: &Exchange) -> Option<u64> {

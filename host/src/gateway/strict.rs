@@ -1,4 +1,5 @@
-//! What HTTP requires of a request and hyper lets pass.
+//! What HTTP requires of a request, whichever gateway has it: what hyper lets pass, and all of it
+//! where a front server gives variables.
 //!
 //! hyper parses strictly where it parses at all; this is the rest: Host count and form, transfer
 //! codings, and the form of the target. Bare line feeds between fields never reach us: hyper takes
@@ -13,6 +14,7 @@ use http_body::Body;
 
 use crate::dispatch::page;
 use crate::invoke::answer::Wanted;
+use crate::limits::Limits;
 use crate::message::Response;
 
 /// Why a request is not dispatched.
@@ -40,6 +42,15 @@ pub(super) enum Refusal {
     /// RFC 9110 9.3.6: this is not a proxy.
     #[error("CONNECT is for proxies")]
     Connect,
+    /// A front server gave none, or one that is not a token.
+    #[error("the request has no method")]
+    Method,
+    /// A front server gave none that is a number, or two.
+    #[error("the length of the body is not one number")]
+    Length,
+    /// A front server let control characters pass.
+    #[error("a field has control characters")]
+    FieldValue,
 }
 
 impl Refusal {
@@ -49,9 +60,13 @@ impl Refusal {
             Self::TargetLength => StatusCode::URI_TOO_LONG,
             Self::FieldCount => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Connect => StatusCode::NOT_IMPLEMENTED,
-            Self::HostCount | Self::HostForm | Self::TransferCoding | Self::TargetForm => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::HostCount
+            | Self::HostForm
+            | Self::TransferCoding
+            | Self::TargetForm
+            | Self::Method
+            | Self::Length
+            | Self::FieldValue => StatusCode::BAD_REQUEST,
         };
         let mut response = page(status, &self.to_string());
         // What follows on this connection cannot be trusted to begin where we think it does.
@@ -69,6 +84,17 @@ pub(super) fn check<B>(
     target_bytes: usize,
     known: &KnownHost,
 ) -> Result<(), Refusal> {
+    target(request, target_bytes)?;
+    host(request, known)?;
+    match body {
+        // Without a body there is no coding that could be misread.
+        Framing::None => Ok(()),
+        Framing::Some => coding(request.headers()),
+    }
+}
+
+#[inline(always)]
+fn target<B>(request: &Request<B>, target_bytes: usize) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
         return Err(Refusal::Connect);
     }
@@ -78,15 +104,18 @@ pub(super) fn check<B>(
     }
     let origin = target.as_bytes().first() == Some(&b'/');
     let asterisk = target == "*" && request.method() == Method::OPTIONS;
-    if !origin && !asterisk {
-        return Err(Refusal::TargetForm);
+    if !origin && !asterisk { Err(Refusal::TargetForm) } else { Ok(()) }
+}
+
+/// Checks what a front server's variables said. A client of HTTP/1.1 has to name a host; whoever
+/// speaks to us here need not have had such a client.
+pub(super) fn mapped(request: &mut Request<()>, limits: &Limits) -> Result<(), Refusal> {
+    target(request, limits.target_bytes)?;
+    if request.headers().contains_key(HOST) {
+        host(request, &KnownHost::default())?;
     }
-    host(request, known)?;
-    match body {
-        // Without a body there is no coding that could be misread.
-        Framing::None => Ok(()),
-        Framing::Some => coding(request.headers()),
-    }
+    count(request, limits.header_count)?;
+    name_host(request)
 }
 
 /// Counts fields over HTTP/2; over HTTP/1 hyper has done so while it parsed them.

@@ -1,0 +1,179 @@
+//! A request of a front server and its response, part by part, for every gateway but HTTP.
+//!
+//! What fronts do with a wrong response differs (measured), so none is relied upon: the length was
+//! enforced by `invoke/body`, what belongs to a connection was dropped by `invoke/answer`, and what
+//! is left of that is dropped here. Invariant: the next block of a body is asked for only when its
+//! gateway asks for the next part.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, StatusCode, response};
+use http_body::Body;
+use hyper::ext::ReasonPhrase;
+
+use super::variables;
+use crate::dispatch::{self, Dispatched};
+use crate::duty::InHand;
+use crate::invoke::answer::Wanted;
+use crate::invoke::body::{BodyError, ReplyBody};
+use crate::invoke::data::Data;
+use crate::invoke::exchange::begin;
+use crate::invoke::exchange::input::Input;
+use crate::invoke::upload::{Feed, upload};
+use crate::limits::Limits;
+use crate::message::Origin;
+
+/// A request that was given to dispatch.
+#[derive(Debug)]
+pub(super) struct Reply {
+    phase: Phase,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Waiting(Dispatched),
+    Sending(ReplyBody),
+    Over,
+}
+
+/// What is to be sent next.
+#[derive(Debug)]
+pub(super) enum Part {
+    Head(Box<response::Parts>),
+    Data(Data),
+    /// The response is whole.
+    End,
+}
+
+/// A request that was begun, and where its body goes.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) reply: Reply,
+    /// None where there is no body.
+    pub(super) feed: Option<Feed>,
+    /// Bytes of the body, where they are known.
+    pub(super) length: Option<u64>,
+}
+
+/// What a protocol says of bodies whose length no variable tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    /// There is none.
+    None,
+    /// It ends where the protocol says so.
+    UntilItsEnd,
+}
+
+/// Gives a request to dispatch; `origin` is its connection's.
+pub(super) fn begin(
+    given: impl IntoIterator<Item = (Bytes, Bytes)>,
+    unsaid: Unsaid,
+    origin: &Origin,
+    limits: &Limits,
+    in_hand: InHand,
+) -> Begun {
+    let (wanted, mapped) = variables::request(given, origin, limits);
+    let mut dispatched = Dispatched::new(in_hand, wanted);
+    let mapped = match mapped {
+        Ok(mapped) => mapped,
+        Err(refusal) => {
+            dispatched.answer(refusal.into_response());
+            return Begun { reply: Reply::to(dispatched, wanted), feed: None, length: None };
+        }
+    };
+    let has_body = mapped.length.map_or(unsaid == Unsaid::UntilItsEnd, |length| length > 0);
+    let (feed, input) = match has_body.then(upload) {
+        Some((feed, upload)) => (Some(feed), Some(Input::uploaded(upload, limits.body_timeout))),
+        None => (None, None),
+    };
+    let (request, length) = (mapped.request.map(|()| input), mapped.length);
+    let origin = Arc::new(mapped.origin);
+    match dispatch::find(&request) {
+        Ok(found) => dispatched.call(found, begin!(request), |input| input, &origin),
+        Err(instead) => dispatched.instead(instead, request, |input| input, &origin),
+    }
+    Begun { reply: Reply::to(dispatched, wanted), feed, length }
+}
+
+impl Reply {
+    const fn to(dispatched: Dispatched, wanted: Wanted) -> Self {
+        Self { phase: Phase::Waiting(dispatched), wanted }
+    }
+
+    /// The next part; whoever gets an error has to make the response look broken.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Part, BodyError>> {
+        match &mut self.phase {
+            Phase::Waiting(dispatched) => {
+                let Ok(response) = ready!(Pin::new(dispatched).poll(context));
+                let (mut head, body) = response.into_parts();
+                if self.wanted != Wanted::Head {
+                    lay_length(&mut head, &body);
+                }
+                self.phase = Phase::Sending(body);
+                Poll::Ready(Ok(Part::Head(Box::new(head))))
+            }
+            Phase::Sending(body) => loop {
+                let frame = match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                    Some(Ok(frame)) => frame,
+                    Some(Err(error)) => {
+                        self.phase = Phase::Over;
+                        return Poll::Ready(Err(error));
+                    }
+                    None => {
+                        self.phase = Phase::Over;
+                        return Poll::Ready(Ok(Part::End));
+                    }
+                };
+                // Fields behind the body have no place here.
+                if let Ok(data) = frame.into_data() {
+                    return Poll::Ready(Ok(Part::Data(data)));
+                }
+            },
+            Phase::Over => Poll::Ready(Ok(Part::End)),
+        }
+    }
+}
+
+/// A front can see that a body is cut only where it knows how long it should be.
+fn lay_length(head: &mut response::Parts, body: &ReplyBody) {
+    let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = body.size_hint().exact()
+        && !bodiless
+    {
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+}
+
+/// Writes the head of a response behind what it begins with: `Status: `, as CGI has it and those
+/// that are made after it.
+pub(super) fn write_head(out: &mut BytesMut, opening: &[u8], head: &response::Parts) {
+    let fields = head.headers.iter();
+    let length: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    out.reserve(length + 64);
+    out.put_slice(opening);
+    out.put_slice(head.status.as_str().as_bytes());
+    out.put_u8(b' ');
+    out.put_slice(match head.extensions.get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes(),
+        // Fronts want one.
+        None => head.status.canonical_reason().unwrap_or("Unknown").as_bytes(),
+    });
+    for (name, value) in head.headers.iter().filter(|(name, _)| !is_ours(name)) {
+        out.put_slice(b"\r\n");
+        out.put_slice(name.as_str().as_bytes());
+        out.put_slice(b": ");
+        out.put_slice(value.as_bytes());
+    }
+    out.put_slice(b"\r\n\r\n");
+}
+
+/// Fields of the connection, and `Status`, which here is no field.
+fn is_ours(name: &HeaderName) -> bool {
+    [CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name)
+        || matches!(name.as_str(), "status" | "keep-alive")
+}

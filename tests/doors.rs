@@ -1,0 +1,3 @@
+//! The host behind front servers, which a test plays by hand.
+
+mod cgi;
