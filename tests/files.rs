@@ -9,6 +9,7 @@ use crate::harness::eventually;
 use crate::harness::host::{Host, Launch};
 use crate::harness::http2::Http2;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
+use crate::harness::operated::Operated;
 use crate::harness::{libraries, portable, skip};
 use http::Request;
 use std::fs;
@@ -215,22 +216,145 @@ fn the_declared_length_stands() {
     assert_eq!(host.wait_for_logs("app: closed", 2)[1], "app: closed Failed 1000");
 }
 
-#[test]
-fn a_client_that_leaves_ends_it() {
-    // More than all buffers in between take.
+/// More than all buffers in between take.
+fn large() -> NamedTempFile {
     let mut large = NamedTempFile::new().unwrap();
     for _ in 0..128 {
         large.write_all(&bytes()).unwrap();
     }
+    large
+}
+
+#[test]
+fn a_file_that_is_cut_on_its_way_breaks_the_response_off() {
+    const LEFT: usize = 20 * 1024 * 1024;
+    let length = 128 * LENGTH;
+    for flavour in Flavour::ALL {
+        let (host, file) = (Misbehaving::start(flavour), large());
+        let mut connection = Connection::open(host.address());
+        connection.send(ask("GET", &target(file.path(), 0, length as u64, "")));
+        assert_eq!(connection.head().unwrap().status, 200);
+        let mut received = connection.exactly(1_000_000).unwrap();
+        file.as_file().set_len(LEFT as u64).unwrap();
+        received.extend(connection.rest().unwrap());
+        assert!(received.len() <= LEFT, "{flavour:?}: {} bytes", received.len());
+        assert!(bytes().repeat(128).starts_with(&received), "{flavour:?}: other bytes");
+        let missing = length - LEFT;
+        host.wait_for_log(&format!("ended {missing} bytes short of its declared length: aborted"));
+        assert_eq!(host.wait_for_log("app: closed"), format!("app: closed Failed {LEFT}"));
+        check_closed(&host, file.path());
+    }
+}
+
+/// A page of a file that the system has sent is not copied before the client reads it, so that it
+/// shows what was written into the file meanwhile; what was read into the host is as it was.
+#[test]
+fn what_is_in_memory_is_sent_by_the_system() {
+    const SENT: usize = 60_000;
+    let check = |host: &Host, file: &NamedTempFile, expected: &[u8]| {
+        let mut connection = Connection::open(host.address());
+        connection.send(ask("GET", &target(file.path(), 0, SENT as u64, "")));
+        host.wait_for_log(&format!("app: closed Completed {SENT}"));
+        fs::OpenOptions::new()
+            .write(true)
+            .open(file.path())
+            .unwrap()
+            .write_all(&[0xff; SENT])
+            .unwrap();
+        assert!(connection.response().unwrap().body == expected);
+        // The connection is one as before.
+        connection.send(ask("GET", &target(file.path(), 1, 3, "")));
+        assert_eq!(connection.response().unwrap().body, [0xff; 3]);
+    };
+    for flavour in Flavour::ALL {
+        check(&Misbehaving::start(flavour), &file(), &[0xff; SENT]);
+    }
+    let library = libraries::fault_app("misbehave");
+    let host = portable::launch().arg("--load").arg(library).start();
+    check(&host, &file(), &bytes()[..SENT]);
+}
+
+#[test]
+fn requests_that_come_at_once_are_answered_in_turn() {
+    let file = file();
+    let ranges = [(0, LENGTH), (5, 3), (1, 70_000), (70_001, 32_768), (0, 0), (0, LENGTH)];
+    for flavour in Flavour::ALL {
+        let host = Misbehaving::start(flavour);
+        let mut connection = Connection::open(host.address());
+        let path = file.path();
+        let ask = |(offset, length)| ask("GET", &target(path, offset as u64, length as u64, ""));
+        for _ in 0..2 {
+            connection.send(ranges.map(ask).concat());
+            for (offset, length) in ranges {
+                let response = connection.response().unwrap();
+                assert_eq!(response.status, 200);
+                assert!(response.body == bytes()[offset..offset + length], "{flavour:?} {offset}");
+            }
+        }
+        let closed = ranges.map(|(_, length)| format!("app: closed Completed {length}"));
+        assert_eq!(host.wait_for_logs("app: closed", 12), [closed.clone(), closed].concat());
+        check_closed(&host, path);
+    }
+}
+
+#[test]
+fn a_slow_client_holds_it_up_and_loses_nothing() {
+    let (file, length) = (large(), 128 * LENGTH);
+    for flavour in Flavour::ALL {
+        let host = Misbehaving::start(flavour);
+        let mut connection = Connection::open(host.address());
+        connection.send(ask("GET", &target(file.path(), 0, length as u64, "")));
+        assert_eq!(connection.head().unwrap().status, 200);
+        let mut take = || assert!(connection.exactly(LENGTH).unwrap() == bytes(), "{flavour:?}");
+        (0..64).for_each(|_| take());
+        // The other half is more than all buffers in between take.
+        assert_eq!(host.said(), ["called /file"], "{flavour:?}");
+        // What the file has grown by is none of it.
+        file.as_file().write_all(b"more").unwrap();
+        (0..64).for_each(|_| take());
+        assert_eq!(host.wait_for_log("app: closed"), format!("app: closed Completed {length}"));
+    }
+}
+
+#[test]
+fn the_version_that_gave_it_stays_until_its_end() {
+    let (file, length) = (large(), 128 * LENGTH);
+    let load = format!("bad={}", Flavour::Inline.library().display());
+    let host = Operated::start(Launch::new().args(["--load", &load]));
+    let mut connection = Connection::open(host.address());
+    connection.send(ask("GET", &target(file.path(), 0, length as u64, "")));
+    assert_eq!(connection.head().unwrap().status, 200);
+    host.deploy("bad", &Flavour::Async.library());
+    let stays = |count| {
+        host.wait_for_app("bad", "what is retained", |app| {
+            app["retained"].as_array().map(Vec::len) == Some(count)
+        })
+    };
+    stays(1);
+    assert!(!host.log().contains("app: closed"));
+    assert!(connection.exactly(length).unwrap() == bytes().repeat(128));
+    assert_eq!(host.wait_for_log("app: closed"), format!("app: closed Completed {length}"));
+    stays(0);
+    check_closed(&host, file.path());
+}
+
+#[test]
+fn a_client_that_leaves_ends_it() {
+    let large = large();
     let length = 128 * LENGTH as u64;
     for flavour in Flavour::ALL {
         let host = Misbehaving::start(flavour);
         let mut connection = Connection::open(host.address());
         connection.send(ask("GET", &target(large.path(), 0, length, "")));
         assert_eq!(connection.head().unwrap().status, 200);
+        connection.exactly(1_000_000).unwrap();
         drop(connection);
         let said = host.wait_for_log("app: closed");
-        assert!(said.starts_with("app: closed ClientGone "), "{flavour:?}: {said}");
+        let sent = said.strip_prefix("app: closed ClientGone ").and_then(|sent| sent.parse().ok());
+        assert!(
+            sent.is_some_and(|sent| (1_000_000..length).contains(&sent)),
+            "{flavour:?}: {said}"
+        );
         check_closed(&host, large.path());
         let mut http2 = Http2::open(host.address());
         let sent = http2.send(

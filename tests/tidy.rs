@@ -25,6 +25,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("moment", 0),
     // What an operator can ask: the seam between the control socket and who does it.
     ("operator", 0),
+    // Files that go out without being read.
+    ("outlet", 0),
+    ("outlet/tests", 0),
     ("path", 0),
     ("platform", 0),
     ("state", 0),

@@ -12,6 +12,7 @@ use std::task::Waker;
 
 use crate::clock::TICK;
 use crate::limits::Limits;
+use crate::outlet::Outlet;
 
 /// One connection's counters. Written by its core only, but for `verdict`.
 #[derive(Debug, Default)]
@@ -31,6 +32,7 @@ pub(crate) struct Duty {
     verdict: AtomicU32,
     /// What the connection goes on as behind the response that is under way.
     next: Mutex<Option<Box<dyn Any + Send>>>,
+    outlet: Outlet,
 }
 
 /// What a connection is to do.
@@ -97,6 +99,12 @@ impl Duty {
         next.and_then(|next| next.downcast().ok())
     }
 
+    /// Where its files go out.
+    #[inline]
+    pub(crate) const fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
     #[inline]
     pub(crate) fn verdict(&self) -> Verdict {
         match self.verdict.load(Ordering::Relaxed) {
@@ -142,6 +150,13 @@ impl Duty {
 }
 
 impl InHand {
+    /// Where files of its connection go out, if they can now.
+    pub(crate) fn outlet(&self) -> Option<&Outlet> {
+        let duty = &*self.duty;
+        let alone = duty.multiplexed.load(Ordering::Relaxed) == 0;
+        Some(&duty.outlet).filter(|outlet| alone && outlet.is_open())
+    }
+
     /// A block was given: it is the client's turn to take it.
     #[inline]
     pub(crate) fn offer(&mut self) {

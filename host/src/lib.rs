@@ -6,6 +6,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | `clock`, `duty`, `limits`, `path`, `authority`, `log`, `platform`, `state`, `moment` |
+//! | 0 | `outlet`: files that go out without being read |
 //! | 0 | `operator`: what an operator can ask |
 //! | 0 | `wire`: codecs of the protocols of front servers |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
@@ -46,6 +47,7 @@ mod log;
 mod message;
 mod moment;
 mod operator;
+mod outlet;
 mod panics;
 mod path;
 mod plan;

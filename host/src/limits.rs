@@ -161,6 +161,18 @@ pub(crate) const WATCHED_FILES: usize = 10_000;
 /// it: to read and write less at a time costs more (`bench bodies`), more leaves a core's cache.
 pub(crate) const FILE_BLOCK_BYTES: usize = 128 * 1024;
 
+/// Bytes of a file that the system is told to send at once: what a socket takes in one go, and
+/// little enough that other connections of the core need not wait for long.
+pub(crate) const FILE_PART_BYTES: usize = 512 * 1024;
+
+/// Of so many bytes of a file the last one is looked at, whether it is in memory, before the system
+/// is told to send them. Files are read and written back in pieces of this size and more.
+pub(crate) const FILE_STRIDE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a file from which on the system sends it: for fewer, to read them into the write of the
+/// head costs less.
+pub(crate) const FILE_SENT_BYTES: u64 = 32 * 1024;
+
 /// Buffers for files that a thread keeps for the next one.
 pub(crate) const FILE_BLOCKS_KEPT: usize = 8;
 

@@ -277,7 +277,8 @@ impl ReplyBody {
             Source::Over | Source::Whole(_) | Source::Upgrade(_) => Poll::Ready(None),
             Source::Pipe(pipe, _) => pipe.poll(context.waker()),
             Source::File(file) => {
-                let polled = file.poll(context, self.left.unwrap_or(0));
+                let outlet = self.in_hand.as_ref().and_then(InHand::outlet);
+                let polled = file.poll(context, self.left.unwrap_or(0), outlet);
                 polled.map(|read| read.map(|read| read.map(Made::Data)))
             }
             Source::Stream(stream, lease, _) => {
@@ -442,7 +443,7 @@ fn excess(lease: &Lease) {
 }
 
 #[cold]
-fn short(lease: &Lease, left: u64) {
+pub(super) fn short(lease: &Lease, left: u64) {
     let app = lease.name();
     tracing::error!(app, "ended {left} bytes short of its declared length: aborted");
 }

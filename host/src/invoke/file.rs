@@ -1,7 +1,8 @@
 //! A body that is a range of a file: the host reads it, block by block, as the client takes it.
 //!
-//! What the system has in memory is read on the core; what the disk has to give is read on one of
-//! a few threads that may wait. The library is not asked again until it is told of the end.
+//! What the system has in memory it sends by itself, where the connection lets it; else that is
+//! read on the core. What the disk has to give is read on one of a few threads that may wait. The
+//! library is not asked again until it is told of the end.
 
 mod block;
 mod reader;
@@ -17,10 +18,11 @@ use dsgi::bridge::file::FileRange;
 
 pub(super) use self::block::Block;
 use self::reader::Errand;
-use super::body::{BodyError, close};
+use super::body::{BodyError, close, short};
 use super::data::Data;
 use crate::lease::Lease;
-use crate::limits::FILE_BLOCK_BYTES;
+use crate::limits::{FILE_BLOCK_BYTES, FILE_PART_BYTES, FILE_SENT_BYTES, FILE_STRIDE_BYTES};
+use crate::outlet::{End, Outlet, Part};
 use crate::platform::files;
 
 /// A file on its way to a gateway.
@@ -33,6 +35,8 @@ pub(super) struct Sending {
     left: u64,
     /// A read that waits for the disk.
     errand: Option<Arc<Errand>>,
+    /// A part that the system sends.
+    part: Option<Arc<Part>>,
     /// Who is told of the end.
     end: Option<Stream>,
     lease: Lease,
@@ -41,7 +45,15 @@ pub(super) struct Sending {
 impl Sending {
     pub(super) fn new(range: FileRange, lease: Lease) -> Self {
         let FileRange { file, offset, length, end } = range;
-        Self { file: Arc::new(file), at: offset, left: length, errand: None, end, lease }
+        Self {
+            file: Arc::new(file),
+            at: offset,
+            left: length,
+            errand: None,
+            part: None,
+            end,
+            lease,
+        }
     }
 
     pub(super) const fn lease(&self) -> &Lease {
@@ -54,8 +66,25 @@ impl Sending {
         &mut self,
         context: &Context<'_>,
         wanted: u64,
+        outlet: Option<&Outlet>,
     ) -> Poll<Option<Result<Data, BodyError>>> {
-        let most = wanted.min(self.left).min(FILE_BLOCK_BYTES as u64);
+        // Usually it is over: hyper flushes what is as large before it asks for more.
+        if let Some(part) = &self.part {
+            match part.poll_end(context.waker()) {
+                Poll::Ready(End::Sent) => self.part = None,
+                // Where it was broken off, the connection ends, and this with it.
+                _ => return Poll::Pending,
+            }
+        }
+        let wanted = wanted.min(self.left);
+        if wanted >= FILE_SENT_BYTES
+            && self.errand.is_none()
+            && let Some(outlet) = outlet
+            && let Some(data) = self.send(outlet, wanted)
+        {
+            return Poll::Ready(Some(Ok(data)));
+        }
+        let most = wanted.min(FILE_BLOCK_BYTES as u64);
         if most == 0 {
             return Poll::Ready(None);
         }
@@ -76,6 +105,33 @@ impl Sending {
                 Some(Err(BodyError::File))
             }
         })
+    }
+
+    /// Has the system send what is in memory of so many bytes; what stands for them.
+    fn send(&mut self, outlet: &Outlet, most: u64) -> Option<Data> {
+        let length = self.in_memory(usize::try_from(most).unwrap_or(FILE_PART_BYTES));
+        if length == 0 {
+            return None;
+        }
+        let (part, bytes) = outlet.take(Arc::clone(&self.file), self.at, length);
+        self.part = Some(part);
+        self.at += length as u64;
+        self.left -= length as u64;
+        Some(Data::host(bytes))
+    }
+
+    /// How many of the next bytes are there, and in memory, as far as one looks.
+    fn in_memory(&self, most: usize) -> usize {
+        let most = most.min(FILE_PART_BYTES);
+        let (mut known, mut byte) = (0, [0]);
+        while known < most {
+            let end = most.min(known + FILE_STRIDE_BYTES);
+            match files::read_cached(&self.file, &mut byte, self.at + end as u64 - 1) {
+                Ok(Some(1)) => known = end,
+                _ => break,
+            }
+        }
+        known
     }
 
     /// Reads at most so many bytes, here or elsewhere.
@@ -103,12 +159,27 @@ impl Sending {
         }
     }
 
-    /// The end, of whatever kind.
+    /// The end, of whatever kind. A part that is still on its way has its own.
     pub(super) fn finish(self, outcome: Outcome, sent: u64) {
-        let Self { file, errand, end, lease, .. } = self;
+        let Self { file, errand, part, left, end, lease, .. } = self;
         drop((file, errand));
-        if let Some(end) = end {
-            close(end, lease, outcome, sent);
-        }
+        let Some(part) = part else { return tell(end, lease, outcome, sent) };
+        part.at_end(move |how, unsent| {
+            let outcome = match how {
+                End::Sent => outcome,
+                End::Cut => Outcome::ClientGone,
+                End::Broken => {
+                    short(&lease, left + unsent);
+                    Outcome::Failed
+                }
+            };
+            tell(end, lease, outcome, sent - unsent);
+        });
+    }
+}
+
+fn tell(end: Option<Stream>, lease: Lease, outcome: Outcome, sent: u64) {
+    if let Some(end) = end {
+        close(end, lease, outcome, sent);
     }
 }

@@ -1,24 +1,84 @@
 //! Reading and writing a socket once, without what lies in between.
 
+pub(crate) use self::files::{SENDS_FILES, send_ahead, send_file};
 pub(crate) use self::system::{receive, send};
+
+#[cfg(all(target_os = "linux", not(dsgi_portable)))]
+mod files {
+    use std::fs::File;
+    use std::io::{self, IoSlice};
+
+    use rustix::fs::sendfile;
+    use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+    use tokio::net::TcpStream;
+
+    /// Whether the system sends files by itself.
+    pub(crate) const SENDS_FILES: bool = true;
+
+    /// Writes what a part of a file follows at once.
+    pub(crate) fn send_ahead(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        Ok(sendmsg(stream, bytes, &mut SendAncillaryBuffer::default(), flags)?)
+    }
+
+    /// Has the system send bytes of a file from `offset` on; none at its end.
+    pub(crate) fn send_file(
+        stream: &TcpStream,
+        file: &File,
+        mut offset: u64,
+        most: usize,
+    ) -> io::Result<usize> {
+        Ok(sendfile(stream, file, Some(&mut offset), most)?)
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), dsgi_portable))]
+mod files {
+    use std::fs::File;
+    use std::io::{self, IoSlice};
+
+    use tokio::net::TcpStream;
+
+    /// Files are read.
+    pub(crate) const SENDS_FILES: bool = false;
+
+    pub(crate) fn send_ahead(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        super::send(stream, bytes)
+    }
+
+    pub(crate) fn send_file(_: &TcpStream, _: &File, _: u64, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
 
 #[cfg(all(unix, not(dsgi_portable)))]
 mod system {
     use std::io::{self, IoSlice};
     use std::mem::MaybeUninit;
 
+    use rustix::io::Errno;
     use tokio::net::TcpStream;
 
     /// Reads what is there into memory that may not have been written yet; so many bytes were.
     #[inline]
     pub(crate) fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        Ok(rustix::io::read(stream, room)?.0.len())
+        match rustix::io::read(stream, room) {
+            Ok((read, _)) => Ok(read.len()),
+            Err(error) => Err(refused(error)),
+        }
     }
 
     /// Writes as much as there is room for.
     #[inline]
     pub(crate) fn send(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(rustix::io::writev(stream, bytes)?)
+        rustix::io::writev(stream, bytes).map_err(refused)
+    }
+
+    /// In a place of its own, so that nobody prepares for it.
+    #[cold]
+    #[inline(never)]
+    fn refused(error: Errno) -> io::Error {
+        error.into()
     }
 }
 

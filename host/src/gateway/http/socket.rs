@@ -144,7 +144,7 @@ impl Socket {
     fn send(
         &mut self,
         context: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
             if self.writes == 0 {
@@ -153,10 +153,32 @@ impl Socket {
                 self.writes -= 1;
             }
             let stream = &self.stream;
-            match stream.try_io(Interest::WRITABLE, || sockets::send(stream, bytes)) {
+            match stream.try_io(Interest::WRITABLE, || write(stream)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writes = 0,
                 sent => return Poll::Ready(sent),
             }
+        }
+    }
+
+    /// Some of these may stand for a part of a file.
+    #[cold]
+    #[inline(never)]
+    fn send_part(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let duty = Arc::clone(&self.duty);
+        let polled = self.send(context, |stream| duty.outlet().write(stream, bytes));
+        self.count(&polled);
+        polled
+    }
+
+    #[inline]
+    fn count(&self, polled: &Poll<io::Result<usize>>) {
+        match polled {
+            Poll::Ready(_) => self.duty.wrote(),
+            Poll::Pending => self.duty.blocked(),
         }
     }
 }
@@ -190,11 +212,11 @@ impl Write for Socket {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.send(context, bytes);
-        match &polled {
-            Poll::Ready(_) => self.duty.wrote(),
-            Poll::Pending => self.duty.blocked(),
+        if self.duty.outlet().is_under_way() {
+            return self.send_part(context, bytes);
         }
+        let polled = self.send(context, |stream| sockets::send(stream, bytes));
+        self.count(&polled);
         polled
     }
 
