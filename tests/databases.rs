@@ -1,6 +1,9 @@
 //! Databases, lent by a layer to the application further in: every connection comes back, whatever
 //! the end of a request is, and none stays behind a layer that was replaced.
 
+// Copies of SQLite in one process.
+mod copies;
+
 use crate::harness::client::{Connection, Response, request};
 use crate::harness::host::Launch;
 use crate::harness::libraries::{TemporaryLibrary, fault_app, sample, versions};

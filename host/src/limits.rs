@@ -166,8 +166,8 @@ pub(crate) const FILE_BLOCK_BYTES: usize = 128 * 1024;
 pub(crate) const FILE_PART_BYTES: usize = 512 * 1024;
 
 /// Of so many bytes of a file the last one is looked at, whether it is in memory, before the system
-/// is told to send them. Files are read and written back in pieces of this size and more.
-pub(crate) const FILE_STRIDE_BYTES: usize = 64 * 1024;
+/// is told to send them: the system reads ahead in pieces of this size.
+pub(crate) const FILE_STRIDE_BYTES: usize = 128 * 1024;
 
 /// Bytes of a file from which on the system sends it: for fewer, to read them into the write of the
 /// head costs less.

@@ -6,9 +6,8 @@
 //!     --set connection-pool.database=sqlite:shop.db
 //! ```
 //!
-//! With SQLite, replace it when nothing writes, or make a library of your own that is `exclusive`:
-//! two copies of SQLite in one process do not see each other's locks on a file, so that no other
-//! version, and no other library, may write to it meanwhile.
+//! Two copies of SQLite in one process do not see each other's locks on a file. So versions of this
+//! layer, and `session`, take turns at one: it may be replaced at any time.
 
 use dsgi_connection_pool::ConnectionPool;
 

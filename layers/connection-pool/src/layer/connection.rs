@@ -30,6 +30,8 @@ pub(crate) type Open = Box<dyn Fn() -> Result<Box<dyn Connection>, String> + Sen
 pub(crate) enum StatementError {
     /// The database has looked at it and refused it; the connection is as good as before.
     Refused(String),
+    /// Others are at work with the database; the connection is as good as before.
+    Busy(String),
     /// The connection is lost.
     Broken(String),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(why) => write!(f, "the database refused a statement: {why}"),
+            Self::Busy(why) => write!(f, "the database is busy: {why}"),
             Self::Broken(why) => write!(f, "the connection to the database is lost: {why}"),
         }
     }

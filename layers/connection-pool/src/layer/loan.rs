@@ -29,7 +29,7 @@ enum State {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Failure {
     Untaken(TakeError),
-    Broken(StatementError),
+    Ended(StatementError),
 }
 
 impl Loan {
@@ -52,8 +52,14 @@ impl Loan {
         match answer {
             Ok(bytes) => Ok(bytes?),
             Err(error @ StatementError::Refused(_)) => Err(Error::new(error.to_string())),
+            Err(error @ StatementError::Busy(_)) => {
+                let failure = Failure::Ended(error);
+                let state = std::mem::replace(&mut *state, State::Failed(failure.clone()));
+                self.take_back(state);
+                Err(failure.into())
+            }
             Err(error @ StatementError::Broken(_)) => {
-                let failure = Failure::Broken(error);
+                let failure = Failure::Ended(error);
                 drop(std::mem::replace(&mut *state, State::Failed(failure.clone())));
                 self.pool.lose();
                 Err(failure.into())
@@ -64,6 +70,10 @@ impl Loan {
     /// Gives the connection back. What is asked later is refused.
     pub(crate) fn end(&self) {
         let state = std::mem::replace(&mut *self.state(), State::Over);
+        self.take_back(state);
+    }
+
+    fn take_back(&self, state: State) {
         if let State::Held(connection) = state {
             self.pool.give_back(connection);
         }
@@ -114,7 +124,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untaken(error) => error.fmt(f),
-            Self::Broken(error) => error.fmt(f),
+            Self::Ended(error) => error.fmt(f),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Place {
     /// How to connect; `wait` is how long that may take, and how long one writer waits for another.
     pub(crate) fn into_open(self, wait: Duration) -> Open {
         match self {
-            Self::Sqlite(file) => Box::new(move || sqlite::open(&file, wait)),
+            Self::Sqlite(file) => sqlite::opener(file, wait),
             Self::Postgres(config) => Box::new(move || postgres::open(&config, wait)),
         }
     }

@@ -20,8 +20,8 @@ use super::visit::Terms;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// `memory`, `sqlite:FILE`, or an address of Redis: `redis://HOST:PORT/DATABASE`,
-    /// `redis+unix:///SOCKET`. Beside a FILE there is `FILE-turn`, by which versions of this layer,
-    /// and other processes with it, write one after the other.
+    /// `redis+unix:///SOCKET`. Beside a FILE there are `FILE-turn` and `FILE-next`, by which
+    /// versions of this layer, and other processes with it, write one after the other.
     pub(crate) store: String,
     /// Secrets that mark cookies, 32 bytes or more each, the newest first. Sessions in memory do
     /// without: the first version makes one up, and hands it over with them.

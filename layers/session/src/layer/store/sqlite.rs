@@ -2,19 +2,16 @@
 //!
 //! Each library has a copy of SQLite of its own. The locks that these take on a file belong to the
 //! process, so that two versions of this layer would not see each other's: one would undo what the
-//! other has written. So all that is done with the file is done under a lock beside it, which
-//! belongs to whoever opened it; and there is no write-ahead log, whose memory is shared.
-
-mod turn;
+//! other has written. So all that is done with the file is done in a turn; and there is no
+//! write-ahead log, whose memory is shared.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dsgi_turns::{NoTurn, Turns};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior, params};
-
-use self::turn::{NoTurn, Turns};
 
 use super::{Birth, Changes, Fields, Kept, Sought, Store, StoreError};
 use crate::layer::id::Id;
@@ -29,7 +26,7 @@ pub(crate) struct Sqlite {
 /// A connection, and the way to its turns.
 struct Open {
     connection: Connection,
-    turns: Turns,
+    turns: Arc<Turns>,
 }
 
 const SCHEMA: &str = "
