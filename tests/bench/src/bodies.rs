@@ -1,7 +1,7 @@
 //! CPU time of a body: files of 10 MiB and of 64 KiB, beside nginx that sends the same ones.
 //!
 //! nginx is asked twice: with `sendfile on`, where the kernel hands the pages of the file to the
-//! socket, and with `sendfile off`, where they pass through the server as they do through ours. All
+//! socket, as it does for us, and with `sendfile off`, where they pass through the server. All
 //! files are in memory. The client reads and drops what it gets, on a core of its own.
 
 use std::fs;
