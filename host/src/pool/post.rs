@@ -27,8 +27,10 @@ enum Core {
     Away(Waker),
     /// Was woken and has not come yet.
     Told(Waker),
-    /// Takes no letters.
+    /// Comes for the first time by itself.
     #[default]
+    Early,
+    /// Takes no letters.
     Gone,
 }
 
@@ -81,7 +83,8 @@ impl Post {
 
     /// The core takes no more.
     pub(super) fn close(&self) {
-        let letters = std::mem::take(&mut *self.lock());
+        let last = Letters { left: Vec::new(), core: Core::Gone };
+        let letters = std::mem::replace(&mut *self.lock(), last);
         drop(letters);
     }
 
@@ -93,5 +96,25 @@ impl Post {
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Post({} answers)", self.lock().left.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool may be quicker than the core that has just been opened.
+    #[test]
+    fn what_is_left_before_the_core_comes_is_kept_until_it_does() {
+        let post = Post::new();
+        post.leave(7, Arc::new(()));
+        post.tell();
+        let mut letters = Vec::new();
+        post.collect(Waker::noop(), &mut letters);
+        assert!(matches!(&*letters, [Letter(7, _)]));
+        post.close();
+        post.leave(8, Arc::new(()));
+        post.collect(Waker::noop(), &mut letters);
+        assert_eq!(letters.len(), 1, "nobody takes it any more");
     }
 }
