@@ -121,9 +121,11 @@ fn serve(
     let served = runtime.block_on(cgi::serve(variables, input, limits, write));
     // The server has all of it, and need not wait for the end of the application.
     drop(output);
-    let tenures = tenures.to_vec();
-    shutdown::within(Instant::now() + limits.drain_timeout, move || {
-        for tenure in tenures {
+    let (tenures, until) = (tenures.to_vec(), Instant::now() + limits.drain_timeout);
+    shutdown::within(until, move || {
+        // The body is closed by a thread of a pool. Who does not come to rest is not told either.
+        let quiet = |tenure: &&Arc<Tenure>| tenure.quiet(until).is_ok();
+        for tenure in tenures.iter().take_while(quiet) {
             tenure.generation().drain(Duration::ZERO);
             tenure.generation().shutdown();
         }
