@@ -52,9 +52,11 @@ fn help_lists_what_works_and_nothing_else() {
     let commands = commands.lines().map_while(|line| line.split_whitespace().next());
     assert_eq!(
         commands.collect::<Vec<_>>(),
-        ["check", "inspect", "config", "ps", "deploy", "rollback", "drain", "events", "help"]
+        [
+            "check", "inspect", "config", "cgi", "ps", "deploy", "rollback", "drain", "events",
+            "help"
+        ]
     );
-    assert!(!help.contains("fastcgi"), "`fastcgi` does not work yet:\n{help}");
 }
 
 #[test]
@@ -93,9 +95,9 @@ fn forms_are_named_with_an_example() {
         let refusal = form(&["--load", "a.so", "--set", set]);
         refusal.says([&*format!("`--set {set}`"), "APP.KEY=VALUE"]).helps(["--set shop.currency="]);
     }
-    for protocol in ["fastcgi", "https"] {
+    for protocol in ["ajp", "https"] {
         let refusal = form(&["--load", "a.so", "--listen", &format!("{protocol}://127.0.0.1:1")]);
-        refusal.says([&*format!("does not speak `{protocol}`")]).helps(["--listen 127.0.0.1:8080"]);
+        refusal.says([&*format!("does not speak `{protocol}`")]).helps(["http, scgi, uwsgi"]);
     }
     let refusal = form(&["--load", "a.so", "--listen", "nowhere"]);
     refusal.says(["`nowhere` is not an address", "ip:port"]).helps(["--listen 127.0.0.1:8080"]);

@@ -131,8 +131,9 @@ pub(crate) struct Serve {
     /// Set a key of a config; repeatable. VALUE is TOML, or text as it stands
     #[arg(long, value_name = "NAME.KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Listen for HTTP; repeatable. Port 0 takes a free one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "[http://]ADDRESS")]
+    /// Listen there; repeatable. PROTOCOL is http, scgi or uwsgi, and ADDRESS is ip:port,
+    /// where port 0 takes a free one, or unix:/path [default: http://127.0.0.1:8080]
+    #[arg(long, value_name = "[PROTOCOL://]ADDRESS")]
     pub(crate) listen: Vec<String>,
     /// Where `host ps` and its like reach this host [default: NAME.sock in the user's own folder]
     #[arg(long, value_name = "SOCKET")]

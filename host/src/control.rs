@@ -21,7 +21,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 pub(crate) use self::place::{Place, folder, is_name};
-pub(crate) use self::socket::{ControlError, Socket, remove_dead};
+pub(crate) use self::socket::{ControlError, Socket};
 pub(crate) use self::work::Line;
 use crate::limits::ControlLimits;
 use crate::operator::{Events, Operator};

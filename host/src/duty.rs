@@ -61,6 +61,13 @@ enum Turn {
 }
 
 impl Duty {
+    /// Of a connection whose files are read, as any other body.
+    pub(crate) fn of_front() -> Self {
+        let duty = Self::default();
+        duty.outlet.close();
+        duty
+    }
+
     /// A request head has arrived.
     #[inline]
     pub(crate) fn begin(self: &Arc<Self>) -> InHand {

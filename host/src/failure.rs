@@ -203,6 +203,7 @@ impl From<ConfigError> for Failure {
             | ConfigError::Enable(_)
             | ConfigError::Linked(LinkedError::Unknown(_))
             | ConfigError::HostName(_)
+            | ConfigError::Listen(_)
             | ConfigError::Protocol { .. } => Code::Usage,
             _ => Code::BadConfig,
         };
@@ -268,7 +269,7 @@ impl From<ListenError> for Failure {
     fn from(error: ListenError) -> Self {
         let code = match error {
             ListenError::Address(_) => Code::Usage,
-            ListenError::Bind { .. } => Code::Address,
+            ListenError::Bind { .. } | ListenError::Unix { .. } => Code::Address,
         };
         Self::new(code, &error, error.help())
     }

@@ -1,7 +1,12 @@
 //! Gateways: from a protocol to dispatch and back.
 
 pub(crate) mod cgi;
+mod front;
 pub(crate) mod http;
+mod line;
 mod reply;
+pub(crate) mod scgi;
+mod single;
 mod strict;
+pub(crate) mod uwsgi;
 mod variables;

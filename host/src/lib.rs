@@ -8,6 +8,7 @@
 //! | 0 | `clock`, `duty`, `limits`, `path`, `authority`, `log`, `platform`, `state`, `moment` |
 //! | 0 | `outlet`: files that go out without being read |
 //! | 0 | `operator`: what an operator can ask |
+//! | 0 | `socket_file`: the name of a socket |
 //! | 0 | `wire`: codecs of the protocols of front servers |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
@@ -64,6 +65,7 @@ mod server;
 mod shutdown;
 mod site;
 mod slot;
+mod socket_file;
 mod source;
 mod state;
 mod switch;

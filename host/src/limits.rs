@@ -179,6 +179,13 @@ pub(crate) const FILE_BLOCKS_KEPT: usize = 8;
 /// Threads that read files for responses where the disk has to be waited for: what one disk does
 /// at once well. A slow one delays other files that are not in memory, and nothing else.
 pub(crate) const FILE_READERS: usize = 4;
+/// Variables of a front server that are no fields of the request: the largest sets of them, with
+/// all that TLS has to say, stay below.
+pub(crate) const VARIABLES_BESIDE: usize = 128;
+
+/// Bytes of a request's body that a gateway has read and nobody has taken yet.
+pub(crate) const UPLOAD_WINDOW: usize = 64 * 1024;
+
 /// Bytes of a CGI script that are looked at: two lines.
 pub(crate) const SCRIPT_BYTES: u64 = 8 * 1024;
 

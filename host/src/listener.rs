@@ -1,15 +1,21 @@
 //! Sockets that accept connections and hand each to the core with the fewest.
 
+mod listen;
+mod socket;
+
+use std::error::Error;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+pub(crate) use self::listen::{Address, Listen, NoAddress, Protocol};
+use self::socket::{Accepted, Socket};
 use crate::cores::Cores;
-use crate::gateway::http;
+use crate::gateway::{http, scgi, uwsgi};
 use crate::limits::Limits;
 use crate::message::Origin;
 
@@ -17,11 +23,11 @@ use crate::message::Origin;
 /// would take the core from those who could free some.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// A bound socket.
+/// A bound socket, and what is spoken there.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: StdListener,
-    address: SocketAddr,
+    socket: Socket,
+    protocol: Protocol,
 }
 
 /// Why a listener could not be had.
@@ -29,7 +35,7 @@ pub(crate) struct Listener {
 #[non_exhaustive]
 pub enum ListenError {
     /// The address is not one.
-    #[error("`{0}` is not an address of the form ip:port")]
+    #[error("`{0}` is not an address of the form ip:port or unix:/path")]
     Address(String),
     /// Another process has it, or it is not of this machine.
     #[error("cannot listen on `{address}`")]
@@ -38,6 +44,14 @@ pub enum ListenError {
         address: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A Unix socket cannot be made there.
+    #[error("cannot listen on `unix:{}`", path.display())]
+    Unix {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -55,40 +69,38 @@ impl ListenError {
             Self::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some(String::from("ports below 1024 belong to root"))
             }
-            Self::Bind { .. } => None,
+            Self::Bind { .. } | Self::Unix { .. } => None,
             Self::Address(_) => Some(String::from("--listen 127.0.0.1:8080")),
         }
     }
 }
 
 impl Listener {
-    /// Binds an address such as `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`.
-    pub(crate) fn bind(address: &str) -> Result<Self, ListenError> {
-        let bind = |source| ListenError::Bind { address: address.to_owned(), source };
-        let resolved: Vec<SocketAddr> = address
-            .to_socket_addrs()
-            .map_err(|_| ListenError::Address(address.to_owned()))?
-            .collect();
-        let socket = StdListener::bind(&*resolved).map_err(bind)?;
-        socket.set_nonblocking(true).map_err(bind)?;
-        let address = socket.local_addr().map_err(bind)?;
-        Ok(Self { socket, address })
+    /// Binds what a user has asked for.
+    pub(crate) fn bind(listen: &Listen) -> Result<Self, ListenError> {
+        Ok(Self { socket: Socket::bind(listen)?, protocol: listen.protocol })
     }
 
-    /// The address it really has.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    /// The address it really has, of TCP.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.socket.address()
+    }
+
+    /// Protocol and address, as people write them.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}://{}", self.protocol.name(), self.socket.shown())
     }
 
     /// Accepts until it is dropped.
     pub(crate) async fn accept(self, cores: Arc<Cores>, limits: Arc<Limits>) -> io::Result<()> {
-        let socket = TcpListener::from_std(self.socket)?;
+        let Self { socket, protocol } = self;
+        let entrance = socket.open()?;
         loop {
             while cores.connections() >= limits.connections {
                 sleep(BACK_OFF).await;
             }
-            match socket.accept().await {
-                Ok((stream, remote)) => hand_over(stream, remote, &cores, &limits),
+            match entrance.next().await {
+                Ok(accepted) => hand_over(accepted, protocol, &cores, &limits),
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
@@ -99,16 +111,16 @@ impl Listener {
     }
 }
 
-fn hand_over(stream: TcpStream, remote: SocketAddr, cores: &Cores, limits: &Arc<Limits>) {
-    let local = stream.local_addr().ok();
-    // The socket moves from this thread's reactor to the core's.
-    let stream = stream.set_nodelay(true).and_then(|()| stream.into_std());
-    let (Ok(stream), Some((core, served))) = (stream, cores.least_loaded()) else {
-        return;
-    };
-    let duties = Arc::clone(core.duties());
-    let limits = Arc::clone(limits);
-    core.spawn(http::serve(stream, Origin::http(Some(remote), local), duties, limits, served));
+fn hand_over(accepted: Accepted, protocol: Protocol, cores: &Cores, limits: &Arc<Limits>) {
+    let Accepted { stream, remote, local } = accepted;
+    let Some((core, served)) = cores.least_loaded() else { return };
+    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(limits));
+    let origin = Origin { gateway: protocol.name(), ..Origin::http(remote, local) };
+    match protocol {
+        Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
+        Protocol::Scgi => core.spawn(scgi::serve(stream, origin, duties, limits, served)),
+        Protocol::Uwsgi => core.spawn(uwsgi::serve(stream, origin, duties, limits, served)),
+    }
 }
 
 /// The client left before it was accepted.

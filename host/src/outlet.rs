@@ -32,6 +32,7 @@ pub(crate) struct Outlet {
 
 const OPEN: u32 = 0;
 const UNDER_WAY: u32 = 1;
+const CLOSED: u32 = 2;
 
 /// A part of a file on its way.
 pub(crate) struct Part {
@@ -74,6 +75,12 @@ impl Outlet {
     /// Whether the system sends files by itself, and all that it was given.
     pub(crate) fn is_open(&self) -> bool {
         sockets::SENDS_FILES && !self.is_under_way()
+    }
+
+    /// Nothing goes out here: what its connection sends is not bytes as they are, or is not sent
+    /// by hyper.
+    pub(crate) fn close(&self) {
+        self.phase.store(CLOSED, Ordering::Relaxed);
     }
 
     /// Whether what is written next may stand for a part.

@@ -9,6 +9,7 @@ pub(crate) mod channel;
 pub(crate) mod child;
 pub(crate) mod files;
 pub(crate) mod linker;
+pub(crate) mod local;
 pub(crate) mod maps;
 pub(crate) mod memory;
 pub(crate) mod notices;

@@ -70,8 +70,7 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     platform::outlive_rotation();
     rotate::start()?;
     let config = Config::resolve(typed.clone())?;
-    let listeners: Result<Vec<Listener>, _> =
-        config.listen.iter().map(|address| Listener::bind(address)).collect();
+    let listeners: Result<Vec<Listener>, _> = config.listen.iter().map(Listener::bind).collect();
     let listeners = listeners?;
     if let Err(why) = unload::verdict() {
         tracing::warn!("no library will be unmapped: {why}");
@@ -110,8 +109,8 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     }
     hup.reload(Reload::new(typed, config, &host, &running))?;
     let mut out = io::stdout().lock();
-    for address in server.addresses() {
-        writeln!(out, "listening on http://{address}")?;
+    for shown in server.shown() {
+        writeln!(out, "listening on {shown}")?;
     }
     out.flush()?;
     drop(out);
@@ -174,10 +173,12 @@ fn tell(events: &Events, retired: &Retired) {
 }
 
 fn running(config: &Config, listeners: &[Listener], host: &Arc<Host>) -> Running {
-    let port = || listeners.first().map_or(0, |listener| listener.address().port()).to_string();
-    let name = config.name.clone().unwrap_or_else(port);
-    let addresses = listeners.iter().map(|listener| format!("http://{}", listener.address()));
-    Running::new(name, addresses.collect(), Arc::clone(host))
+    // Of a host without a port nobody else has the number.
+    let first =
+        || listeners.iter().find_map(Listener::address).map(|address| address.port().into());
+    let name = || first().unwrap_or_else(std::process::id).to_string();
+    let name = config.name.clone().unwrap_or_else(name);
+    Running::new(name, listeners.iter().map(Listener::shown).collect(), Arc::clone(host))
 }
 
 /// The control socket. Where nobody has asked for one and the system gives none, as in a container

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::cores::Cores;
 use crate::duty::Verdict;
 use crate::limits::{CUT_TIMEOUT, Limits};
-use crate::listener::{ListenError, Listener};
+use crate::listener::{Address, Listen, ListenError, Listener, Protocol};
 use crate::plan::{Mount, Place, Plan};
 use crate::plugin::generation::Generation;
 use crate::plugin::retire;
@@ -102,7 +102,8 @@ where
     let name = tenure.name().to_owned();
     let root = Mount { host: None, path: String::new(), layers: Vec::new(), app: name.clone() };
     plan.rearrange(vec![root], BTreeMap::from([(name, Place::Serving(tenure))]))?;
-    let listener = Listener::bind(&format!("{host}:{port}"))?;
+    let address = Address::Tcp(format!("{host}:{port}"));
+    let listener = Listener::bind(&Listen::new(Protocol::Http, address))?;
     Server::new(vec![listener], Arc::new(Switch::new(plan)), limits)
 }
 
@@ -117,9 +118,14 @@ impl Server {
         Ok(Self { runtime, listeners, switch, limits })
     }
 
-    /// The addresses it listens on, with the real port where 0 was asked for.
+    /// The addresses of TCP that it listens on, with the real port where 0 was asked for.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.listeners.iter().map(Listener::address)
+        self.listeners.iter().filter_map(Listener::address)
+    }
+
+    /// Where it listens, each with what is spoken there.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = String> + '_ {
+        self.listeners.iter().map(Listener::shown)
     }
 
     /// Serves until the process is told to end by TERM or INT, and finishes what is in hand.

@@ -1,6 +1,10 @@
 //! What front servers send and read, by hand: variables, and answers that begin with a status.
 
+use super::DEADLINE;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
 /// An answer as a front server reads it.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,4 +91,129 @@ pub(crate) fn variables(rows: &[(&str, &str)]) -> Vec<(String, String)> {
 pub(crate) fn set(variables: &mut Vec<(String, String)>, name: &str, value: &str) {
     variables.retain(|(known, _)| known != name);
     variables.push((name.to_owned(), value.to_owned()));
+}
+
+/// A protocol of one request for each connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Protocol {
+    Scgi,
+    Uwsgi,
+}
+
+impl Protocol {
+    pub(crate) const ALL: [Self; 2] = [Self::Scgi, Self::Uwsgi];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Scgi => "scgi",
+            Self::Uwsgi => "uwsgi",
+        }
+    }
+
+    /// The head of a request.
+    pub(crate) fn head(self, variables: &[(String, String)]) -> Vec<u8> {
+        match self {
+            Self::Scgi => {
+                let is_length = |row: &&(String, String)| row.0 == "CONTENT_LENGTH";
+                let length = variables.iter().find(is_length).map_or("", |(_, value)| value);
+                let length = if length.is_empty() { "0" } else { length };
+                let mut text = format!("CONTENT_LENGTH\0{length}\0SCGI\01\0");
+                for (name, value) in variables.iter().filter(|row| !is_length(row)) {
+                    text.push_str(&format!("{name}\0{value}\0"));
+                }
+                format!("{}:{text},", text.len()).into_bytes()
+            }
+            Self::Uwsgi => {
+                let mut packet = vec![0, 0, 0, 0];
+                for text in variables.iter().flat_map(|(name, value)| [name, value]) {
+                    packet.extend(u16::try_from(text.len()).expect("short").to_le_bytes());
+                    packet.extend(text.as_bytes());
+                }
+                let size = u16::try_from(packet.len() - 4).expect("one packet");
+                packet[1..3].copy_from_slice(&size.to_le_bytes());
+                packet
+            }
+        }
+    }
+
+    /// How the first line of an answer begins.
+    pub(crate) fn opening(self) -> &'static str {
+        match self {
+            Self::Scgi => "Status: ",
+            Self::Uwsgi => "HTTP/1.1 ",
+        }
+    }
+}
+
+/// A connection to a listener as the host has said it: `scgi://127.0.0.1:9000`, or with a path.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Wire {
+    pub(crate) fn open(shown: &str) -> Self {
+        let address = shown.split_once("://").map_or(shown, |(_, address)| address);
+        match address.strip_prefix("unix:") {
+            Some(path) => {
+                let stream = UnixStream::connect(path).expect("the host listens");
+                stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+                Self::Unix(stream)
+            }
+            None => {
+                let stream = TcpStream::connect(address).expect("the host listens");
+                stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+                Self::Tcp(stream)
+            }
+        }
+    }
+
+    /// The same connection, for a thread of its own.
+    pub(crate) fn open_again(other: &Self) -> Self {
+        match other {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone().expect("a descriptor")),
+            Self::Unix(stream) => Self::Unix(stream.try_clone().expect("a descriptor")),
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.write_all(bytes).expect("the host reads");
+    }
+
+    /// Everything up to the end, or to where it is broken off.
+    pub(crate) fn rest(&mut self) -> (Vec<u8>, std::io::Result<()>) {
+        let mut bytes = Vec::new();
+        let read = self.read_to_end(&mut bytes).map(drop);
+        (bytes, read)
+    }
+
+    /// The answer, up to the end of the connection.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let (bytes, end) = self.rest();
+        end.expect("an orderly end");
+        Answer::read(&bytes)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(into),
+            Self::Unix(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -133,6 +133,15 @@ impl Launch {
         }
     }
 
+    /// The same for a host that is told elsewhere where to listen, at so many places.
+    pub(crate) fn start_with_its_own_listeners(mut self, listeners: usize) -> Host {
+        self.arguments = self.validated.around(self.arguments);
+        match self.spawn_and_wait(listeners) {
+            (running, Ok(addresses)) => Host { running, addresses },
+            (running, Err(missed)) => running.fail(&format!("not listening: {missed:?}")),
+        }
+    }
+
     fn listen(mut self) -> (Running, Result<Vec<String>, Missed>) {
         self.arguments = self.validated.around(self.arguments);
         let is_listen =
@@ -144,6 +153,10 @@ impl Launch {
             }
             given => given,
         };
+        self.spawn_and_wait(listeners)
+    }
+
+    fn spawn_and_wait(self, listeners: usize) -> (Running, Result<Vec<String>, Missed>) {
         let running = self.spawn();
         let addresses = running.stdout.wait_for(running.deadline, |lines| {
             let said = lines.iter().filter_map(|line| line.strip_prefix("listening on "));

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::ClientError;
 use crate::cli::Reach;
-use crate::control::{Place, folder, remove_dead};
+use crate::control::{Place, folder};
 use crate::platform::channel::connect;
+use crate::socket_file::remove_dead;
 
 /// The socket of the host that is meant.
 pub(super) fn one(reach: &Reach) -> Result<PathBuf, ClientError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::include::Unreadable;
 use super::place::Mistakes;
 use crate::linked::LinkedError;
+use crate::listener::{ListenError, Protocol};
 
 /// Why a config file says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub(crate) enum ConfigError {
     HostName(String),
     #[error("`--listen {address}`: this host does not speak `{protocol}`")]
     Protocol { address: String, protocol: String },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("two applications are mounted at `{path}`: {first} and {second}")]
     Twice { path: String, first: String, second: String },
     #[error("`--set {app}...`: no application is named `{app}`")]
@@ -62,7 +65,11 @@ impl ConfigError {
             Self::Mount(_) => Some(String::from("--mount /shop=./shop.so")),
             Self::Set(_) => Some(String::from("--set shop.currency=EUR")),
             Self::HostName(_) => Some(String::from("--name shop")),
-            Self::Protocol { .. } => Some(String::from("--listen 127.0.0.1:8080")),
+            Self::Protocol { .. } => {
+                let all = Protocol::ALL.map(Protocol::name).join(", ");
+                Some(format!("the protocols are: {all}; --listen scgi://127.0.0.1:9000"))
+            }
+            Self::Listen(error) => error.help(),
             Self::Twice { second, .. } => {
                 Some(format!("give {second} a path of its own: --mount /PATH=FILE"))
             }

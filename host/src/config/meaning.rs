@@ -18,6 +18,7 @@ use super::{Around, Layer, Mount, Origin};
 use crate::authority::HostPattern;
 use crate::limits::Limits;
 use crate::linked;
+use crate::listener::{Address, Listen, Protocol};
 use crate::plugin::inspect::Kind;
 use crate::plugin::probe::Wish;
 use crate::slot::Policy;
@@ -53,7 +54,7 @@ pub(crate) enum Look {
 /// What a config file means.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    pub(super) listen: Vec<String>,
+    pub(super) listen: Vec<Listen>,
     pub(super) mounts: Vec<Mount>,
     pub(super) layers: Vec<Layer>,
     pub(super) settings: Settings,
@@ -123,32 +124,74 @@ impl<'a> Meaning<'a> {
         if self.secrets.has(&text.span()) { written() } else { text.get_ref() }
     }
 
-    fn listen(&mut self) -> Vec<String> {
-        let texts = self.tables.server.listen.iter().map(|text| (text, None));
-        let tables = self.tables.listen.iter().map(|one| (&one.bind, one.protocol.as_ref()));
+    fn listen(&mut self) -> Vec<Listen> {
         let mut listen = Vec::new();
-        for (bind, protocol) in texts.chain(tables) {
-            if let Some(protocol) = protocol.filter(|protocol| protocol.get_ref() != "http") {
-                let what = format!("this host does not speak `{}`", self.said(protocol));
-                self.wrong_with(protocol.span(), what, "protocol = \"http\"");
-            }
-            let (said, text) = (self.said(bind), bind.get_ref());
-            match text.split_once("://") {
-                Some((protocol, _)) if protocol != "http" => {
-                    let protocol = said.split_once("://").map_or(said, |(protocol, _)| protocol);
-                    let what = format!("this host does not speak `{protocol}`");
-                    self.wrong_with(bind.span(), what, "\"127.0.0.1:8080\"");
-                }
-                _ => {
-                    let address = text.trim_start_matches("http://");
-                    if !is_address(address) {
-                        let what = format!("`{said}` is not an address of the form ip:port");
-                        self.wrong_with(bind.span(), what, "\"127.0.0.1:8080\"");
-                    }
-                    listen.push(address.to_owned());
-                }
+        for text in &self.tables.server.listen {
+            listen.extend(self.bind(text, None));
+        }
+        for table in &self.tables.listen {
+            if let Some(one) = self.bind(&table.bind, table.protocol.as_ref()) {
+                listen.push(self.socket(one, table));
             }
         }
+        listen
+    }
+
+    /// A protocol stands before the address, or in a key of its own.
+    fn bind(
+        &mut self,
+        bind: &'a Spanned<String>,
+        key: Option<&'a Spanned<String>>,
+    ) -> Option<Listen> {
+        let (text, said) = (bind.get_ref(), self.said(bind));
+        let (before, address) = match text.split_once("://") {
+            Some((protocol, address)) => (Some(protocol), address),
+            None => (None, &**text),
+        };
+        let named = match (before, key) {
+            (Some(name), _) => {
+                Some((name, bind.span(), said.split_once("://").map_or(said, |(name, _)| name)))
+            }
+            (None, Some(key)) => Some((&**key.get_ref(), key.span(), self.said(key))),
+            (None, None) => None,
+        };
+        let protocol = match named.map(|(name, at, said)| (name.parse(), at, said)) {
+            None => Protocol::Http,
+            Some((Ok(protocol), ..)) => protocol,
+            Some((Err(_), at, said)) => {
+                let what = format!("this host does not speak `{said}`");
+                let all = Protocol::ALL.map(Protocol::name).join("\", \"");
+                self.wrong_with(at, what, format!("protocol = one of \"{all}\""));
+                return None;
+            }
+        };
+        let Ok(address) = address.parse() else {
+            let what = format!("`{said}` is not an address of the form ip:port or unix:/path");
+            self.wrong_with(bind.span(), what, "\"127.0.0.1:8080\", or \"unix:/run/app.sock\"");
+            return None;
+        };
+        Some(Listen::new(protocol, address))
+    }
+
+    /// What is said of a Unix socket.
+    fn socket(&mut self, mut listen: Listen, table: &'a tables::Listen) -> Listen {
+        let tables::Listen { mode, owner, .. } = table;
+        let keys = [mode, owner].into_iter().flatten();
+        if let Address::Tcp(_) = listen.address {
+            for key in keys {
+                let what = String::from("only a Unix socket has an owner and a mode");
+                self.wrong_with(key.span(), what, "bind = \"unix:/run/app.sock\"");
+            }
+            return listen;
+        }
+        if let Some(mode) = mode {
+            listen.mode = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|it| *it <= 0o777);
+            if listen.mode.is_none() {
+                let what = format!("`{}` is not a mode of three octal digits", self.said(mode));
+                self.wrong_with(mode.span(), what, "mode = \"660\"");
+            }
+        }
+        listen.owner = owner.as_ref().map(|owner| owner.get_ref().clone());
         listen
     }
 
@@ -429,10 +472,4 @@ impl<'a> Meaning<'a> {
         });
         policy
     }
-}
-
-/// Of the form that the system is asked to resolve.
-fn is_address(text: &str) -> bool {
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }

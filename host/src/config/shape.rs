@@ -25,7 +25,7 @@ pub(super) struct Secrets(BTreeSet<usize>);
 const LISTS: [&str; 3] = ["include", "listen", "mount"];
 
 /// Keys of `[[listen]]` that are for gateways to come.
-const LATER: [&str; 4] = ["mode", "owner", "proxy_protocol", "trusted"];
+const LATER: [&str; 2] = ["proxy_protocol", "trusted"];
 
 /// What serde says of a key that is missing, before its name.
 const LACK: &str = "missing field";

@@ -119,12 +119,21 @@ struct LimitsTable {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listen {
-    /// The address: `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`. Port 0 takes a free one.
+    /// The address: `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`, where port 0 takes a free
+    /// one, or a Unix socket: `unix:/run/app.sock`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub(super) bind: Spanned<String>,
-    /// What is spoken there: `http` is HTTP/1.1 and HTTP/2 [default: "http"]
+    /// What is spoken there: `http`, which is HTTP/1.1 and HTTP/2, `scgi` or `uwsgi`
+    /// [default: "http"]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) protocol: Option<Spanned<String>>,
+    /// Who may connect to a Unix socket: permission bits, as `"660"`. Without it they are the
+    /// system's usual ones.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) mode: Option<Spanned<String>>,
+    /// Whose a Unix socket is: `"user"`, `"user:group"` or `":group"`, by names or numbers.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) owner: Option<Spanned<String>>,
 }
 
 /// `[apps.NAME]`.

@@ -99,7 +99,8 @@ fn every_limit_and_policy_is_read() {
     assert_eq!(sizes, [3, 1, 2, 3, 9, 11, 12, 16]);
     assert_eq!((limits.body_bytes, limits.streams), (4, 10));
     assert_eq!(config.debug_headers, DebugHeaders::Shown);
-    assert_eq!(config.listen, ["127.0.0.1:0", "[::1]:0"]);
+    let listen: Vec<String> = config.listen.iter().map(|one| one.address.to_string()).collect();
+    assert_eq!(listen, ["127.0.0.1:0", "[::1]:0"]);
     assert_eq!(config.settings.json("shop"), r#"{"currency":"EUR"}"#);
     let policy = &config.policies["shop"];
     let Some(Wish { reach: Reach::Open, place }) = &policy.probe else { panic!("{policy:?}") };

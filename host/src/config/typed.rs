@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ConfigError, Mount, Origin};
+use crate::listener::{Listen, ListenError, NoAddress, Protocol};
 
 impl Mount {
     /// `/PATH=[NAME=]FILE`.
@@ -46,12 +47,20 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// What `--listen` says.
-pub(super) fn address(text: &str) -> Result<String, ConfigError> {
-    match text.split_once("://") {
-        None | Some(("http", _)) => Ok(text.trim_start_matches("http://").to_owned()),
-        Some((protocol, _)) => {
-            Err(ConfigError::Protocol { address: text.to_owned(), protocol: protocol.to_owned() })
-        }
+pub(super) fn listen(text: &str) -> Result<Listen, ConfigError> {
+    let (protocol, address) = match text.split_once("://") {
+        None => (Protocol::Http, text),
+        Some((name, address)) => match name.parse() {
+            Ok(protocol) => (protocol, address),
+            Err(_) => {
+                let (address, protocol) = (text.to_owned(), name.to_owned());
+                return Err(ConfigError::Protocol { address, protocol });
+            }
+        },
+    };
+    match address.parse() {
+        Ok(address) => Ok(Listen::new(protocol, address)),
+        Err(NoAddress) => Err(ListenError::Address(address.to_owned()).into()),
     }
 }
 

@@ -1,28 +1,19 @@
-//! The socket's file: made private, taken over from the dead only, and removed at the end.
-//!
-//! Invariant: whoever looks whether a socket is dead and removes it holds the lock of its folder,
-//! or two hosts that start together would remove each other's.
+//! The control socket: private, in a folder that nobody else can put another one into.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::Place;
-use crate::platform::channel::{self, Identity, LONGEST_PATH, Listener};
-use crate::platform::files::lock_file_of;
+use crate::platform::channel::{self, Listener};
 use crate::platform::rights::{mode, new_folder, owner, user};
-
-/// How long another host may hold the folder's lock, which it does for some system calls.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::socket_file::{SocketFile, SocketFileError, check_length};
 
 /// A bound control socket. Dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Socket {
     listener: Listener,
-    path: PathBuf,
-    /// What has this name at the end may be another host's.
-    identity: Identity,
+    file: SocketFile,
 }
 
 /// Why there is no control socket.
@@ -32,9 +23,9 @@ pub(crate) enum ControlError {
     /// Another host has it.
     #[error("another host listens on the control socket `{}`", .0.display())]
     Taken(PathBuf),
-    /// A file of the user's, perhaps.
-    #[error("`{}` is no socket", .0.display())]
-    NotASocket(PathBuf),
+    /// Something else is in its place.
+    #[error(transparent)]
+    File(SocketFileError),
     /// The folder is somebody else's.
     #[error("`{}` belongs to user {owner}, and must belong to user {user}", folder.display())]
     ForeignOwner {
@@ -53,17 +44,6 @@ pub(crate) enum ControlError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The system has no room for it.
-    #[error(
-        "`{}` is too long for a socket: {length} bytes, and at most {LONGEST_PATH} fit",
-        path.display()
-    )]
-    TooLong {
-        /// The path.
-        path: PathBuf,
-        /// Its length.
-        length: usize,
-    },
     /// The system refused.
     #[error("cannot make the control socket `{}`", path.display())]
     System {
@@ -79,11 +59,13 @@ impl ControlError {
     pub(crate) fn help(&self) -> Option<String> {
         let text = match self {
             Self::Taken(_) => "give this host another name: --name NAME",
-            Self::NotASocket(_) => "remove it, or choose another place: --control SOCKET",
+            Self::File(SocketFileError::NotASocket(_)) => {
+                "remove it, or choose another place: --control SOCKET"
+            }
             Self::ForeignOwner { .. } | Self::OpenToOthers { .. } => {
                 "choose a folder of your own, closed to others (mode 700): --control SOCKET"
             }
-            Self::TooLong { .. } | Self::System { .. } => "choose another place: --control SOCKET",
+            Self::File(_) | Self::System { .. } => "choose another place: --control SOCKET",
         };
         Some(String::from(text))
     }
@@ -95,28 +77,17 @@ impl Socket {
         let path = place.socket();
         let system = |source| ControlError::System { path: path.clone(), source };
         let path = std::path::absolute(&path).map_err(system)?;
-        let length = path.as_os_str().len();
-        if length > LONGEST_PATH {
-            return Err(ControlError::TooLong { path, length });
-        }
+        check_length(&path)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         let system = |source| ControlError::System { path: path.clone(), source };
         new_folder().recursive(true).create(&folder).map_err(system)?;
         check_folder(&folder, place).map_err(|error| error.unwrap_or_else(system))?;
-        let _lock = lock(&folder).map_err(system)?;
-        match state(&path).map_err(system)? {
-            State::Absent => {}
-            State::Dead => fs::remove_file(&path).map_err(system)?,
-            State::Alive => return Err(ControlError::Taken(path)),
-            State::Other => return Err(ControlError::NotASocket(path)),
-        }
-        let listener = channel::bind(&path).map_err(system)?;
-        let identity = channel::identity(&path).map_err(system)?;
-        Ok(Self { listener, path, identity })
+        let (listener, file) = SocketFile::make(&path, channel::bind)?;
+        Ok(Self { listener, file })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// A second descriptor of it, which waits for nothing.
@@ -126,44 +97,13 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
-    fn drop(&mut self) {
-        let Some(_lock) = self.path.parent().and_then(|folder| lock(folder).ok()) else { return };
-        if channel::identity(&self.path).is_ok_and(|found| found == self.identity) {
-            // A file that cannot be removed is taken over by the next host.
-            let _ = fs::remove_file(&self.path);
+impl From<SocketFileError> for ControlError {
+    fn from(error: SocketFileError) -> Self {
+        match error {
+            SocketFileError::Taken(path) => Self::Taken(path),
+            SocketFileError::System { path, source } => Self::System { path, source },
+            error => Self::File(error),
         }
-    }
-}
-
-/// Removes a socket on which nobody listens.
-pub(crate) fn remove_dead(path: &Path) -> io::Result<()> {
-    let _lock = lock(path.parent().unwrap_or(Path::new("/")))?;
-    match state(path)? {
-        State::Dead => fs::remove_file(path),
-        State::Absent | State::Alive | State::Other => Ok(()),
-    }
-}
-
-/// What has a socket's name.
-enum State {
-    Absent,
-    Dead,
-    Alive,
-    Other,
-}
-
-fn state(path: &Path) -> io::Result<State> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Absent),
-        Err(error) => return Err(error),
-        Ok(found) if !channel::is_channel(path, &found) => return Ok(State::Other),
-        Ok(_) => {}
-    }
-    match channel::connect(path) {
-        Ok(_) => Ok(State::Alive),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(State::Dead),
-        Err(error) => Err(error),
     }
 }
 
@@ -184,20 +124,6 @@ fn check_folder(folder: &Path, place: &Place) -> Result<(), Result<ControlError,
     }
 }
 
-fn lock(folder: &Path) -> io::Result<File> {
-    let file = lock_file_of(folder)?;
-    let until = Instant::now() + LOCK_TIMEOUT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
@@ -205,6 +131,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+    use crate::socket_file::remove_dead;
 
     fn at(folder: &Path) -> Place {
         Place::At(folder.join("c.sock"))
@@ -246,7 +173,10 @@ mod tests {
         assert!(!path.exists());
 
         fs::write(&path, "mine").unwrap();
-        assert!(matches!(Socket::bind(&at(folder.path())), Err(ControlError::NotASocket(_))));
+        assert!(matches!(
+            Socket::bind(&at(folder.path())),
+            Err(ControlError::File(SocketFileError::NotASocket(_)))
+        ));
         assert_eq!(fs::read(&path).unwrap(), b"mine");
     }
 
@@ -268,6 +198,9 @@ mod tests {
     #[test]
     fn a_path_must_fit() {
         let place = Place::At(PathBuf::from(format!("/tmp/{}/c.sock", "x".repeat(120))));
-        assert!(matches!(Socket::bind(&place), Err(ControlError::TooLong { .. })));
+        assert!(matches!(
+            Socket::bind(&place),
+            Err(ControlError::File(SocketFileError::TooLong { .. }))
+        ));
     }
 }

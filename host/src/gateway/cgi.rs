@@ -16,10 +16,10 @@ use super::reply::{self, Begun, Part, Unsaid};
 use crate::duty::Duty;
 use crate::invoke::place::Unpark;
 use crate::invoke::upload::Feed;
-use crate::limits::Limits;
+use crate::limits::{Limits, UPLOAD_WINDOW};
 use crate::message::Origin;
 
-/// Bytes that are read at once, and how many wait for the application.
+/// Bytes that are read at once.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Answers the request that variables describe.
@@ -35,7 +35,7 @@ pub(crate) async fn serve(
     // Without a length there is a body only where a server has taken it out of its chunks.
     let chunked = variables.iter().any(|(name, _)| name == "HTTP_TRANSFER_ENCODING");
     let unsaid = if chunked { Unsaid::UntilItsEnd } else { Unsaid::None };
-    let in_hand = Arc::new(Duty::default()).begin();
+    let in_hand = Arc::new(Duty::of_front()).begin();
     let begun = reply::begin(variables, unsaid, &Origin::cgi(), limits, in_hand);
     let Begun { mut reply, feed, length } = begun;
     if let Some(feed) = feed {
@@ -64,7 +64,7 @@ fn read(input: impl Read, most: u64, feed: &Feed) {
     let context = Context::from_waker(&waker);
     let mut block = vec![0; BLOCK_BYTES];
     loop {
-        while feed.poll_room(&context, BLOCK_BYTES).is_pending() {
+        while feed.poll_room(&context, UPLOAD_WINDOW).is_pending() {
             thread::park();
         }
         match input.read(&mut block) {

@@ -100,6 +100,13 @@ pub(super) fn begin(
     Begun { reply: Reply::to(dispatched, wanted), feed, length }
 }
 
+/// Answers what is no request.
+pub(super) fn refuse(status: StatusCode, why: &str, in_hand: InHand) -> Begun {
+    let mut dispatched = Dispatched::new(in_hand, Wanted::All);
+    dispatched.answer(dispatch::page(status, why));
+    Begun { reply: Reply::to(dispatched, Wanted::All), feed: None, length: None }
+}
+
 impl Reply {
     const fn to(dispatched: Dispatched, wanted: Wanted) -> Self {
         Self { phase: Phase::Waiting(dispatched), wanted }
@@ -131,11 +138,20 @@ impl Reply {
                 };
                 // Fields behind the body have no place here.
                 if let Ok(data) = frame.into_data() {
+                    // As hyper: nothing is asked for behind the declared length.
+                    if body.size_hint().exact() == Some(0) {
+                        self.phase = Phase::Over;
+                    }
                     return Poll::Ready(Ok(Part::Data(data)));
                 }
             },
             Phase::Over => Poll::Ready(Ok(Part::End)),
         }
+    }
+
+    /// Whether nothing is left but to say so.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
     }
 }
 

@@ -57,6 +57,14 @@ impl Data {
         Self(Piece::Library { bytes, _lease: lease })
     }
 
+    /// The same as bytes that can be shared.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Piece::Host(bytes) => bytes,
+            Piece::Library { .. } => Bytes::from_owner(self),
+        }
+    }
+
     /// At most so many bytes of it.
     pub(crate) fn cut(mut self, length: u64) -> Self {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -65,6 +73,12 @@ impl Data {
             Piece::Library { bytes, .. } => bytes.truncate(length),
         }
         self
+    }
+}
+
+impl AsRef<[u8]> for Data {
+    fn as_ref(&self) -> &[u8] {
+        self.chunk()
     }
 }
 

@@ -1,7 +1,24 @@
 //! Reading and writing a socket once, without what lies in between.
+#![allow(unsafe_code, reason = "reads into memory that was not written yet")]
+
+use std::io;
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
 
 pub(crate) use self::files::{SENDS_FILES, send_ahead, send_file};
-pub(crate) use self::system::{receive, send};
+pub(crate) use self::system::{end_sending, receive, send};
+
+/// Reads what is there behind what was read before, where that has room; how much it was, and
+/// whether there was room for more.
+pub(crate) fn fill(stream: &TcpStream, into: &mut BytesMut) -> io::Result<(usize, bool)> {
+    let room = into.spare_capacity_mut();
+    let most = room.len();
+    let received = receive(stream, room)?;
+    // SAFETY: the system has written that many bytes.
+    unsafe { into.set_len(into.len() + received) };
+    Ok((received, received < most))
+}
 
 #[cfg(all(target_os = "linux", not(dsgi_portable)))]
 mod files {
@@ -57,7 +74,13 @@ mod system {
     use std::mem::MaybeUninit;
 
     use rustix::io::Errno;
+    use rustix::net::{Shutdown, shutdown};
     use tokio::net::TcpStream;
+
+    /// Says that nothing follows.
+    pub(crate) fn end_sending(stream: &TcpStream) -> io::Result<()> {
+        Ok(shutdown(stream, Shutdown::Write)?)
+    }
 
     /// Reads what is there into memory that may not have been written yet; so many bytes were.
     #[inline]
@@ -88,6 +111,11 @@ mod system {
     use std::mem::MaybeUninit;
 
     use tokio::net::TcpStream;
+
+    /// It is told at the end only.
+    pub(crate) fn end_sending(_: &TcpStream) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Through memory of its own, which was written.
     pub(crate) fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {

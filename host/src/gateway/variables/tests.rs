@@ -1,3 +1,5 @@
+//! What fronts really send, row by row, and what comes of it.
+
 use std::fmt::Write;
 
 use super::*;

@@ -1,0 +1,102 @@
+//! A socket that accepts: of TCP, or of the machine's own with its name in the file system.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+
+use tokio::net::TcpListener;
+
+use super::ListenError;
+use super::listen::{Address, Listen};
+use crate::platform::local::{self, Local};
+use crate::socket_file::SocketFile;
+
+/// A bound socket. Dropping it removes its name.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(StdListener),
+    Local(Local, SocketFile),
+}
+
+/// The same where connections are waited for.
+#[derive(Debug)]
+pub(super) enum Entrance {
+    Tcp(TcpListener),
+    Local { door: local::Door, _file: SocketFile },
+}
+
+/// A connection, and who is at its ends where they have addresses. Whatever its kind is, the system
+/// reads and writes it in the same way.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) local: Option<SocketAddr>,
+}
+
+impl Socket {
+    pub(super) fn bind(listen: &Listen) -> Result<Self, ListenError> {
+        match &listen.address {
+            Address::Tcp(address) => {
+                let bind = |source| ListenError::Bind { address: address.clone(), source };
+                let resolved: Vec<SocketAddr> = address
+                    .to_socket_addrs()
+                    .map_err(|_| ListenError::Address(address.clone()))?
+                    .collect();
+                let socket = StdListener::bind(&*resolved).map_err(bind)?;
+                socket.set_nonblocking(true).map_err(bind)?;
+                Ok(Self::Tcp(socket))
+            }
+            Address::Unix(path) => {
+                let make = |path: &_| local::bind(path, listen.mode, listen.owner.as_deref());
+                let (socket, file) = SocketFile::make(path, make).map_err(|source| {
+                    ListenError::Unix { path: path.clone(), source: source.into() }
+                })?;
+                Ok(Self::Local(socket, file))
+            }
+        }
+    }
+
+    /// The address it really has, of TCP.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Local(..) => None,
+        }
+    }
+
+    /// As people write it.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Tcp(_) => self.address().map(|address| address.to_string()).unwrap_or_default(),
+            Self::Local(_, file) => format!("unix:{}", file.path().display()),
+        }
+    }
+
+    /// Within a runtime.
+    pub(super) fn open(self) -> io::Result<Entrance> {
+        Ok(match self {
+            Self::Tcp(socket) => Entrance::Tcp(TcpListener::from_std(socket)?),
+            Self::Local(socket, file) => {
+                Entrance::Local { door: local::Door::open(socket)?, _file: file }
+            }
+        })
+    }
+}
+
+impl Entrance {
+    pub(super) async fn next(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, remote) = socket.accept().await?;
+                let local = stream.local_addr().ok();
+                // One that cannot be set has no client any more, which shows soon enough.
+                let _ = stream.set_nodelay(true);
+                // It moves from this thread's reactor to a core's.
+                Ok(Accepted { stream: stream.into_std()?, remote: Some(remote), local })
+            }
+            Self::Local { door, .. } => {
+                Ok(Accepted { stream: door.next().await?, remote: None, local: None })
+            }
+        }
+    }
+}

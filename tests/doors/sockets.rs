@@ -1,0 +1,76 @@
+//! Where the host listens beside ports: sockets with a name, an owner and a mode.
+
+use crate::harness::doors::{Protocol, Wire, get};
+use crate::harness::host::Launch;
+use crate::harness::libraries::sample;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+fn config(folder: &Path, keys: &str) -> std::path::PathBuf {
+    let file = folder.join("host.toml");
+    let text = format!(
+        "[[listen]]\nbind = \"unix:{}\"\nprotocol = \"scgi\"\n{keys}\n\
+         [apps.hello]\npath = \"{}\"\n[[mount]]\npath = \"/\"\napp = \"hello\"\n",
+        folder.join("app.sock").display(),
+        sample("hello").display()
+    );
+    fs::write(&file, text).unwrap();
+    file
+}
+
+/// Without `--listen` among the arguments the harness adds one, in place of those of a file.
+fn said(launch: Launch) -> String {
+    let output = launch.run();
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_socket_is_taken_over_from_the_dead_only_and_goes_with_its_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let listen = format!("scgi://unix:{}", path.display());
+    let launch = || Launch::new().arg("--load").arg(sample("hello")).args(["--listen", &listen]);
+    let mut host = launch().start();
+    let mut wire = Wire::open(&host.addresses()[0]);
+    wire.send(&Protocol::Scgi.head(&get("/")));
+    assert_eq!(wire.answer().status, 200);
+    let second = launch().run();
+    assert_eq!(second.status.code(), Some(69));
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(text.contains("another process listens on the socket"), "{text}");
+    host.terminate();
+    assert!(host.wait().success());
+    assert!(!path.exists(), "it stays");
+    fs::write(&path, "mine").unwrap();
+    assert!(said(launch()).contains("is no socket"));
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+}
+
+#[test]
+fn a_socket_has_an_owner_and_a_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let own = fs::metadata(folder.path()).unwrap();
+    for mode in [0o600, 0o666] {
+        let owner = format!("{}:{}", own.uid(), own.gid());
+        let file = config(folder.path(), &format!("mode = \"{mode:o}\"\nowner = \"{owner}\""));
+        let host = Launch::new().arg("--config").arg(file).start_with_its_own_listeners(1);
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, mode);
+        assert_eq!((found.uid(), found.gid()), (own.uid(), own.gid()));
+        drop(host);
+    }
+    for (keys, why) in [
+        ("owner = \"nobody-of-this-name\"", "`nobody-of-this-name` is not listed"),
+        ("mode = \"888\"", "`888` is not a mode"),
+        ("mode = \"0\"\nbind2 = 1", "bind2"),
+    ] {
+        let launch = Launch::new().arg("--config").arg(config(folder.path(), keys));
+        let text = said(launch);
+        assert!(text.contains(why), "{text}");
+    }
+}
