@@ -97,7 +97,9 @@ fn forms_are_named_with_an_example() {
     }
     for protocol in ["ajp", "https"] {
         let refusal = form(&["--load", "a.so", "--listen", &format!("{protocol}://127.0.0.1:1")]);
-        refusal.says([&*format!("does not speak `{protocol}`")]).helps(["http, scgi, uwsgi"]);
+        refusal
+            .says([&*format!("does not speak `{protocol}`")])
+            .helps(["http, fastcgi, scgi, uwsgi"]);
     }
     let refusal = form(&["--load", "a.so", "--listen", "nowhere"]);
     refusal.says(["`nowhere` is not an address", "ip:port"]).helps(["--listen 127.0.0.1:8080"]);

@@ -1,5 +1,6 @@
 //! The host behind front servers, which a test plays by hand.
 
 mod cgi;
+mod fastcgi;
 mod single;
 mod sockets;

@@ -9,6 +9,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod crates;
 pub(crate) mod doors;
+pub(crate) mod fastcgi;
 pub(crate) mod frames;
 pub(crate) mod gate;
 pub(crate) mod host;

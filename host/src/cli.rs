@@ -131,7 +131,7 @@ pub(crate) struct Serve {
     /// Set a key of a config; repeatable. VALUE is TOML, or text as it stands
     #[arg(long, value_name = "NAME.KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Listen there; repeatable. PROTOCOL is http, scgi or uwsgi, and ADDRESS is ip:port,
+    /// Listen there; repeatable. PROTOCOL is http, fastcgi, scgi or uwsgi, and ADDRESS is ip:port,
     /// where port 0 takes a free one, or unix:/path [default: http://127.0.0.1:8080]
     #[arg(long, value_name = "[PROTOCOL://]ADDRESS")]
     pub(crate) listen: Vec<String>,

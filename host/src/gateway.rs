@@ -1,6 +1,7 @@
 //! Gateways: from a protocol to dispatch and back.
 
 pub(crate) mod cgi;
+pub(crate) mod fastcgi;
 mod front;
 pub(crate) mod http;
 mod line;

@@ -1,10 +1,14 @@
 //! What a gateway knows of a connection, and what it sends.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use dsgi::abi::grown::head_flag;
 
 use crate::invoke::body::ReplyBody;
+use crate::limits::ERRORS_BYTES;
 
 /// A response as every gateway sends it.
 pub(crate) type Response = http::Response<ReplyBody>;
@@ -24,6 +28,51 @@ pub(crate) struct Origin {
     pub(crate) server_name: Option<Box<str>>,
     /// How applications run here, as flags of a head.
     pub(crate) run: u32,
+    /// Who is told what an application writes to its errors, beside the log.
+    pub(crate) errors: Option<Arc<Errors>>,
+}
+
+/// What an application has written to its errors, for a front server that has a log too.
+#[derive(Debug, Default)]
+pub(crate) struct Errors(Mutex<Untold>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    text: Vec<u8>,
+    waker: Option<Waker>,
+}
+
+impl Errors {
+    /// Keeps a line for the front; what it does not take in time is in the host's own log.
+    pub(crate) fn push(&self, line: &[u8]) {
+        let mut untold = self.lock();
+        if untold.text.len() + line.len() > ERRORS_BYTES {
+            return;
+        }
+        untold.text.extend_from_slice(line);
+        if line.last() != Some(&b'\n') {
+            untold.text.push(b'\n');
+        }
+        let waker = untold.waker.take();
+        drop(untold);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ready with what was written since.
+    pub(crate) fn poll_take(&self, context: &Context<'_>) -> Poll<Bytes> {
+        let mut untold = self.lock();
+        if untold.text.is_empty() {
+            untold.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(std::mem::take(&mut untold.text).into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Untold> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Origin {
@@ -39,6 +88,7 @@ impl Origin {
             scheme: "http",
             server_name: None,
             run,
+            errors: None,
         }
     }
 

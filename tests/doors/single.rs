@@ -1,6 +1,7 @@
 //! SCGI and uwsgi: one request for each connection, over TCP and Unix sockets.
 
 use crate::harness::doors::{Protocol, Wire, get, post, set};
+use crate::harness::fastcgi::{Front, request};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::sample;
 use crate::harness::misbehaving::{Flavour, Misbehaving};
@@ -189,4 +190,24 @@ fn all_doors_lead_to_one_application() {
     for answer in &answers {
         assert_eq!((answer.status, &answer.body), (200, &answers[0].body));
     }
+}
+
+#[test]
+fn a_file_goes_out_as_it_is() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let bytes: Vec<u8> = (0..400_000_u32).map(|number| (number % 251) as u8).collect();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    let target = format!("/file?path={}&offset=7&length=399000", file.path().display());
+    let launch = Launch::new().breaking(&["content-type-missing"]);
+    let launch = launch.args(["--listen", "scgi://127.0.0.1:0", "--listen", "uwsgi://127.0.0.1:0"]);
+    let launch = launch.args(["--listen", "fastcgi://127.0.0.1:0"]);
+    let host = Misbehaving::launched(Flavour::Async, launch);
+    for (address, protocol) in host.addresses().iter().zip(Protocol::ALL) {
+        let mut wire = Wire::open(address);
+        wire.send(&protocol.head(&get(&target)));
+        assert!(wire.answer().body == bytes[7..399_007], "{protocol:?}");
+    }
+    let mut front = Front::open(&host.addresses()[2]);
+    front.send(&request(1, 0, &get(&target), b""));
+    assert!(front.answer(1).body == bytes[7..399_007]);
 }

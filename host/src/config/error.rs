@@ -67,7 +67,7 @@ impl ConfigError {
             Self::HostName(_) => Some(String::from("--name shop")),
             Self::Protocol { .. } => {
                 let all = Protocol::ALL.map(Protocol::name).join(", ");
-                Some(format!("the protocols are: {all}; --listen scgi://127.0.0.1:9000"))
+                Some(format!("the protocols are: {all}; --listen fastcgi://127.0.0.1:9000"))
             }
             Self::Listen(error) => error.help(),
             Self::Twice { second, .. } => {

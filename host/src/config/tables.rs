@@ -123,7 +123,7 @@ pub(super) struct Listen {
     /// one, or a Unix socket: `unix:/run/app.sock`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub(super) bind: Spanned<String>,
-    /// What is spoken there: `http`, which is HTTP/1.1 and HTTP/2, `scgi` or `uwsgi`
+    /// What is spoken there: `http`, which is HTTP/1.1 and HTTP/2, `fastcgi`, `scgi` or `uwsgi`
     /// [default: "http"]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) protocol: Option<Spanned<String>>,

@@ -12,7 +12,7 @@ use std::thread;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::reply::{self, Begun, Part, Unsaid};
+use super::reply::{self, Begun, Extent, Part, Unsaid};
 use crate::duty::Duty;
 use crate::invoke::place::Unpark;
 use crate::invoke::upload::Feed;
@@ -32,14 +32,14 @@ pub(crate) async fn serve(
     limits: &Limits,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    // Without a length there is a body only where a server has taken it out of its chunks.
-    let chunked = variables.iter().any(|(name, _)| name == "HTTP_TRANSFER_ENCODING");
-    let unsaid = if chunked { Unsaid::UntilItsEnd } else { Unsaid::None };
     let in_hand = Arc::new(Duty::of_front()).begin();
-    let begun = reply::begin(variables, unsaid, &Origin::cgi(), limits, in_hand);
-    let Begun { mut reply, feed, length } = begun;
+    let begun = reply::begin(variables, Unsaid::UntilItsEnd, &Origin::cgi(), None, limits, in_hand);
+    let Begun { mut reply, feed, extent } = begun;
     if let Some(feed) = feed {
-        let most = length.unwrap_or(u64::MAX);
+        let most = match extent {
+            Extent::Bytes(length) => length,
+            Extent::UntilItsEnd => u64::MAX,
+        };
         thread::Builder::new().name(String::from("body")).spawn(move || {
             read(input, most, &feed);
         })?;

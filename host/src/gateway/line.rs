@@ -158,6 +158,16 @@ impl Output {
         }
     }
 
+    /// Where its end is, counted from the connection's first byte.
+    pub(super) const fn end(&self) -> u64 {
+        self.put
+    }
+
+    /// Whether everything up to there has left.
+    pub(super) const fn has_sent(&self, end: u64) -> bool {
+        self.sent >= end
+    }
+
     /// Whether nothing is left to be sent.
     pub(super) const fn is_empty(&self) -> bool {
         self.sent == self.put

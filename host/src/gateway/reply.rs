@@ -15,7 +15,8 @@ use http::{HeaderName, StatusCode, response};
 use http_body::Body;
 use hyper::ext::ReasonPhrase;
 
-use super::variables;
+pub(super) use super::variables::Extent;
+use super::variables::{self, Mapped};
 use crate::dispatch::{self, Dispatched};
 use crate::duty::InHand;
 use crate::invoke::answer::Wanted;
@@ -25,7 +26,7 @@ use crate::invoke::exchange::begin;
 use crate::invoke::exchange::input::Input;
 use crate::invoke::upload::{Feed, upload};
 use crate::limits::Limits;
-use crate::message::Origin;
+use crate::message::{Errors, Origin};
 
 /// A request that was given to dispatch.
 #[derive(Debug)]
@@ -56,55 +57,72 @@ pub(super) struct Begun {
     pub(super) reply: Reply,
     /// None where there is no body.
     pub(super) feed: Option<Feed>,
-    /// Bytes of the body, where they are known.
-    pub(super) length: Option<u64>,
+    pub(super) extent: Extent,
 }
 
-/// What a protocol says of bodies whose length no variable tells.
+/// What becomes of a body whose length the front does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsaid {
-    /// There is none.
+    /// It cannot be told where it ends: there is none.
     None,
     /// It ends where the protocol says so.
     UntilItsEnd,
 }
 
-/// Gives a request to dispatch; `origin` is its connection's.
+/// Gives a request to dispatch; `origin` is its connection's, and `errors` is told what the
+/// application writes to its errors.
 pub(super) fn begin(
     given: impl IntoIterator<Item = (Bytes, Bytes)>,
     unsaid: Unsaid,
     origin: &Origin,
+    errors: Option<Arc<Errors>>,
     limits: &Limits,
     in_hand: InHand,
 ) -> Begun {
     let (wanted, mapped) = variables::request(given, origin, limits);
     let mut dispatched = Dispatched::new(in_hand, wanted);
-    let mapped = match mapped {
+    let Mapped { request, origin, extent } = match mapped {
         Ok(mapped) => mapped,
         Err(refusal) => {
             dispatched.answer(refusal.into_response());
-            return Begun { reply: Reply::to(dispatched, wanted), feed: None, length: None };
+            return Begun { reply: Reply::to(dispatched, wanted), feed: None, extent: NO_BODY };
         }
     };
-    let has_body = mapped.length.map_or(unsaid == Unsaid::UntilItsEnd, |length| length > 0);
-    let (feed, input) = match has_body.then(upload) {
+    let extent = match unsaid {
+        Unsaid::None if extent == Extent::UntilItsEnd => NO_BODY,
+        _ => extent,
+    };
+    let (feed, input) = match (extent != NO_BODY).then(upload) {
         Some((feed, upload)) => (Some(feed), Some(Input::uploaded(upload, limits.body_timeout))),
         None => (None, None),
     };
-    let (request, length) = (mapped.request.map(|()| input), mapped.length);
-    let origin = Arc::new(mapped.origin);
+    let request = request.map(|()| input);
+    let origin = Arc::new(Origin { errors, ..origin });
     match dispatch::find(&request) {
         Ok(found) => dispatched.call(found, begin!(request), |input| input, &origin),
         Err(instead) => dispatched.instead(instead, request, |input| input, &origin),
     }
-    Begun { reply: Reply::to(dispatched, wanted), feed, length }
+    Begun { reply: Reply::to(dispatched, wanted), feed, extent }
 }
+
+const NO_BODY: Extent = Extent::Bytes(0);
 
 /// Answers what is no request.
 pub(super) fn refuse(status: StatusCode, why: &str, in_hand: InHand) -> Begun {
     let mut dispatched = Dispatched::new(in_hand, Wanted::All);
     dispatched.answer(dispatch::page(status, why));
-    Begun { reply: Reply::to(dispatched, Wanted::All), feed: None, length: None }
+    Begun { reply: Reply::to(dispatched, Wanted::All), feed: None, extent: NO_BODY }
+}
+
+/// The same where there is nobody to give it part by part.
+pub(super) fn plain_page(status: StatusCode, why: &str) -> String {
+    let (code, reason) = (status.as_str(), status.canonical_reason().unwrap_or("Error"));
+    let text = format!("{code} {reason}: {why}\n");
+    let length = text.len();
+    format!(
+        "Status: {code} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\n\r\n{text}"
+    )
 }
 
 impl Reply {

@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::front::Front;
 use super::line::Line;
-use super::reply::{self, Begun, Part, Reply, Unsaid};
+use super::reply::{self, Begun, Extent, Part, Reply, Unsaid};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, UPLOAD_WINDOW, VARIABLES_BESIDE};
@@ -75,17 +75,21 @@ pub(super) async fn serve(front: Front, protocol: Protocol) {
         }
         poll_head(&mut line, protocol, most(&limits), context)
     });
-    let Begun { reply, feed, length } = match head.await {
+    let Begun { reply, feed, extent } = match head.await {
         None => return,
         Some(Ok(variables)) => {
-            reply::begin(variables, Unsaid::None, &origin, &limits, duty.begin())
+            reply::begin(variables, Unsaid::None, &origin, None, &limits, duty.begin())
         }
         Some(Err(Refused { status, why })) => {
             tracing::warn!("a request over {} is refused: {why}", protocol.name);
             reply::refuse(status, &why, duty.begin())
         }
     };
-    let (left, opening) = (length.unwrap_or(0), protocol.opening);
+    let left = match extent {
+        Extent::Bytes(length) => length,
+        Extent::UntilItsEnd => 0,
+    };
+    let opening = protocol.opening;
     let mut turn = Turn { line, reply, feed, left, opening, stage: Stage::Answering };
     match poll_fn(|context| turn.poll(context)).await {
         End::Whole => {

@@ -23,8 +23,15 @@ use crate::message::Origin;
 pub(super) struct Mapped {
     pub(super) request: Request<()>,
     pub(super) origin: Origin,
-    /// Bytes of the body, where the front knows.
-    pub(super) length: Option<u64>,
+    pub(super) extent: Extent,
+}
+
+/// How long a body is, as far as the front knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// None is zero bytes.
+    Bytes(u64),
+    UntilItsEnd,
 }
 
 /// What is not a field of the request, as it was given last; empty ones were not given.
@@ -71,8 +78,8 @@ pub(super) fn request(
 impl Meta {
     fn map(mut self, origin: &Origin, limits: &Limits) -> Result<Mapped, Refusal> {
         self.fault.take().map_or(Ok(()), Err)?;
-        let length = self.length()?;
-        self.lay_content(length)?;
+        let extent = self.extent()?;
+        self.lay_content()?;
         let target = self.target(limits.target_bytes)?;
         let origin = self.origin(origin);
         let mut request = Request::new(());
@@ -81,7 +88,7 @@ impl Meta {
         *request.version_mut() = version(&self.protocol);
         *request.headers_mut() = self.headers;
         strict::mapped(&mut request, limits)?;
-        Ok(Mapped { request, origin, length })
+        Ok(Mapped { request, origin, extent })
     }
 
     fn take(&mut self, name: &[u8], value: Bytes) -> Result<(), Refusal> {
@@ -133,25 +140,25 @@ impl Meta {
         Ok(())
     }
 
-    /// Bytes of the body; none where nobody knows, which Caddy says as -1.
-    fn length(&self) -> Result<Option<u64>, Refusal> {
-        match self.content_length.as_deref() {
-            None | Some(b"-1") => Ok(None),
-            Some(text) if text.iter().all(u8::is_ascii_digit) => {
-                let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-                number.map(Some).ok_or(Refusal::Length)
-            }
-            Some(_) => Err(Refusal::Length),
-        }
+    /// Nobody knows the length of a body in chunks: Caddy says -1, and others nothing but that
+    /// there were some.
+    fn extent(&mut self) -> Result<Extent, Refusal> {
+        let Some(text) = self.content_length.as_deref().filter(|text| *text != b"-1") else {
+            let chunked =
+                self.content_length.is_some() || self.headers.contains_key(TRANSFER_ENCODING);
+            return Ok(if chunked { Extent::UntilItsEnd } else { Extent::Bytes(0) });
+        };
+        let digits = text.iter().all(u8::is_ascii_digit).then_some(text);
+        let number = digits.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let length: u64 = number.ok_or(Refusal::Length)?;
+        self.headers.insert(CONTENT_LENGTH, length.into());
+        // The front has undone it, and says so beside the length.
+        self.headers.remove(TRANSFER_ENCODING);
+        Ok(Extent::Bytes(length))
     }
 
     /// What of the body is told among the fields.
-    fn lay_content(&mut self, length: Option<u64>) -> Result<(), Refusal> {
-        if let Some(length) = length {
-            self.headers.insert(CONTENT_LENGTH, length.into());
-            // The front has undone it, and says so beside the length.
-            self.headers.remove(TRANSFER_ENCODING);
-        }
+    fn lay_content(&mut self) -> Result<(), Refusal> {
         if !self.content_type.is_empty() {
             let kind = HeaderValue::from_maybe_shared(self.content_type.clone());
             self.headers.insert(CONTENT_TYPE, kind.map_err(|_| Refusal::FieldValue)?);
@@ -202,6 +209,7 @@ impl Meta {
             scheme,
             server_name: (!name.is_empty() || local.is_none()).then(|| named().into()),
             run: connection.run,
+            errors: None,
         }
     }
 

@@ -69,6 +69,11 @@ impl Feed {
         self.end(End::Whole);
     }
 
+    /// Bytes that wait for the reader.
+    pub(crate) fn held(&self) -> usize {
+        self.0.lock().held
+    }
+
     /// Ready while fewer bytes than these wait, or nobody reads them any more.
     pub(crate) fn poll_room(&self, context: &Context<'_>, window: usize) -> Poll<()> {
         let mut state = self.0.lock();
@@ -163,7 +168,7 @@ mod tests {
         feed.push(Bytes::from_static(b"ab"));
         assert_eq!(room(&feed), Poll::Ready(()));
         feed.push(Bytes::from_static(b"cd"));
-        assert_eq!((room(&feed), feed.0.lock().held), (Poll::Pending, 4));
+        assert_eq!((room(&feed), feed.held()), (Poll::Pending, 4));
         feed.finish();
         drop(feed);
         for block in ["ab", "cd"] {
@@ -187,6 +192,6 @@ mod tests {
         feed.push(Bytes::from_static(b"abcd"));
         drop(upload);
         feed.push(Bytes::from_static(b"efgh"));
-        assert_eq!((room(&feed), feed.0.lock().held), (Poll::Ready(()), 0));
+        assert_eq!((room(&feed), feed.held()), (Poll::Ready(()), 0));
     }
 }

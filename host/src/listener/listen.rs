@@ -20,6 +20,7 @@ pub(crate) struct Listen {
 pub(crate) enum Protocol {
     /// HTTP/1.1 and HTTP/2.
     Http,
+    FastCgi,
     Scgi,
     Uwsgi,
 }
@@ -48,11 +49,12 @@ impl Listen {
 }
 
 impl Protocol {
-    pub(crate) const ALL: [Self; 3] = [Self::Http, Self::Scgi, Self::Uwsgi];
+    pub(crate) const ALL: [Self; 4] = [Self::Http, Self::FastCgi, Self::Scgi, Self::Uwsgi];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::FastCgi => "fastcgi",
             Self::Scgi => "scgi",
             Self::Uwsgi => "uwsgi",
         }

@@ -120,7 +120,7 @@ pub(super) const NAMES: &[Broken] = &[
     (
         app!("[server]\nlisten = [\"https://x:1\"]\n"),
         "`host.toml:7:11`: this host does not speak `https`",
-        "protocol = one of \"http\", \"scgi\", \"uwsgi\"",
+        "protocol = one of \"http\", \"fastcgi\", \"scgi\", \"uwsgi\"",
     ),
     (
         app!("[server]\nlisten = [\"localhost\"]\n"),
@@ -135,7 +135,7 @@ pub(super) const NAMES: &[Broken] = &[
     (
         app!("[[listen]]\nbind = \"a:1\"\nprotocol = \"ajp\"\n"),
         "`host.toml:8:12`: this host does not speak `ajp`",
-        "protocol = one of \"http\", \"scgi\", \"uwsgi\"",
+        "protocol = one of \"http\", \"fastcgi\", \"scgi\", \"uwsgi\"",
     ),
     (
         app!("[[listen]]\nbind = \"a:1\"\nmode = \"600\"\n"),

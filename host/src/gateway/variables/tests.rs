@@ -86,7 +86,11 @@ const FIELDS: &[Row] = &[
         &[POST, ROOT, ("CONTENT_LENGTH", "7"), ("CONTENT_TYPE", "text/plain")],
         "POST / HTTP/1.1\ncontent-length: 7\ncontent-type: text/plain\n7 bytes",
     ),
-    ("Caddy, of a chunked body", &[POST, ROOT, ("CONTENT_LENGTH", "-1")], "POST / HTTP/1.1"),
+    (
+        "Caddy, of a chunked body",
+        &[POST, ROOT, ("CONTENT_LENGTH", "-1")],
+        "POST / HTTP/1.1\nuntil its end",
+    ),
     (
         "nginx, of a chunked body that it has read",
         &[POST, ROOT, ("CONTENT_LENGTH", "7"), ("HTTP_TRANSFER_ENCODING", "chunked")],
@@ -95,7 +99,7 @@ const FIELDS: &[Row] = &[
     (
         "Apache, of a chunked body that it hands on",
         &[POST, ROOT, ("HTTP_TRANSFER_ENCODING", "chunked")],
-        "POST / HTTP/1.1\ntransfer-encoding: chunked",
+        "POST / HTTP/1.1\ntransfer-encoding: chunked\nuntil its end",
     ),
     (
         "the same length twice",
@@ -221,14 +225,16 @@ fn mapped(variables: &[(&str, &str)]) -> Result<Mapped, Refusal> {
 
 /// Request line and fields.
 fn shown(mapped: &Mapped) -> String {
-    let Mapped { request, length, .. } = mapped;
+    let Mapped { request, extent, .. } = mapped;
     let mut text = format!("{} {} {:?}", request.method(), request.uri(), request.version());
     for (name, value) in request.headers() {
         let value: String = value.as_bytes().iter().copied().map(char::from).collect();
         write!(text, "\n{name}: {value}").unwrap();
     }
-    if let Some(length) = length {
-        write!(text, "\n{length} bytes").unwrap();
+    match extent {
+        Extent::Bytes(0) => {}
+        Extent::Bytes(length) => write!(text, "\n{length} bytes").unwrap(),
+        Extent::UntilItsEnd => text.push_str("\nuntil its end"),
     }
     text
 }

@@ -226,6 +226,11 @@ unsafe extern "C" fn log<H: Handle>(object: *const object::Exchange, severity: u
     let (generation, text) =
         unsafe { (H::borrow(object).position().step().number(), text.bytes()) };
     let severity = if severity == 0 { level::ERROR } else { severity };
+    // SAFETY: as above.
+    let exchange = unsafe { H::exchange(object) };
+    if let Some(errors) = &exchange.origin.errors {
+        errors.push(text);
+    }
     let text = String::from_utf8_lossy(text);
     crate::log::from_library(generation, severity, "errors", &text);
 }

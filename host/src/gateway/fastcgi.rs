@@ -1,0 +1,236 @@
+//! The FastCGI gateway: a connection, and the requests that share it.
+//!
+//! Each request has a block on its way at most, and asks for the next one when that has left, so
+//! that none fills the connection. What a slow one does not read is kept for it where others may
+//! come, up to the length of a whole body. Invariant: a response that fails within its body never
+//! gets its last record.
+
+mod turn;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use self::turn::{Step, Turn};
+use super::front::{self, Front};
+use super::reply;
+use super::single::most;
+use crate::duty::{Duties, Verdict};
+use crate::invoke::upload::Feed;
+use crate::limits::{Limits, UPLOAD_WINDOW};
+use crate::message::Origin;
+use crate::wire::Unusable;
+use crate::wire::fastcgi::Status;
+use crate::wire::fastcgi::decoder::{Decoder, Event, Keep, Refused};
+use crate::wire::fastcgi::encoder::{self, Stream};
+
+/// Serves a connection to its end; `kept` is kept until then.
+pub(crate) async fn serve<K>(
+    stream: std::net::TcpStream,
+    origin: Origin,
+    duties: Arc<Duties>,
+    limits: Arc<Limits>,
+    kept: K,
+) {
+    front::serve(stream, origin, duties, limits, kept, run).await;
+}
+
+async fn run(front: Front) {
+    let requests = usize::try_from(front.limits.streams).unwrap_or(usize::MAX);
+    let decoder = Decoder::new(most(&front.limits), requests);
+    let turns = BTreeMap::new();
+    let mut connection = Connection { front, decoder, turns, stage: Stage::Open };
+    match poll_fn(|context| connection.poll(context)).await {
+        End::Whole => {
+            let Front { line, duty, .. } = &mut connection.front;
+            poll_fn(|context| match duty.verdict() {
+                Verdict::Serve => line.poll_goodbye(context),
+                Verdict::Finish | Verdict::End => Poll::Ready(()),
+            })
+            .await;
+        }
+        End::Broken => connection.front.line.break_off(),
+        End::Gone => {}
+    }
+}
+
+struct Connection {
+    front: Front,
+    decoder: Decoder,
+    turns: BTreeMap<u16, Turn>,
+    stage: Stage,
+}
+
+/// What becomes of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// It takes requests.
+    Open,
+    /// It ends when those in hand are done.
+    Closing,
+    /// The same, and one of them has to look broken.
+    Breaking,
+}
+
+/// How a connection ended.
+enum End {
+    Whole,
+    Broken,
+    /// Nobody is there any more.
+    Gone,
+}
+
+impl Connection {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if self.front.duty.verdict() == Verdict::Finish {
+                self.stage = self.stage.max(Stage::Closing);
+            }
+            if let Some(end) = self.listen(context) {
+                return Poll::Ready(end);
+            }
+            self.answer(context);
+            // Whatever leaves makes room for the next block of a request.
+            let sends = !self.front.line.output.is_empty();
+            match self.front.line.poll_send(context) {
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
+                Poll::Ready(Ok(())) if sends => {}
+                Poll::Ready(Ok(())) if self.turns.is_empty() && self.stage != Stage::Open => {
+                    let broken = self.stage == Stage::Breaking;
+                    return Poll::Ready(if broken { End::Broken } else { End::Whole });
+                }
+                _ => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads what the front says, as long as there is room for it.
+    fn listen(&mut self, context: &mut Context<'_>) -> Option<End> {
+        loop {
+            if !self.has_room(context) {
+                return None;
+            }
+            match self.decoder.next(&mut self.front.line.input) {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) => match self.front.line.poll_read(context) {
+                    Poll::Pending => return None,
+                    Poll::Ready(Ok(0) | Err(_)) => return Some(End::Gone),
+                    Poll::Ready(Ok(_)) => {}
+                },
+                Err(fault) => {
+                    tracing::warn!("a connection of FastCGI is broken off: {fault}");
+                    return Some(End::Broken);
+                }
+            }
+        }
+    }
+
+    /// Whether more may be read. A request that has its connection alone has a window. Where others
+    /// may come beside it, it has as much as a body may have, so that whoever reads it slowly keeps
+    /// only itself waiting.
+    fn has_room(&self, context: &Context<'_>) -> bool {
+        let feeds = || self.turns.values().filter_map(|turn| turn.feed.as_ref());
+        let waits = |feed: &Feed| feed.poll_room(context, UPLOAD_WINDOW).is_pending();
+        // Each of them is asked, for each may be the first that has room again.
+        if feeds().filter(|feed| waits(feed)).count() == 0 {
+            return true;
+        }
+        let held: usize = feeds().map(Feed::held).sum();
+        let shared = self.turns.values().any(|turn| turn.keep == Keep::Open);
+        shared && (held as u64) < self.front.limits.body_bytes
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Request { id, variables, keep } if self.stage == Stage::Open => {
+                let Front { origin, limits, duty, .. } = &self.front;
+                let turn = Turn::begin(variables, keep, origin, limits, duty.begin());
+                self.turns.insert(id, turn);
+            }
+            Event::Request { id, keep, .. } => {
+                self.decoder.over(id);
+                self.end(id, Status::Overloaded, keep);
+            }
+            Event::Input { id, bytes } => {
+                if let Some(turn) = self.turns.get_mut(&id) {
+                    turn.input(bytes);
+                }
+            }
+            Event::InputEnd { id } => {
+                if let Some(turn) = self.turns.get_mut(&id) {
+                    turn.input_end();
+                }
+            }
+            Event::Abort { id } => {
+                self.decoder.over(id);
+                let keep = self.turns.remove(&id).map_or(Keep::Open, |turn| turn.keep);
+                self.end(id, Status::Complete, keep);
+            }
+            Event::Refused { id, why, keep } => self.refuse(id, why, keep),
+            Event::Values(asked) => {
+                let Limits { connections, streams, .. } = &*self.front.limits;
+                let (connections, streams) = (connections.to_string(), streams.to_string());
+                let ours = [
+                    ("FCGI_MAX_CONNS", &*connections),
+                    ("FCGI_MAX_REQS", &*streams),
+                    ("FCGI_MPXS_CONNS", "1"),
+                ];
+                self.front.line.output.put(&encoder::values(&asked, &ours));
+            }
+            Event::Unknown { kind } => self.front.line.output.put(&encoder::unknown(kind)),
+        }
+    }
+
+    /// A request that no application sees.
+    fn refuse(&mut self, id: u16, why: Refused, keep: Keep) {
+        tracing::warn!("a request over FastCGI is refused: {why}");
+        let (status, said) = match why {
+            Refused::Role(_) => (Status::UnknownRole, None),
+            Refused::Overloaded(_) => (Status::Overloaded, None),
+            Refused::Variables(Unusable::Bytes(_) | Unusable::Count(_)) => {
+                (Status::Complete, Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+            }
+            Refused::Order | Refused::Variables(_) => {
+                (Status::Complete, Some(StatusCode::BAD_REQUEST))
+            }
+        };
+        if let Some(said) = said {
+            let page = reply::plain_page(said, &why.to_string());
+            turn::put_records(&mut self.front.line.output, id, Stream::Output, Bytes::from(page));
+            self.front.line.output.put(&encoder::header(id, Stream::Output, 0));
+        }
+        self.end(id, status, keep);
+    }
+
+    /// The last record of a request.
+    fn end(&mut self, id: u16, status: Status, keep: Keep) {
+        self.front.line.output.put(&encoder::end(id, status));
+        if keep == Keep::Close {
+            self.stage = self.stage.max(Stage::Closing);
+        }
+    }
+
+    /// Asks each request whose last block has left for the next one.
+    fn answer(&mut self, context: &mut Context<'_>) {
+        let mut over = Vec::new();
+        for (id, turn) in &mut self.turns {
+            match turn.answer(*id, &mut self.front.line.output, context) {
+                Step::Waits => {}
+                Step::Over => over.push((*id, Ok(turn.keep))),
+                Step::Broken => over.push((*id, Err(()))),
+            }
+        }
+        for (id, ended) in over {
+            self.turns.remove(&id);
+            self.decoder.over(id);
+            match ended {
+                Ok(keep) => self.end(id, Status::Complete, keep),
+                Err(()) => self.stage = Stage::Breaking,
+            }
+        }
+    }
+}
