@@ -76,7 +76,7 @@ pub(crate) fn static_files() -> Result<(PathBuf, PathBuf)> {
     Ok((build("dsgi-host", Kind::Binary)?, build("sample-static", Kind::Library)?))
 }
 
-/// The application of a framework, in its two forms.
+/// The application of a framework, beside itself in hyper's hands.
 #[derive(Debug)]
 pub(crate) struct Axum {
     pub(crate) host: PathBuf,
@@ -89,10 +89,20 @@ impl Axum {
     pub(crate) fn build() -> Result<Self> {
         Ok(Self {
             host: build("dsgi-host", Kind::Binary)?,
-            serve: build_with("app-answers", &["--features", "serve"], Kind::Binary)?,
+            serve: answers("app-answers", "serve")?,
             library: build("app-answered", Kind::Library)?,
         })
     }
+
+    /// The same router, served by hyper. A program of its own: linked into this one it would make
+    /// every baseline fatter.
+    pub(crate) fn native() -> Result<PathBuf> {
+        answers("app-answers-native", "native")
+    }
+}
+
+fn answers(program: &str, feature: &str) -> Result<PathBuf> {
+    build_with("app-answers", &["--features", feature, "--bin", program], Kind::Binary)
 }
 
 /// Compiles `layer.c`, which calls inwards this way, to a file beside another one.

@@ -5,7 +5,6 @@
 //! `streams` the bodies. What a header field costs more as a library than without one is what it
 //! costs to bring it over the boundary and make the request again.
 
-pub(crate) mod server;
 mod streams;
 mod throughput;
 mod visitor;
@@ -84,8 +83,8 @@ impl Counts {
 
 /// The application in hyper's hands twice (the A/A control), in the framework's, and as a library.
 fn subjects(options: &Options) -> Result<Vec<Subject>> {
-    let own = |name| Subject::own(name, "static-axum");
-    let mut subjects = vec![own(NATIVE)?, own(NATIVE_AGAIN)?];
+    let native = Axum::native()?;
+    let mut subjects = vec![Subject::peer(NATIVE, &native), Subject::peer(NATIVE_AGAIN, &native)];
     if !options.baseline {
         let Axum { host, serve, library } = Axum::build()?;
         subjects.push(Subject::peer(SERVE, &serve));
@@ -186,8 +185,12 @@ const PLUGIN: &str = "plugin";
 const ANSWERS: [(&str, &str, Expected); 3] = [
     ("empty", "/empty", Expected::Text("")),
     ("JSON", "/articles/tea", Expected::Text(ARTICLE)),
-    ("64 KiB", "/large", Expected::Letters(app_answers::PIECE_BYTES)),
+    ("64 KiB", "/large", Expected::Letters(PIECE_BYTES)),
 ];
+/// Bytes of the large answer, and of a piece of the stream, as the application has them.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Pieces of the stream: 10 MiB.
+const PIECES: usize = 160;
 const ARTICLE: &str = r#"{"name":"tea","price":1250,"currency":"EUR","in_stock":true}"#;
 const FEW: u32 = 3;
 const MANY: u32 = 12;

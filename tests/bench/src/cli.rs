@@ -46,9 +46,6 @@ enum Bench {
     /// The baseline: a plain hyper server with the same answer
     #[command(hide = true)]
     Static,
-    /// The baseline of `axum`: its application, served by hyper
-    #[command(hide = true)]
-    StaticAxum,
 }
 
 /// What every bench takes.
@@ -107,7 +104,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let (name, options, measure): (_, _, fn(&Options, &mut Report) -> Result<()>) =
         match &arguments.bench {
             Bench::Static => return static_server::run(),
-            Bench::StaticAxum => return axum::server::run(),
             Bench::Axum(options) => ("axum", options, axum::run),
             Bench::AxumThroughput(options) => ("axum-throughput", options, axum::run_throughput),
             Bench::Instructions(options) => ("instructions", options, instructions::run),

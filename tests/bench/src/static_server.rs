@@ -19,24 +19,10 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-
-/// Serves the hello.
-pub(crate) fn run() -> Result<()> {
-    listen(|stream| async move {
-        let connection = hyper::server::conn::http1::Builder::new()
-            .header_read_timeout(None)
-            .serve_connection(TokioIo::new(stream), service_fn(hello));
-        // A client that leaves is no event for a baseline.
-        let _ = connection.await;
-    })
-}
+use tokio::net::TcpListener;
 
 /// Listens on a free port of the loopback, says where, and serves until it is ended by a signal.
-pub(crate) fn listen<F>(connection: impl Fn(TcpStream) -> F) -> Result<()>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
+pub(crate) fn run() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -54,18 +40,21 @@ where
         writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
         stdout.flush()?;
         drop(stdout);
-        serve(listener, connection).await
+        serve(listener).await
     })
 }
 
-async fn serve<F>(listener: TcpListener, connection: impl Fn(TcpStream) -> F) -> Result<()>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
+async fn serve(listener: TcpListener) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await.context("accepting a connection failed")?;
         stream.set_nodelay(true)?;
-        tokio::spawn(connection(stream));
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .header_read_timeout(None)
+                .serve_connection(TokioIo::new(stream), service_fn(hello));
+            // A client that leaves is no event for a baseline.
+            let _ = connection.await;
+        });
     }
 }
 

@@ -8,7 +8,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{NATIVE, NATIVE_AGAIN, PLUGIN, Visit, Visitor, subjects};
+use super::{NATIVE, NATIVE_AGAIN, PIECE_BYTES, PIECES, PLUGIN, Visit, Visitor, subjects};
 use crate::bodies::{Named, interleaved};
 use crate::breakdown::PerRequest;
 use crate::cli::Options;
@@ -57,7 +57,7 @@ fn echo(path: &str) -> Asked {
 
 fn stream() -> Asked {
     let head = b"GET /stream HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec();
-    let expected = vec![b'x'; app_answers::PIECE_BYTES * app_answers::PIECES];
+    let expected = vec![b'x'; PIECE_BYTES * PIECES];
     Asked { name: STREAM, visit: Visit { head, sent: Vec::new(), expected }, times: 10 }
 }
 
