@@ -121,6 +121,7 @@ async fn answer(
         "/pieces" => &["one", "two"],
         "/for-ever" => {
             let _told = Told("the call");
+            eprintln!("the call waits");
             pending::<()>().await;
             &[]
         }
