@@ -12,6 +12,8 @@ pub mod callable;
 pub mod duplex;
 pub(crate) mod examined;
 pub mod exchange;
+#[cfg(feature = "tower")]
+pub(crate) mod fields;
 pub mod file;
 pub mod future;
 pub mod glance;

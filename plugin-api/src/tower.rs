@@ -7,6 +7,7 @@
 //!
 //! With the feature `tower`, which is off by default.
 
+mod block;
 mod body;
 mod constructor;
 mod exchange;
@@ -21,6 +22,7 @@ mod request;
 mod response;
 mod runtime;
 mod served;
+mod shape;
 mod target;
 mod upgrade;
 
@@ -31,7 +33,7 @@ pub use self::inner::{Calling, InnerService};
 pub use self::inside::InnerBody;
 pub use self::leave::{Leave, leave};
 pub(crate) use self::served::link_service;
-pub use self::served::{HttpService, Served, serve, serve_layer};
+pub use self::served::{HttpService, Served, Turn, serve, serve_layer};
 
 /// Exports a service as the application of this library.
 ///

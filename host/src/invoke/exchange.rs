@@ -21,8 +21,8 @@ use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use dsgi::abi::grown::Value;
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
@@ -33,7 +33,7 @@ use self::head::Head;
 use self::input::Input;
 use self::position::Position;
 use self::values::Values;
-use self::view::View;
+use self::view::Laid;
 use crate::lease::Lease;
 use crate::message::Origin;
 use crate::plugin::application::step::Step;
@@ -63,7 +63,7 @@ pub(crate) struct Exchange {
     /// Of an exchange that a layer has derived from another one.
     derived: Option<Box<Derived>>,
     values: Values,
-    view: OnceLock<Box<View>>,
+    view: Laid,
     /// Dropped last: a body and values of layers are freed by code that it keeps loaded.
     pub(crate) mounted: Mounted,
 }
@@ -196,7 +196,7 @@ impl<B> Begun<B> {
             (&raw mut (*exchange).origin).write(origin);
             (&raw mut (*exchange).derived).write(None);
             (&raw mut (*exchange).values).write(Values::none());
-            (&raw mut (*exchange).view).write(OnceLock::new());
+            (&raw mut (*exchange).view).write(Laid::not_yet());
         }
         // SAFETY: written just now.
         unsafe { place.assume_init() }

@@ -89,6 +89,15 @@ pub const NAMES: &[&str] = &[
     "x-request-id",
 ];
 
+/// The number of `content-length`.
+pub const CONTENT_LENGTH: u32 = 23;
+/// The number of `host`.
+pub const HOST: u32 = 36;
+/// The number of `transfer-encoding`.
+pub const TRANSFER_ENCODING: u32 = 70;
+/// The number of `upgrade`.
+pub const UPGRADE: u32 = 71;
+
 /// The number of a lower-case name; 0 when it is not known.
 #[must_use]
 pub fn id(name: &str) -> u32 {
@@ -147,6 +156,13 @@ mod tests {
         }
         assert_eq!((id("x-unknown"), name(0), name(10_000)), (0, None, None));
         assert_eq!((id(""), id("Accept"), id("accep"), id("acceptt")), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn numbers_with_a_name_are_those_of_their_names() {
+        let named = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE].map(name);
+        let names = ["content-length", "host", "transfer-encoding", "upgrade"].map(Some);
+        assert_eq!(named, names);
     }
 
     /// A host need not look whether one of them must be left out of an environ.

@@ -234,7 +234,7 @@ impl Handle {
 
     /// The same with the number that a known name has; 0 for others.
     #[cfg(feature = "tower")]
-    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &[u8], &[u8])> + Clone {
+    pub(crate) fn numbered(&self) -> impl ExactSizeIterator<Item = (u32, &[u8], &[u8])> + Clone {
         let head = self.head();
         self.rows(head.headers, head.header_count)
     }
@@ -251,7 +251,7 @@ impl Handle {
         &self,
         first: *const Header,
         count: u32,
-    ) -> impl Iterator<Item = (u32, &[u8], &[u8])> + Clone {
+    ) -> impl ExactSizeIterator<Item = (u32, &[u8], &[u8])> + Clone {
         // SAFETY: the host keeps the rows until this handle is released, and it is borrowed.
         unsafe { rows(first, count, self.head().header_stride) }
             // SAFETY: as above.

@@ -14,23 +14,35 @@ use crate::abi::{self, answer};
 use crate::{Error, slot};
 
 /// Hands a call to the other side that will answer later.
+#[inline(always)]
 pub fn make<F, A>(future: F) -> *mut Future
 where
     F: StdFuture<Output = Result<A, Error>> + Send + 'static,
     A: Answers,
 {
-    Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future })).cast()
+    make_of(|| future)
+}
+
+/// The same of a future that is made where it stays, or not far from there.
+#[inline(always)]
+fn make_of<F, A>(future: impl FnOnce() -> F) -> *mut Future
+where
+    F: StdFuture<Output = Result<A, Error>> + Send + 'static,
+    A: Answers,
+{
+    Box::into_raw(Box::new(Made { table: &Made::<F>::TABLE, future: future() })).cast()
 }
 
 /// Polls a call at once; the answer to the other side, or what it is handed, when there is none
 /// yet. It is then polled again with a waker, as it was with none.
 #[cfg(feature = "tower")]
-pub(crate) fn begin<F, A>(future: F, asked: Asked<'_>) -> Result<u32, *mut Future>
+#[inline(always)]
+pub(crate) fn begin<F, A>(future: impl FnOnce() -> F, asked: Asked<'_>) -> Result<u32, *mut Future>
 where
     F: StdFuture<Output = Result<A, Error>> + Send + 'static,
     A: Answers,
 {
-    let future = make(future);
+    let future = make_of(future);
     // SAFETY: made just now, and its reply is lent for the call that this is a part of.
     let answer = unsafe { poll::<F, A>(future, std::ptr::null(), asked.reply()) };
     if answer == answer::PENDING {

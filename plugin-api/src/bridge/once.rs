@@ -25,9 +25,15 @@ impl<T> Once<T> {
 
     /// The value, made by `make` if there is none.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        self.get_or_put(|| Box::new(make()))
+    }
+
+    /// The same of a value that `make` makes where it stays.
+    #[inline]
+    pub fn get_or_put(&self, make: impl FnOnce() -> Box<T>) -> &T {
         let mut made = self.0.load(Ordering::Acquire);
         if made.is_null() {
-            made = self.put(Box::new(make()));
+            made = self.put(make());
         }
         // SAFETY: made by `put`, and never dropped while this is borrowed.
         unsafe { &*made }
@@ -61,10 +67,17 @@ impl<T> Once<T> {
 
     /// The value, given away.
     #[must_use]
-    pub fn into_inner(mut self) -> Option<T> {
+    pub fn into_inner(self) -> Option<T> {
+        self.into_box().map(|made| *made)
+    }
+
+    /// The same where it is.
+    #[inline(always)]
+    #[must_use]
+    pub fn into_box(mut self) -> Option<Box<T>> {
         let made = std::mem::replace(self.0.get_mut(), ptr::null_mut());
         // SAFETY: made by `put`, and taken once.
-        (!made.is_null()).then(|| *unsafe { Box::from_raw(made) })
+        (!made.is_null()).then(|| unsafe { Box::from_raw(made) })
     }
 
     #[cold]

@@ -45,9 +45,13 @@ enum State {
 
 impl Body {
     /// The body of a request; `length` is that of all of it, where it is known.
-    pub(super) fn new(source: Arc<Handle>, length: Option<u64>) -> Self {
-        let source = (length != Some(0)).then_some(source);
-        Self { source, left: length, state: State::Untouched }
+    pub(super) const fn new(source: Arc<Handle>, length: Option<u64>) -> Self {
+        Self { source: Some(source), left: length, state: State::Untouched }
+    }
+
+    /// That of a request without one: nobody has asked for it yet.
+    pub(super) const fn none() -> Self {
+        Self { source: None, left: Some(0), state: State::Untouched }
     }
 
     /// No bytes.

@@ -31,17 +31,13 @@ pub(super) struct Answered {
 }
 
 /// What most heads have room for, so that most need no memory of their own on the way.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// Takes a response apart. A body that is there at once is sent whole, in one piece with its head.
 ///
 /// # Errors
 /// The body's, where it fails at once.
-pub(super) fn of<B>(
-    response: Response<B>,
-    context: &mut Context<'_>,
-    entry: &Entry,
-) -> Result<Answered>
+pub(super) fn of<B>(response: Response<B>, context: &mut Context<'_>) -> Result<Answered>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
@@ -61,34 +57,26 @@ where
     let any: &mut dyn Any = &mut body;
     let body = match any.downcast_mut::<InnerBody>().and_then(InnerBody::take_untouched) {
         Some(untouched) => untouched,
-        None => begin(body, context, entry, inside)?,
+        None => begin(body, context, inside)?,
     };
-    let mut answered = Answered { status, reason, headers, body };
-    answered.leave_length_out();
-    Ok(answered)
+    Ok(Answered { status, reason, headers, body })
 }
 
 impl Answered {
-    /// Of a body that is there as a whole the host tells the length itself; and a head that is the
-    /// same for many bodies it knows again.
-    fn leave_length_out(&mut self) {
+    /// The length that is said where the host tells it itself, because the body is there as a
+    /// whole: left out, the head is the same for many bodies, and known again.
+    fn needless(&self) -> Option<u64> {
         let length = match &self.body {
             ReplyBody::Empty => 0,
             ReplyBody::Whole(bytes) => bytes.len() as u64,
-            _ => return,
+            _ => return None,
         };
         if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            return;
+            return None;
         }
-        let mut said = self.headers.get_all(CONTENT_LENGTH).iter();
-        let (Some(value), None) = (said.next(), said.next()) else { return };
-        if is_number(value.as_bytes(), length) {
-            self.headers.remove(CONTENT_LENGTH);
-            if length == 0 {
-                // To a HEAD as well it is told as the length of this.
-                self.body = ReplyBody::Whole(SharedBytes::constant(b""));
-            }
-        }
+        let mut said = self.headers.iter().filter(|(name, _)| **name == CONTENT_LENGTH);
+        let (Some((_, value)), None) = (said.next(), said.next()) else { return None };
+        is_number(value.as_bytes(), length).then_some(length)
     }
 }
 
@@ -102,12 +90,7 @@ fn is_number(digits: &[u8], number: u64) -> bool {
 }
 
 /// Inside of the runtime. Only a body that may go on after this needs a place of its own.
-fn begin<B>(
-    body: B,
-    context: &mut Context<'_>,
-    entry: &Entry,
-    inside: Option<Inside>,
-) -> Result<ReplyBody>
+fn begin<B>(body: B, context: &mut Context<'_>, inside: Option<Inside>) -> Result<ReplyBody>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
@@ -119,7 +102,7 @@ where
         return Ok(ReplyBody::Empty);
     }
     let exact = body.size_hint().exact();
-    let mut body = Outgoing::new(body, entry, inside);
+    let mut body = Outgoing::new(body, &Entry::current(), inside);
     let Some(length) = exact else { return Ok(stream(body)) };
     let Poll::Ready(first) = body.next(context) else { return Ok(stream(body)) };
     match first.transpose().map_err(Error::from_failure)? {
@@ -146,12 +129,17 @@ where
 }
 
 impl Answers for Answered {
-    fn reply(self, asked: Asked<'_>) -> Result<Option<Reply>, Error> {
-        let fields = self.headers.iter().map(|(name, value)| (name.as_ref(), value.as_bytes()));
+    fn reply(mut self, asked: Asked<'_>) -> Result<Option<Reply>, Error> {
+        let needless = self.needless();
+        let fields = self.headers.iter().filter(|(name, _)| match needless {
+            None => true,
+            Some(_) => **name != CONTENT_LENGTH,
+        });
+        let fields = fields.map(|(name, value)| (name.as_ref(), value.as_bytes()));
         let status = self.status.as_u16();
         let reason = self.reason.as_ref().map_or(&b""[..], ReasonPhrase::as_bytes);
         let mut few = [(b"".as_slice(), b"".as_slice()); FEW];
-        let count = self.headers.len();
+        let count = self.headers.len() - needless.map_or(0, |_| 1);
         let head = if count <= FEW {
             few.iter_mut().zip(fields).for_each(|(place, field)| *place = field);
             Started::laid(asked, status, reason, few[..count].iter().copied())
@@ -159,6 +147,11 @@ impl Answers for Answered {
             let many: Vec<(&[u8], &[u8])> = fields.collect();
             Started::laid(asked, status, reason, many.iter().copied())
         };
-        Ok(Some(Reply { head: head?, body: self.body }))
+        let head = head?;
+        if needless == Some(0) {
+            // To a HEAD as well it is told as the length of this.
+            self.body = ReplyBody::Whole(SharedBytes::constant(b""));
+        }
+        Ok(Some(Reply { head, body: self.body }))
     }
 }

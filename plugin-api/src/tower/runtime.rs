@@ -68,6 +68,7 @@ impl Entry {
     }
 
     /// The same, of which the first poll comes from inside.
+    #[inline(always)]
     pub(super) const fn begun_inside<F: Future>(self, future: F) -> Inside<F> {
         Inside { future: Some(future), entry: self, next: Poller::Inside }
     }

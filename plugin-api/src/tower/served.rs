@@ -2,21 +2,23 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Buf;
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::constructor::{Constructor, Made, kind};
 use super::failure::{self, BoxError};
-use super::request::Wish;
+use super::request::{Requests, Wish};
+use super::response::Answered;
 use super::runtime::{Entry, Runtime};
 use super::upgrade::{self, Played};
-use super::{Body, leave, request, response};
+use super::{Body, leave, response};
 use crate::abi::app::flavour;
 use crate::bridge::exchange::Handle;
 use crate::bridge::future;
@@ -28,16 +30,16 @@ use crate::{Error, Previous, Purpose, Result};
 ///
 /// Each request is given a clone of its own, as a server gives one to each connection.
 pub trait HttpService: Service<Request<Body>> + Clone + Send + 'static {
-    /// Calls it when it is ready.
-    fn respond(
-        self,
-        request: Request<Body>,
-        entry: InsideOf<'_>,
-    ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static;
+    /// Calls it when it is ready, inside of its runtime.
+    fn answer(self, request: Request<Body>, turn: Turn<'_>) -> Called;
 }
 
-/// The runtime that a service is called in, and what its client wants beside an answer.
-pub struct InsideOf<'a>(&'a Entry, Wish);
+/// What a client wants beside an answer, and where the answer is put.
+pub struct Turn<'a> {
+    wish: Wish,
+    entry: &'a Entry,
+    asked: Asked<'a>,
+}
 
 impl<S, B> HttpService for S
 where
@@ -45,39 +47,84 @@ where
         + Clone
         + Send
         + 'static,
+    S::Future: 'static,
     B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    fn respond(
-        mut self,
-        mut request: Request<Body>,
-        InsideOf(entry, wish): InsideOf<'_>,
-    ) -> impl Future<Output = Result<impl future::Answers + 'static>> + Send + 'static {
-        let entry = entry.clone();
-        async move {
-            let ready = poll_fn(|context| self.poll_ready(context)).await;
-            ready.map_err(|error| failure::not_ready(error.into()))?;
-            let played = match wish {
-                Wish::Upgrade if upgrade::is_asked(&request) => {
-                    Some(Played::begin(&mut request).await?)
-                }
-                Wish::Upgrade | Wish::Nothing => None,
+    fn answer(mut self, request: Request<Body>, turn: Turn<'_>) -> Called {
+        // Nearly always; then what waits is the service's own future, and nothing around it.
+        if turn.wish == Wish::Nothing
+            && let Poll::Ready(ready) = self.poll_ready(&mut Context::from_waker(Waker::noop()))
+        {
+            return match ready {
+                Ok(()) => turn.begin(|| Answering { response: self.call(request) }),
+                Err(error) => Called::Answered(Err(failure::not_ready(error.into()))),
             };
-            let mut response = pin!(self.call(request));
-            poll_fn(|context| {
-                let Poll::Ready(response) = response.as_mut().poll(context) else {
-                    return Poll::Pending;
-                };
-                Poll::Ready(match response {
-                    Ok(mut response) => {
-                        if let Some(played) = &played {
-                            played.take_over(&mut response, &entry);
-                        }
-                        response::of(response, context, &entry)
-                    }
-                    Err(error) => Err(failure::of(error.into())),
-                })
-            })
-            .await
+        }
+        let wish = turn.wish;
+        turn.begin(|| wait(self, request, wish))
+    }
+}
+
+/// Waits until a service is ready, and answers.
+async fn wait<S, B>(mut service: S, mut request: Request<Body>, wish: Wish) -> Result<Answered>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    let ready = poll_fn(|context| service.poll_ready(context)).await;
+    ready.map_err(|error| failure::not_ready(error.into()))?;
+    let played = match wish {
+        Wish::Upgrade if upgrade::is_asked(&request) => Some(Played::begin(&mut request).await?),
+        Wish::Upgrade | Wish::Nothing => None,
+    };
+    let mut response = pin!(service.call(request));
+    poll_fn(|context| {
+        let polled = response.as_mut().poll(context);
+        polled.map(|response| {
+            let mut response = response.map_err(|error| failure::of(error.into()))?;
+            if let Some(played) = &played {
+                played.take_over(&mut response);
+            }
+            response::of(response, context)
+        })
+    })
+    .await
+}
+
+pin_project! {
+    /// The response of a service, once it is there.
+    struct Answering<F> {
+        #[pin]
+        response: F,
+    }
+}
+
+impl<F, B, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    E: Into<BoxError>,
+{
+    type Output = Result<Answered>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Answered>> {
+        self.project().response.poll(context).map(|response| match response {
+            Ok(response) => response::of(response, context),
+            Err(error) => Err(failure::of(error.into())),
+        })
+    }
+}
+
+impl Turn<'_> {
+    // A future is a request and more: each step into a function that stays one is a copy of it.
+    #[inline(always)]
+    fn begin<F>(self, answer: impl FnOnce() -> F) -> Called
+    where
+        F: Future<Output = Result<Answered>> + Send + 'static,
+    {
+        match future::begin(|| self.entry.clone().begun_inside(answer()), self.asked) {
+            Ok(answer) => Called::Filled(answer),
+            Err(pending) => Called::Later(pending),
         }
     }
 }
@@ -86,12 +133,13 @@ where
 pub struct Served {
     /// There until the drop.
     service: Option<Box<dyn Shared>>,
+    requests: Requests,
     runtime: Runtime,
 }
 
 /// What all services are to whoever keeps them.
 trait Shared: Send + Sync {
-    fn call(&self, handle: Handle, asked: Asked<'_>, entry: &Entry) -> Called;
+    fn call(&self, request: Request<Body>, turn: Turn<'_>) -> Called;
 }
 
 /// Makes the service of a constructor, in a runtime of its own.
@@ -128,7 +176,8 @@ where
     Ok(linked::<Linkable>(served))
 }
 
-/// Entry of a service that is linked into a program.
+/// Entry of a service that is linked into a program. There may be several, and nobody takes the
+/// place of one: it is not told to leave.
 struct Linkable;
 
 impl export::Entry for Linkable {
@@ -142,14 +191,6 @@ impl export::Entry for Linkable {
     fn call(app: &Arc<Served>, handle: Handle, asked: Asked<'_>) -> Called {
         app.call(handle, asked)
     }
-
-    fn drain(app: &Served, deadline: Duration) {
-        app.drain(deadline);
-    }
-
-    fn resume(app: &Served) {
-        app.resume();
-    }
 }
 
 fn make<K, F, A, M>(constructor: F, config: &str, purpose: Purpose) -> Result<Served>
@@ -161,7 +202,7 @@ where
         let _entered = runtime.entry().enter();
         constructor.construct(config, purpose)?.finish(&runtime)?
     };
-    Ok(Served { service: Some(Box::new(Mutex::new(made))), runtime })
+    Ok(Served { service: Some(Box::new(Mutex::new(made))), requests: Requests::none(), runtime })
 }
 
 impl Served {
@@ -180,27 +221,22 @@ impl Served {
     #[must_use]
     pub fn call(&self, handle: Handle, asked: Asked<'_>) -> Called {
         let entry = self.runtime.entry();
-        match &self.service {
-            Some(service) => service.call(handle, asked, entry),
-            None => Called::Answered(Err(Error::new("its service is gone"))),
+        let _entered = entry.enter();
+        let Some(service) = &self.service else {
+            return Called::Answered(Err(Error::new("its service is gone")));
+        };
+        match self.requests.of(handle) {
+            Ok((request, wish)) => service.call(request, Turn { wish, entry, asked }),
+            Err(error) => Called::Answered(Err(error)),
         }
     }
 }
 
 impl<S: HttpService> Shared for Mutex<S> {
-    fn call(&self, handle: Handle, asked: Asked<'_>, entry: &Entry) -> Called {
-        let _entered = entry.enter();
-        let (request, wish) = match request::of(handle) {
-            Ok(received) => received,
-            Err(error) => return Called::Answered(Err(error)),
-        };
+    fn call(&self, request: Request<Body>, turn: Turn<'_>) -> Called {
         // A clone that panics leaves the original as it was.
         let service = self.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = service.respond(request, InsideOf(entry, wish));
-        match future::begin(entry.clone().begun_inside(answer), asked) {
-            Ok(answer) => Called::Filled(answer),
-            Err(pending) => Called::Later(pending),
-        }
+        service.answer(request, turn)
     }
 }
 
@@ -218,8 +254,8 @@ impl fmt::Debug for Served {
     }
 }
 
-impl fmt::Debug for InsideOf<'_> {
+impl fmt::Debug for Turn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InsideOf")
+        f.write_str("Turn")
     }
 }

@@ -3,6 +3,8 @@
 //! What was received is kept to the byte where it can be, because an encoded slash is none. Where a
 //! layer has changed the path, the changed one is encoded again.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -13,23 +15,61 @@ use crate::{Result, escape};
 /// HTTP versions, from which on a request names its authority beside its path.
 const NAMES_AUTHORITY: u32 = 20;
 
+/// A target behind the mount, before it is one of a request.
+pub(super) enum Target<'a> {
+    /// A path and a query, as most are.
+    Path(Cow<'a, [u8]>),
+    /// With an authority in front of it, an authority alone, or `*`.
+    Unusual(Uri),
+}
+
+impl<'a> Target<'a> {
+    /// The target behind the mount.
+    pub(super) fn of(handle: &'a Handle) -> Result<Self> {
+        let target = handle.text(Text::Target);
+        match target.first() {
+            Some(b'/') => Ok(Self::Path(behind_mount(handle, target))),
+            _ => unusual(handle, target).map(Self::Unusual),
+        }
+    }
+
+    /// What is to be kept for it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Path(path) => path,
+            Self::Unusual(_) => b"",
+        }
+    }
+
+    /// The target itself, of which the bytes are kept.
+    pub(super) fn uri(self, handle: &Handle, kept: Bytes) -> Result<Uri> {
+        match self {
+            Self::Path(_) => whole(handle, PathAndQuery::from_maybe_shared(kept)?),
+            Self::Unusual(uri) => Ok(uri),
+        }
+    }
+}
+
 /// The target behind the mount.
 pub(super) fn of(handle: &Handle) -> Result<Uri> {
-    let target = handle.text(Text::Target);
-    let Some(b'/') = target.first() else { return unusual(handle, target) };
-    whole(handle, behind_mount(handle, target)?)
+    let target = Target::of(handle)?;
+    let bytes = Bytes::copy_from_slice(target.bytes());
+    target.uri(handle, bytes)
 }
 
 /// The target as it was received.
 pub(super) fn original(handle: &Handle) -> Result<Uri> {
     let target = handle.text(Text::Target);
     let Some(b'/') = target.first() else { return Ok(Uri::try_from(target)?) };
-    whole(handle, path_and_query(target)?)
+    whole(handle, PathAndQuery::try_from(target)?)
 }
 
 fn whole(handle: &Handle, path: PathAndQuery) -> Result<Uri> {
+    if handle.protocol() < NAMES_AUTHORITY {
+        return Ok(Uri::from(path));
+    }
     let authority = handle.text(Text::Authority);
-    if handle.protocol() < NAMES_AUTHORITY || authority.is_empty() {
+    if authority.is_empty() {
         return Ok(Uri::from(path));
     }
     let mut parts = http::uri::Parts::default();
@@ -39,7 +79,6 @@ fn whole(handle: &Handle, path: PathAndQuery) -> Result<Uri> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// A target that is no path: with an authority in front of it, an authority alone, or `*`.
 fn unusual(handle: &Handle, target: &[u8]) -> Result<Uri> {
     let uri = Uri::try_from(target)?;
     if uri.scheme().is_none() {
@@ -48,24 +87,29 @@ fn unusual(handle: &Handle, target: &[u8]) -> Result<Uri> {
     let mut parts = uri.into_parts();
     let path = parts.path_and_query.take();
     let path = path.as_ref().map_or(b"/".as_slice(), |path| path.as_str().as_bytes());
-    parts.path_and_query = Some(behind_mount(handle, path)?);
+    parts.path_and_query = Some(PathAndQuery::try_from(&*behind_mount(handle, path))?);
     Ok(Uri::from_parts(parts)?)
 }
 
-fn behind_mount(handle: &Handle, target: &[u8]) -> Result<PathAndQuery> {
+fn behind_mount<'a>(handle: &Handle, target: &'a [u8]) -> Cow<'a, [u8]> {
     let (mount, path) = (handle.text(Text::ScriptName), handle.text(Text::PathInfo));
+    // As received, at the root and without a query: told at once.
+    if target == path && mount.is_empty() && !is_escaped(target) {
+        return target.into();
+    }
     let query = handle.text(Text::Query);
     let (raw, raw_query) = split(target);
     match rest(raw, mount, path) {
         Some(rest) if !rest.is_empty() && raw_query.unwrap_or_default() == query => {
-            path_and_query(&target[raw.len() - rest.len()..])
+            target[raw.len() - rest.len()..].into()
         }
-        kept => path_and_query(&put_together(kept, path, query)),
+        kept => put_together(kept, path, query).into(),
     }
 }
 
-fn path_and_query(bytes: &[u8]) -> Result<PathAndQuery> {
-    Ok(PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(bytes))?)
+/// All of it is looked at, which is quicker than to stop where texts are as short as paths.
+fn is_escaped(path: &[u8]) -> bool {
+    path.iter().fold(false, |found, byte| found | (*byte == b'%'))
 }
 
 /// Path and query, as received.
@@ -86,7 +130,7 @@ fn rest<'a>(raw: &'a [u8], mount: &[u8], path: &[u8]) -> Option<&'a [u8]> {
 fn behind<'a>(raw: &'a [u8], decoded: &[u8]) -> Option<&'a [u8]> {
     // Nearly always nothing is encoded.
     if let Some(behind) = raw.strip_prefix(decoded)
-        && !raw[..decoded.len()].contains(&b'%')
+        && !is_escaped(&raw[..decoded.len()])
     {
         return Some(behind);
     }

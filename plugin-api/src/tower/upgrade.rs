@@ -83,7 +83,7 @@ impl Played {
     }
 
     /// Lets the connection be taken over, if the service has answered so.
-    pub(super) fn take_over<B>(&self, response: &mut Response<B>, entry: &Entry) {
+    pub(super) fn take_over<B>(&self, response: &mut Response<B>) {
         let status = response.status();
         let connected = self.method == Method::CONNECT && status.is_success();
         let further_in = response.extensions().get::<Inside>().is_some_and(Inside::has_upgrade);
@@ -92,7 +92,7 @@ impl Played {
         }
         let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(stage) = stage {
-            let entry = entry.clone();
+            let entry = Entry::current();
             let upgrade = Upgrade::of(move |duplex| entry.inside(stage.join(duplex)));
             response.extensions_mut().insert(Inside::of_upgrade(upgrade));
         }

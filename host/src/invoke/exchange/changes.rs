@@ -4,7 +4,6 @@
 //! from, which lives as long.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
 use dsgi::abi::grown::Changes;
@@ -17,6 +16,7 @@ use super::head::Head;
 use super::input::Input;
 use super::position::Position;
 use super::values::Values;
+use super::view::Laid;
 use super::{Exchange, Mounted, tables};
 
 /// What must be escaped so that a decoded path can be a target again.
@@ -80,7 +80,7 @@ impl Exchange {
             input,
             derived: Some(Box::new(derived)),
             values: Values::none(),
-            view: OnceLock::new(),
+            view: Laid::not_yet(),
             mounted: Mounted { lease, script_name, script_length },
         }))
     }

@@ -4,13 +4,15 @@
 //! released.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 
 use dsgi::abi::grown::{Head, head_flag};
 use dsgi::abi::known;
 use dsgi::abi::leaf::{Header, Str};
 use dsgi::abi::pointer::{Growable, In};
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{Version, uri};
+use dsgi::bridge::once::Once;
+use http::{HeaderValue, Version, uri};
 
 use super::Exchange;
 use super::changes::{Derived, Part};
@@ -22,36 +24,87 @@ pub(super) struct View {
     head: Head,
     rows: Vec<Header>,
     variables: Vec<Header>,
-    target: Cow<'static, str>,
-    path_info: Vec<u8>,
-    server_name: String,
+    /// What the exchange does not have in one piece, or not in these words.
+    made: Made,
 }
+
+/// Texts that nothing else holds; nearly always none.
+#[derive(Default)]
+struct Made {
+    target: Option<String>,
+    path_info: Option<Vec<u8>>,
+    server_name: Option<String>,
+}
+
+/// The view of an exchange, once somebody has asked. Its memory is the thread's afterwards: asking
+/// an allocator costs more than to lay a small request out.
+pub(super) struct Laid(ManuallyDrop<Once<View>>);
+
+thread_local! {
+    static SPARE: Cell<Option<Box<View>>> = const { Cell::new(None) };
+}
+
+/// A view that had more rows is not worth keeping.
+const ROWS_MAX: usize = 64;
 
 const SOFTWARE: &str = concat!("dsgi-host/", env!("CARGO_PKG_VERSION"));
 
+impl Laid {
+    /// Nobody has asked.
+    #[inline]
+    pub(super) const fn not_yet() -> Self {
+        Self(ManuallyDrop::new(Once::new()))
+    }
+}
+
+impl Drop for Laid {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: never used again.
+        if let Some(view) = unsafe { ManuallyDrop::take(&mut self.0) }.into_box() {
+            keep(view);
+        }
+    }
+}
+
+/// Out of the way of exchanges that nobody has looked at.
+#[inline(never)]
+fn keep(mut view: Box<View>) {
+    if view.rows.capacity() > ROWS_MAX {
+        return;
+    }
+    view.rows.clear();
+    view.variables.clear();
+    view.made = Made::default();
+    // A thread that ends has no place any more, and frees it.
+    let _ = SPARE.try_with(|spare| spare.set(Some(view)));
+}
+
 impl Exchange {
     /// The head, laid out once.
+    #[inline]
     pub(super) fn view(&self) -> &View {
-        self.view.get_or_init(|| {
-            Box::new(match &self.derived {
-                None => View::of(self),
-                Some(derived) => View::changed(self, derived),
-            })
+        self.view.0.get_or_put(|| match &self.derived {
+            None => View::of(self),
+            Some(derived) => View::changed(self, derived),
         })
-    }
-
-    /// Host and port as the client named them.
-    fn authority(&self) -> &str {
-        let uri = self.head.uri.authority().map(uri::Authority::as_str);
-        uri.or_else(|| self.fields().get(HOST)?.to_str().ok()).unwrap_or_default()
     }
 }
 
 impl View {
-    fn of(exchange: &Exchange) -> Self {
+    /// A view that says nothing yet.
+    fn empty() -> Box<Self> {
+        SPARE.take().unwrap_or_else(|| {
+            let (rows, variables) = (Vec::new(), Vec::new());
+            Box::new(Self { head: Growable::absent(), rows, variables, made: Made::default() })
+        })
+    }
+
+    fn of(exchange: &Exchange) -> Box<Self> {
         let (lease, origin) = (&exchange.mounted.lease, &exchange.origin);
         let run = if lease.member(0).is_none() { 0 } else { origin.run };
-        let mut view = Self::with(Head {
+        let mut view = Self::empty();
+        view.head = Head {
             protocol: protocol(exchange.head.version),
             flags: run,
             server_port: origin.local.map_or(80, |local| u32::from(local.port())),
@@ -64,15 +117,16 @@ impl View {
             software: text(SOFTWARE),
             generation: lease.application().map_or(0, |app| app.number()),
             ..Growable::absent()
-        });
+        };
         view.lay_target(exchange);
         view.lay_fields(exchange);
         view
     }
 
     /// What the parent has laid out stays where it is.
-    fn changed(exchange: &Exchange, derived: &Derived) -> Self {
-        let mut view = Self::with(derived.parent.view().head);
+    fn changed(exchange: &Exchange, derived: &Derived) -> Box<Self> {
+        let mut view = Self::empty();
+        view.head = derived.parent.view().head;
         view.head.method = text(exchange.head.method.as_str());
         if derived.target == Part::Changed {
             view.head.script_name = text(&exchange.mounted.script_name);
@@ -82,64 +136,79 @@ impl View {
             view.lay_fields(exchange);
         }
         if let Some(variables) = &derived.variables {
-            view.variables = variables.iter().map(|(name, value)| row(name, value)).collect();
+            view.variables.extend(variables.iter().map(|(name, value)| row(name, value)));
             view.head.variables = view.variables.as_ptr();
             view.head.variable_count = count(&view.variables);
         }
         view
     }
 
-    fn with(head: Head) -> Self {
-        let (rows, variables, path_info) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            head,
-            rows,
-            variables,
-            target: Cow::Borrowed(""),
-            path_info,
-            server_name: String::new(),
-        }
-    }
-
     fn lay_target(&mut self, exchange: &Exchange) {
         let uri = &exchange.head.uri;
-        (self.target, self.path_info) = (target(exchange), path_info(exchange));
+        self.head.target = match received(exchange) {
+            Some(target) => text(target),
+            None => text(self.made.target.insert(uri.to_string())),
+        };
+        let path = uri.path().get(exchange.mounted.script_length..).unwrap_or_default();
+        self.head.path_info = match path::decode(path) {
+            Cow::Borrowed(path) => Str::lend(path),
+            Cow::Owned(path) => Str::lend(self.made.path_info.insert(path)),
+        };
         self.head.scheme = text(uri.scheme_str().unwrap_or(exchange.origin.scheme));
-        self.head.target = text(&self.target);
-        self.head.path_info = Str::lend(&self.path_info);
         self.head.query = text(uri.query().unwrap_or_default());
     }
 
+    /// Header fields as rows. Names with an underscore are left out, because `X_User` and `X-User`
+    /// are one CGI name, and `Proxy`, because its CGI name configures clients (httpoxy).
     fn lay_fields(&mut self, exchange: &Exchange) {
-        let length = content_length(exchange);
-        (self.rows, self.server_name) = (rows(exchange), server_name(exchange));
+        let fields = exchange.fields();
+        let (mut host, mut length) = (None, None);
+        self.rows.reserve(fields.len());
+        for (name, value) in fields {
+            let row = row(name.as_str(), value.as_bytes());
+            match row.id {
+                // No name with a number is one of these.
+                0 if is_left_out(name.as_str()) => continue,
+                known::HOST => host = host.or(Some(value)),
+                known::CONTENT_LENGTH => length = length.or(Some(value)),
+                _ => {}
+            }
+            self.rows.push(row);
+        }
         self.head.headers = self.rows.as_ptr();
         self.head.header_count = count(&self.rows);
-        self.head.authority = text(exchange.authority());
-        self.head.server_name = text(&self.server_name);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
         self.head.content_length = length.unwrap_or(0);
         let others = self.head.flags & !head_flag::LENGTH;
         self.head.flags = others | length.map_or(0, |_| head_flag::LENGTH);
+        self.lay_names(exchange, host);
+    }
+
+    /// The names of the server: what the client has asked for, and without the port, or the
+    /// address that it reached: PEP 3333 forbids an empty one.
+    fn lay_names(&mut self, exchange: &Exchange, host: Option<&HeaderValue>) {
+        let uri = exchange.head.uri.authority().map(uri::Authority::as_str);
+        let authority = uri.or_else(|| host?.to_str().ok()).unwrap_or_default();
+        self.head.authority = text(authority);
+        let name = match authority.bytes().rposition(|byte| !byte.is_ascii_digit()) {
+            Some(at) if authority.as_bytes()[at] == b':' => &authority[..at],
+            _ => authority,
+        };
+        let Origin { server_name, local, .. } = &*exchange.origin;
+        self.head.server_name = match server_name {
+            _ if !name.is_empty() => text(name),
+            Some(name) => text(name),
+            None => {
+                let local = local.map(|local| local.ip().to_string());
+                let name = local.unwrap_or_else(|| String::from("localhost"));
+                text(self.made.server_name.insert(name))
+            }
+        };
     }
 
     pub(super) const fn head(&self) -> In<Head> {
         In::lend(&self.head)
     }
-}
-
-/// Header fields as rows. Names with an underscore are left out, because `X_User` and `X-User` are
-/// one CGI name, and `Proxy`, because its CGI name configures clients (httpoxy).
-fn rows(exchange: &Exchange) -> Vec<Header> {
-    let fields = exchange.fields();
-    let mut rows = Vec::with_capacity(fields.len());
-    for (name, value) in fields {
-        let row = row(name.as_str(), value.as_bytes());
-        // No name with a number is one of these.
-        if row.id != 0 || !is_left_out(name.as_str()) {
-            rows.push(row);
-        }
-    }
-    rows
 }
 
 fn is_left_out(name: &str) -> bool {
@@ -158,43 +227,13 @@ const fn text(text: &str) -> Str {
     Str::lend(text.as_bytes())
 }
 
-/// The target as received. An absolute target was taken apart by the parser, and is put together.
-fn target(exchange: &Exchange) -> Cow<'static, str> {
+/// The target as received. An absolute one was taken apart by the parser, so there is no such text.
+fn received(exchange: &Exchange) -> Option<&str> {
     let uri = &exchange.head.uri;
     if uri.scheme().is_some() && exchange.head.version < Version::HTTP_2 {
-        return Cow::Owned(uri.to_string());
+        return None;
     }
-    match uri.path_and_query() {
-        Some(target) => Cow::Owned(target.as_str().to_owned()),
-        None => Cow::Owned(uri.to_string()),
-    }
-}
-
-fn path_info(exchange: &Exchange) -> Vec<u8> {
-    let path = exchange.head.uri.path();
-    let rest = path.get(exchange.mounted.script_length..).unwrap_or_default();
-    path::decode(rest).into_owned()
-}
-
-/// The name the client asked for, or the address it reached: PEP 3333 forbids an empty one.
-fn server_name(exchange: &Exchange) -> String {
-    let authority = exchange.authority();
-    let name = match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => authority,
-    };
-    if !name.is_empty() {
-        return name.to_owned();
-    }
-    let Origin { server_name, local, .. } = &*exchange.origin;
-    if let Some(name) = server_name {
-        return name.to_string();
-    }
-    local.map_or_else(|| String::from("localhost"), |local| local.ip().to_string())
-}
-
-fn content_length(exchange: &Exchange) -> Option<u64> {
-    exchange.fields().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    uri.path_and_query().map(uri::PathAndQuery::as_str)
 }
 
 fn protocol(version: Version) -> u32 {
