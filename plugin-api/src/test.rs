@@ -21,6 +21,8 @@
 //! [`App`] is an application for several requests: with a config, with layers around it, with a
 //! [`Client`] that keeps cookies. [`Request`] says everything else that a client can say, and
 //! [`Request::start`] reads a response block by block, or leaves in the middle of it.
+//! [`Request::connect`] is for an application that takes the connection over, and
+//! [`Request::websocket`] for one that does so as a WebSocket.
 //!
 //! Calls run on the thread of the test. An application that answers later is waited for, at most a
 //! minute.
@@ -28,17 +30,21 @@
 mod answer;
 mod app;
 mod client;
+mod connection;
 mod exchange;
 mod input;
 mod request;
 mod response;
 mod stack;
 mod texts;
+mod websocket;
 
 pub use self::app::App;
 pub use self::client::Client;
+pub use self::connection::Connection;
 pub use self::request::Request;
 pub use self::response::{Response, Streaming};
+pub use self::websocket::{Message, WebSocket};
 use crate::export::Function;
 
 /// Asks a function that is an application for one path, as [`App::get`] does.

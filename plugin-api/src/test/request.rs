@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use super::answer::call;
 use super::app::App;
+use super::connection::Connection;
 use super::exchange::{Course, Exchange};
 use super::input::{Input, Part, Sending};
 use super::response::{Carries, Response, Streaming};
 use super::texts::Texts;
+use super::websocket::WebSocket;
 use crate::{Environ, Result, Value};
 
 /// A request that is not sent yet.
@@ -178,6 +180,31 @@ impl<'a> Request<'a> {
             }
         }
         Streaming::new(call(&stack, &exchange), carries, course, app.breaches())
+    }
+
+    /// Sends it, and goes on as what the application has taken the connection over for.
+    ///
+    /// # Panics
+    /// When it was not taken over, and when the application waits for more than a minute.
+    #[track_caller]
+    pub fn connect(self) -> Connection {
+        match Connection::of(self.start()) {
+            Ok(connection) => connection,
+            Err(other) => {
+                let other = other.finish();
+                let (status, why) = (other.status(), other.error().unwrap_or("nothing failed"));
+                panic!("the connection was not taken over: {status}, {why}")
+            }
+        }
+    }
+
+    /// Sends it as the opening of a WebSocket, whose fields need not be said.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    #[track_caller]
+    pub fn websocket(self) -> WebSocket {
+        WebSocket::ask(self)
     }
 }
 

@@ -9,6 +9,7 @@ use super::app::Breaches;
 use super::exchange::{Course, lock};
 use super::stack::wait;
 use crate::bridge::body::Frame;
+use crate::bridge::upgrade::Upgrade;
 use crate::{Error, Outcome, Result};
 
 /// A response that is over.
@@ -92,7 +93,8 @@ impl Streaming {
             broken: Vec::new(),
         };
         let mut streaming = Self { blocks, so_far, sent: 0, course, breaches };
-        let bodiless = matches!(streaming.so_far.head.status, 100..=199 | 204 | 304);
+        let bodiless = matches!(streaming.so_far.head.status, 100..=199 | 204 | 304)
+            && !matches!(streaming.blocks, Some(Blocks::Upgrade(_)));
         if carries == Carries::Nothing || bodiless {
             streaming.end(Outcome::Completed);
         }
@@ -162,6 +164,12 @@ impl Streaming {
                 self.so_far.blocks.push(block);
             }
         }
+        self.over()
+    }
+
+    /// What has come of a response that is over.
+    #[track_caller]
+    pub(super) fn over(&mut self) -> Response {
         let log = lock(&self.course.log).clone();
         let (broken, log): (Vec<_>, Vec<_>) =
             log.into_iter().map(|(_, line)| line).partition(|line| line.starts_with("validator: "));
@@ -170,6 +178,17 @@ impl Streaming {
         }
         (self.so_far.log, self.so_far.broken) = (log, broken);
         self.so_far.clone()
+    }
+
+    /// What takes the connection over, where that is what it comes to.
+    pub(super) fn take_upgrade(&mut self) -> Option<Upgrade> {
+        match self.blocks.take() {
+            Some(Blocks::Upgrade(upgrade)) => Some(upgrade),
+            blocks => {
+                self.blocks = blocks;
+                None
+            }
+        }
     }
 
     fn end(&mut self, outcome: Outcome) {

@@ -1,6 +1,7 @@
 //! The head of a request: what the client says, and what layers have changed.
 
 use crate::abi::grown::{Head, head_flag};
+use crate::abi::known;
 use crate::abi::leaf::{Header, Str};
 use crate::abi::pointer::Growable;
 use crate::escape::{decoded, encode};
@@ -131,7 +132,8 @@ impl Texts {
 }
 
 fn row((name, value): &(String, Vec<u8>)) -> Header {
-    Header { id: 0, reserved: 0, name: Str::lend(name.as_bytes()), value: Str::lend(value) }
+    let id = known::id(name);
+    Header { id, reserved: 0, name: Str::lend(name.as_bytes()), value: Str::lend(value) }
 }
 
 fn count(rows: &[Header]) -> u32 {

@@ -64,3 +64,37 @@ async fn talk(mut socket: WebSocket, room: Room) {
 async fn page() -> Html<&'static str> {
     Html(include_str!("page.html"))
 }
+
+#[cfg(test)]
+mod tests {
+    use dsgi::test::{App, Message};
+
+    #[test]
+    fn everybody_hears_what_somebody_says() -> dsgi::Result<()> {
+        let app = App::service(super::router, ())?;
+        let (mut tea, mut milk) =
+            (app.request("GET", "/room").websocket(), app.request("GET", "/room").websocket());
+        // Who hears oneself is in the room.
+        for visitor in [&mut tea, &mut milk] {
+            visitor.send("here");
+            assert_eq!(visitor.receive()?, Some(Message::Text("here".into())));
+        }
+        tea.send("who takes sugar?");
+        let heard = |visitor: &mut dsgi::test::WebSocket| loop {
+            match visitor.receive() {
+                // Of whoever came later.
+                Ok(Some(Message::Text(text))) if text == "here" => {}
+                other => return other,
+            }
+        };
+        for visitor in [&mut tea, &mut milk] {
+            assert_eq!(heard(visitor)?, Some(Message::Text("who takes sugar?".into())));
+        }
+        // Who leaves is let go, and the others stay.
+        milk.close(1000);
+        assert_eq!(milk.receive()?, None);
+        tea.send("nobody?");
+        assert_eq!(tea.receive()?, Some(Message::Text("nobody?".into())));
+        Ok(())
+    }
+}
