@@ -25,6 +25,7 @@ pub(crate) mod redis;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod skip;
+pub(crate) mod user;
 pub(crate) mod validated;
 pub(crate) mod weight;
 

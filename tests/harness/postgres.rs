@@ -1,8 +1,9 @@
 //! PostgreSQL, as an instance of a test's own.
 
 use super::service::{Service, program};
+use super::user::User;
 use std::ffi::OsStr;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -19,22 +20,14 @@ pub(crate) struct Postgres {
 /// Connections of others than [`Postgres::ask`], which may end a little later than it does.
 const CLIENTS: &str = "backend_type = 'client backend' AND application_name <> 'psql'";
 
-/// Who runs the server: it refuses to be root.
-#[derive(Clone, Debug)]
-enum User {
-    Ourselves,
-    Another { user: u32, group: u32 },
-}
-
 impl Postgres {
     /// None where it is not installed.
     pub(crate) fn start() -> Option<Self> {
         let programs = program("initdb", &folders())?.parent()?.to_path_buf();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let user = User::of_the_server();
-        if let User::Another { user, group } = user {
-            chown(folder.path(), Some(user), Some(group)).expect("root gives folders away");
-        }
+        // It refuses to be root.
+        let user = User::other_than_root(&["postgres"]);
+        user.give(folder.path());
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).expect("a folder of ours");
         let mut postgres = Self { server: None, programs, user, folder };
@@ -99,40 +92,11 @@ impl Postgres {
     }
 
     fn command(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
-        let mut command = match self.user {
-            User::Ourselves => Command::new(program),
-            User::Another { user, group } => {
-                let mut command = Command::new("setpriv");
-                command.arg(format!("--reuid={user}")).arg(format!("--regid={group}"));
-                command.arg("--clear-groups").arg(program);
-                command
-            }
-        };
+        let mut command = self.user.command(&self.programs.join(name));
         // Wherever the tests run, the server's user may be there.
         command.current_dir(self.folder.path()).env("HOME", self.folder.path());
         command
     }
-}
-
-impl User {
-    /// `postgres`, which comes with the package, or `nobody`, where we are root.
-    fn of_the_server() -> Self {
-        if number("-u", None) != Some(0) {
-            return Self::Ourselves;
-        }
-        let another = |name| {
-            let (user, group) = (number("-u", Some(name))?, number("-g", Some(name))?);
-            Some(Self::Another { user, group })
-        };
-        another("postgres").or_else(|| another("nobody")).expect("there is a user `nobody`")
-    }
-}
-
-/// A number of a user, or ours, as `id` says it.
-fn number(which: &str, user: Option<&str>) -> Option<u32> {
-    let output = Command::new("id").arg(which).args(user).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
 /// Where Debian keeps the programs of its versions.
