@@ -4,3 +4,4 @@ mod cgi;
 mod fastcgi;
 mod single;
 mod sockets;
+mod table;

@@ -5,12 +5,14 @@
 //! the host said when the deadline passes.
 #![allow(dead_code, reason = "a tool of the tests may be there before its first use")]
 
+pub(crate) mod asking;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod crates;
 pub(crate) mod doors;
 pub(crate) mod fastcgi;
 pub(crate) mod frames;
+pub(crate) mod fronts;
 pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod http2;
@@ -25,6 +27,7 @@ pub(crate) mod redis;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod skip;
+pub(crate) mod stage;
 pub(crate) mod user;
 pub(crate) mod validated;
 pub(crate) mod weight;

@@ -176,6 +176,31 @@ impl Connection {
         Ok(self.unread.drain(..count).collect())
     }
 
+    /// Ends the connection, also for the one that shares it.
+    pub(crate) fn close(&self) {
+        // The peer may have been first.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// The next bytes, at least one and no more than `most`.
+    pub(crate) fn at_most(&mut self, most: usize) -> Result<Vec<u8>> {
+        while self.unread.is_empty() {
+            self.fill()?;
+        }
+        Ok(self.unread.drain(..most.min(self.unread.len())).collect())
+    }
+
+    /// The next bytes, whatever has come; none at the orderly end of the connection.
+    pub(crate) fn some(&mut self) -> Result<Vec<u8>> {
+        if self.unread.is_empty()
+            && let Err(error) = self.fill()
+            && error.kind() != ErrorKind::UnexpectedEof
+        {
+            return Err(error);
+        }
+        Ok(std::mem::take(&mut self.unread))
+    }
+
     /// Everything up to the orderly end of the connection.
     pub(crate) fn read_to_end(&mut self) -> Result<Vec<u8>> {
         loop {

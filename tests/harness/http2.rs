@@ -32,7 +32,17 @@ pub(crate) struct Http2 {
 
 /// The body of a request: what there is, and what follows it.
 #[derive(Debug)]
-struct Parts(VecDeque<Frame<Bytes>>);
+struct Parts {
+    frames: VecDeque<Frame<Bytes>>,
+    length: Length,
+}
+
+/// What is said of the length of a body before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Length {
+    Declared,
+    Open,
+}
 
 /// A request that was sent.
 #[derive(Debug)]
@@ -89,6 +99,14 @@ impl Http2 {
         let parts = Parts::of(body, Some(fields.collect()));
         let request = Request::post(format!("http://a.example{path}")).body(parts);
         self.begin(request.expect("a request"))
+    }
+
+    /// Sends a request whose body is these blocks.
+    pub(crate) fn send_blocks(&mut self, request: Request<Vec<Vec<u8>>>, length: Length) -> Sent {
+        self.begin(request.map(|blocks| {
+            let frames = blocks.into_iter().map(|block| Frame::data(Bytes::from(block)));
+            Parts { frames: frames.collect(), length }
+        }))
     }
 
     fn begin(&mut self, request: Request<Parts>) -> Sent {
@@ -151,7 +169,8 @@ impl Http2 {
 impl Parts {
     fn of(text: &str, trailers: Option<http::HeaderMap>) -> Self {
         let data = (!text.is_empty()).then(|| Frame::data(Bytes::from(text.to_owned())));
-        Self(data.into_iter().chain(trailers.map(Frame::trailers)).collect())
+        let frames = data.into_iter().chain(trailers.map(Frame::trailers)).collect();
+        Self { frames, length: Length::Declared }
     }
 }
 
@@ -163,18 +182,20 @@ impl Body for Parts {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(Ok))
+        Poll::Ready(self.frames.pop_front().map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames.is_empty()
     }
 
     /// Known, so that it is declared, where no trailers follow.
     fn size_hint(&self) -> SizeHint {
-        match self.0.iter().map(Frame::data_ref).collect::<Option<Vec<_>>>() {
-            Some(blocks) => SizeHint::with_exact(blocks.iter().map(|it| it.len() as u64).sum()),
-            None => SizeHint::default(),
+        match self.frames.iter().map(Frame::data_ref).collect::<Option<Vec<_>>>() {
+            Some(blocks) if self.length == Length::Declared => {
+                SizeHint::with_exact(blocks.iter().map(|it| it.len() as u64).sum())
+            }
+            _ => SizeHint::default(),
         }
     }
 }

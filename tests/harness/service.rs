@@ -38,6 +38,11 @@ impl Service {
         service
     }
 
+    /// Everything that it has said so far.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// Ends the program, and returns once it has ended.
     pub(crate) fn stop(self) {
         drop(self);
@@ -57,8 +62,7 @@ impl Drop for Service {
         // Fails only for a child that has been reaped already.
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-            eprintln!("--- {}\n{said}---", self.log.display());
+            eprintln!("--- {}\n{}---", self.log.display(), self.said());
         }
     }
 }

@@ -1,0 +1,87 @@
+//! The configurations of `docs/gateways.md`, and what a test puts in place of its addresses.
+//!
+//! A code fence says behind its language which one it is: three backticks, `nginx nginx-fastcgi`.
+
+use crate::harness::project;
+
+/// What stands behind a front, in the words of the document and in those of a test.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Vec<(&'static str, String)>);
+
+/// Where every front of the document listens.
+const FRONT: &str = "8000";
+
+/// Addresses and files that the document uses.
+const PRINTED: [&str; 6] = [
+    "127.0.0.1:8080",
+    "127.0.0.1:9000",
+    "127.0.0.1:9001",
+    "127.0.0.1:9002",
+    "/srv/shop",
+    "/run/shop/fcgiwrap.socket",
+];
+
+impl Places {
+    /// Puts `there` in place of one that the document prints.
+    pub(crate) fn with(mut self, printed: &'static str, there: impl ToString) -> Self {
+        assert!(PRINTED.contains(&printed), "no configuration names {printed}");
+        self.0.push((printed, there.to_string()));
+        self
+    }
+
+    /// A text with what a test has in place of what is printed. Address and port may stand apart.
+    pub(super) fn put_into(&self, text: &str, port: u16) -> String {
+        assert!(text.contains(FRONT), "it listens nowhere:\n{text}");
+        let mut replaced = vec![(FRONT, port.to_string())];
+        for (printed, there) in &self.0 {
+            replaced.push(match (printed.split_once(':'), there.split_once(':')) {
+                (Some((_, printed)), Some((_, there))) => (printed, there.to_owned()),
+                _ => (printed, there.clone()),
+            });
+        }
+        // Not by one word after the other: what is put in may look like what another one replaces.
+        let mut text = text.to_owned();
+        for (number, (printed, _)) in replaced.iter().enumerate() {
+            text = text.replace(printed, &format!("\u{1}{number}\u{2}"));
+        }
+        for (number, (_, there)) in replaced.iter().enumerate() {
+            text = text.replace(&format!("\u{1}{number}\u{2}"), there);
+        }
+        text
+    }
+}
+
+/// The configuration of this name.
+pub(super) fn configuration(name: &str) -> String {
+    let file = project().join("docs/gateways.md");
+    let text = std::fs::read_to_string(file).expect("the document");
+    found(&text, name).unwrap_or_else(|| panic!("docs/gateways.md prints no `{name}`"))
+}
+
+fn found(text: &str, name: &str) -> Option<String> {
+    let is_it = |line: &&str| {
+        line.strip_prefix("```").is_some_and(|info| info.split(' ').nth(1) == Some(name))
+    };
+    let mut lines = text.lines().skip_while(|line| !is_it(line)).skip(1).peekable();
+    lines.peek()?;
+    Some(
+        lines.take_while(|line| !line.starts_with("```")).map(|line| format!("{line}\n")).collect(),
+    )
+}
+
+/// The names of all configurations that the document prints.
+pub(crate) fn names() -> Vec<String> {
+    let file = project().join("docs/gateways.md");
+    let text = std::fs::read_to_string(file).expect("the document");
+    let infos = text.lines().filter_map(|line| line.strip_prefix("```"));
+    infos.filter_map(|info| info.split(' ').nth(1)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_configuration_is_found_by_its_name() {
+    let text = "a\n```sh\nno\n```\n```nginx one\nlisten 8000;\nto 127.0.0.1:9000;\n```\nb\n";
+    assert_eq!(found(text, "two"), None);
+    let one = found(text, "one").unwrap();
+    let places = Places::default().with("127.0.0.1:9000", "127.0.0.1:8000");
+    assert_eq!(places.put_into(&one, 9000), "listen 9000;\nto 127.0.0.1:8000;\n");
+}
