@@ -1,7 +1,7 @@
 //! SCGI: variables in a netstring, and the body behind it.
 //!
-//! `70:CONTENT_LENGTH<00>27<00>SCGI<00>1<00>...,` as the protocol has it: the length comes first, of
-//! digits only, and `SCGI` is there. Fields of a request may be there twice, as nginx sends them;
+//! `70:CONTENT_LENGTH<00>27<00>SCGI<00>1<00>...,` as the protocol has it: the length comes first,
+//! of digits only, and `SCGI` is there. Fields of a request may be there twice, as nginx sends them;
 //! what frames the request may not.
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -101,8 +101,8 @@ fn length(variables: &Variables) -> Result<u64, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MOST, however_split, pair};
     use super::*;
+    use crate::wire::tests::{MOST, however_split, pair};
 
     fn decoded(bytes: &[u8]) -> (Option<Result<Head, Fault>>, Vec<u8>) {
         however_split(bytes, |input| head(input, MOST).transpose())

@@ -53,8 +53,8 @@ fn string(rest: &mut Bytes) -> Result<Bytes, Unusable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MOST, however_split, pair};
     use super::*;
+    use crate::wire::tests::{MOST, however_split, pair};
 
     fn packed(size: Option<usize>, pairs: &[(&str, &str)]) -> Vec<u8> {
         let mut body = Vec::new();

@@ -1,7 +1,9 @@
+//! Records as a front server may send them, and what comes out.
+
 use std::collections::VecDeque;
 
-use super::super::super::tests::pair;
 use super::*;
+use crate::wire::tests::pair;
 
 const MOST: Most = Most { bytes: 100_000, count: 8 };
 const REQUESTS: usize = 3;

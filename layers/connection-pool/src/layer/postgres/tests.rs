@@ -8,6 +8,7 @@ mod harness {
     pub(crate) mod postgres;
     pub(crate) mod service;
     pub(crate) mod skip;
+    pub(crate) mod user;
 }
 
 use harness::postgres::Postgres as Server;
