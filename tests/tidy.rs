@@ -62,6 +62,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("slot", 6),
     // The whole.
     ("server", 6),
+    ("fronts", 6),
     ("cgi", 6),
     ("probe_child", 6),
     ("crate_dir", 6),
@@ -92,6 +93,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("plugin-api/src/test/stack.rs", "calls the functions of applications, as a host does"),
     ("plugin-api/tests/", "the tests play both sides of the boundary, by hand"),
     ("host/src/platform/linker.rs", "opens libraries, whose constructors run"),
+    ("host/src/platform/local.rs", "takes descriptors that were handed over by their numbers"),
     ("host/src/platform/sockets.rs", "reads into memory that was not written yet"),
     ("host/src/platform/process.rs", "calls of the C library that std does not offer"),
     ("host/src/plugin/application", "calls the functions of a library's table"),

@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 
 pub(crate) use self::asked::{Asked, asked};
 use self::in_place::InPlace;
-pub(crate) use self::script::ScriptError;
+pub(crate) use self::script::{ScriptError, library_of};
 use crate::failure::Failure;
 use crate::gateway::cgi;
 use crate::invoke::place;

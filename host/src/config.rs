@@ -32,13 +32,14 @@ use crate::cli::Serve;
 use crate::control::is_name as is_host_name;
 use crate::crate_dir::Profile;
 use crate::limits::Limits;
-use crate::listener::{Address, Listen, Protocol};
+use crate::listener::Listen;
 use crate::slot::Policy;
 use crate::tenure::DebugHeaders;
 
 /// Everything that the command line and the config file say, in the host's own words.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
+    /// Where to listen; nothing is said of it where this is empty.
     pub(crate) listen: Vec<Listen>,
     pub(crate) mounts: Vec<Mount>,
     /// Every layer that stands in a stack, once; those around every mount outermost first.
@@ -153,10 +154,6 @@ impl Config {
         let mut listen = listen?;
         if listen.is_empty() {
             listen = written.listen;
-        }
-        if listen.is_empty() {
-            let address = Address::Tcp(String::from("127.0.0.1:8080"));
-            listen.push(Listen::new(Protocol::Http, address));
         }
         let limits = with_times(written.limits, &typed);
         let profile = if typed.debug { Profile::Debug } else { Profile::Release };

@@ -17,7 +17,8 @@
 //! | 3 | `message`, `invoke`: one call of an application |
 //! | 4 | `gate`, `plan`, `site`, `dispatch`: from a request to its application |
 //! | 5 | `gateway`, `cores`, `switch`, `listener`, `control`, `watchdog`, `shutdown`: threads |
-//! | 6 | `server`, `cgi`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run` |
+//! | 6 | `server`, `probe_child`, `crate_dir`, `config`, `cli`, `apps`, `failure`, `run`: all |
+//! | 6 | `cgi`, `fronts`: applications behind front servers, also of other programs |
 //! | 6 | `slot`, `running`, `client`: what an operator sees, and how one asks |
 //! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
@@ -37,6 +38,7 @@ mod dispatch;
 mod duty;
 mod failure;
 mod farewell;
+mod fronts;
 mod gate;
 mod gateway;
 mod invoke;
@@ -76,8 +78,10 @@ mod watchdog;
 #[cfg_attr(not(test), expect(dead_code, reason = "the gateways that use it come next"))]
 mod wire;
 
+pub use self::fronts::{fastcgi, scgi, uwsgi};
 pub use self::limits::Limits;
 pub use self::listener::ListenError;
+pub use self::platform::local::Incoming;
 pub use self::run::run;
 pub use self::server::{ServeError, Server, make_server, make_server_with};
 pub use self::site::MountError;

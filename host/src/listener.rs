@@ -18,6 +18,7 @@ use crate::cores::Cores;
 use crate::gateway::{fastcgi, http, scgi, uwsgi};
 use crate::limits::Limits;
 use crate::message::Origin;
+use crate::platform::local::{self, Incoming};
 
 /// How long accepting pauses when it fails for want of descriptors or memory: a spinning acceptor
 /// would take the core from those who could free some.
@@ -79,6 +80,27 @@ impl Listener {
     /// Binds what a user has asked for.
     pub(crate) fn bind(listen: &Listen) -> Result<Self, ListenError> {
         Ok(Self { socket: Socket::bind(listen)?, protocol: listen.protocol })
+    }
+
+    /// What listens already speaks this from now on.
+    pub(crate) fn taken(incoming: Incoming, protocol: Protocol) -> io::Result<Self> {
+        Ok(Self { socket: Socket::taken(incoming)?, protocol })
+    }
+
+    /// What whoever started this process has handed over: standard input speaks FastCGI, and the
+    /// sockets of a manager what they are called, or HTTP.
+    pub(crate) fn handed_over() -> io::Result<Vec<Self>> {
+        let input = local::standard_input().map(|input| (Protocol::FastCgi, input));
+        let activated = local::activated()
+            .into_iter()
+            .map(|(name, incoming)| (name.parse().unwrap_or(Protocol::Http), incoming));
+        let all = activated.chain(input);
+        all.map(|(protocol, incoming)| Self::taken(incoming, protocol)).collect()
+    }
+
+    /// Whether standard input is a socket that listens.
+    pub(crate) fn is_handed_over() -> bool {
+        local::standard_input().is_some()
     }
 
     /// The address it really has, of TCP.

@@ -15,7 +15,7 @@ use crate::config::{Changes, Config, Origin, schema};
 use crate::control::{ControlError, Place, Socket};
 use crate::crate_dir::Profile;
 use crate::failure::Failure;
-use crate::listener::Listener;
+use crate::listener::{Listen, ListenError, Listener};
 use crate::operator::{Events, Kind, Operator};
 use crate::plan::Plan;
 use crate::plugin::artifact::{Staging, read};
@@ -45,6 +45,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Some(Command::Config(About::Schema)) => print(schema::SCHEMA),
         Some(Command::Probe) => probe_child::run(),
+        Some(Command::Cgi(OneFile { file })) if Listener::is_handed_over() => serve_script(&file),
         Some(Command::Cgi(OneFile { file })) => return cgi::run_program(&Asked::File(file)),
         Some(Command::Inspect(file)) => inspect_file(&file),
         Some(Command::Check(file)) => check_file(&file),
@@ -64,14 +65,20 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// A script that was started as a FastCGI program serves on.
+fn serve_script(file: &Path) -> Result<(), Failure> {
+    let load = vec![cgi::library_of(file)?.display().to_string()];
+    serve(Serve { load, ..Serve::default() })
+}
+
 /// Sockets first, so that an address that is taken is told before anything is built or opened.
 fn serve(typed: Serve) -> Result<(), Failure> {
     platform::ignore_file_limits();
     platform::outlive_rotation();
     rotate::start()?;
+    let handed_over = Listener::handed_over()?;
     let config = Config::resolve(typed.clone())?;
-    let listeners: Result<Vec<Listener>, _> = config.listen.iter().map(Listener::bind).collect();
-    let listeners = listeners?;
+    let listeners = listeners(&config, handed_over)?;
     if let Err(why) = unload::verdict() {
         tracing::warn!("no library will be unmapped: {why}");
     }
@@ -130,6 +137,17 @@ fn serve(typed: Serve) -> Result<(), Failure> {
     // Libraries have registered what should run at the end, and their threads may still be at
     // work: nothing of that may run now.
     platform::end(0)
+}
+
+/// Beside what was handed over, where it is said to listen; the usual place where nothing is.
+fn listeners(config: &Config, mut all: Vec<Listener>) -> Result<Vec<Listener>, ListenError> {
+    for listen in &config.listen {
+        all.push(Listener::bind(listen)?);
+    }
+    if all.is_empty() {
+        all.push(Listener::bind(&Listen::usual())?);
+    }
+    Ok(all)
 }
 
 /// The state of the host before. What it says of that one's end is told.

@@ -95,19 +95,32 @@ where
     F: Function<M>,
     M: 'static,
 {
-    let limits = Arc::new(limits);
-    let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
-    let mut plan = Plan::default();
-    let tenure = Tenure::open(Arc::new(generation), DebugHeaders::Hidden, &limits)?;
-    let name = tenure.name().to_owned();
-    let root = Mount { host: None, path: String::new(), layers: Vec::new(), app: name.clone() };
-    plan.rearrange(vec![root], BTreeMap::from([(name, Place::Serving(tenure))]))?;
     let address = Address::Tcp(format!("{host}:{port}"));
     let listener = Listener::bind(&Listen::new(Protocol::Http, address))?;
-    Server::new(vec![listener], Arc::new(Switch::new(plan)), limits)
+    Server::linked(limits, listener, app)
 }
 
 impl Server {
+    /// An application of this program, at the root.
+    pub(crate) fn linked<F, M>(
+        limits: Limits,
+        listener: Listener,
+        app: F,
+    ) -> Result<Self, ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        let limits = Arc::new(limits);
+        let generation = Generation::linked(&link(app)).ok_or(ServeError::Application)?;
+        let mut plan = Plan::default();
+        let tenure = Tenure::open(Arc::new(generation), DebugHeaders::Hidden, &limits)?;
+        let name = tenure.name().to_owned();
+        let root = Mount { host: None, path: String::new(), layers: Vec::new(), app: name.clone() };
+        plan.rearrange(vec![root], BTreeMap::from([(name, Place::Serving(tenure))]))?;
+        Self::new(vec![listener], Arc::new(Switch::new(plan)), limits)
+    }
+
     /// From parts that were made before.
     pub(crate) fn new(
         listeners: Vec<Listener>,

@@ -1,9 +1,12 @@
 //! Where the host listens beside ports: sockets with a name, an owner and a mode.
 
 use crate::harness::doors::{Protocol, Wire, get};
+use crate::harness::fastcgi::{Front, request};
 use crate::harness::host::Launch;
 use crate::harness::libraries::sample;
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -73,4 +76,52 @@ fn a_socket_has_an_owner_and_a_mode() {
         let text = said(launch);
         assert!(text.contains(why), "{text}");
     }
+}
+
+#[test]
+fn standard_input_that_listens_speaks_fastcgi() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let script = folder.path().join("app.cgi");
+    fs::write(&script, format!("#!/usr/bin/host cgi\n{}\n", sample("hello").display())).unwrap();
+    let unix = || OwnedFd::from(UnixListener::bind(&path).unwrap());
+    let tcp = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
+    let load = || Launch::new().arg("--load").arg(sample("hello"));
+    for launch in [
+        load().stdin(tcp()),
+        load().stdin(unix()),
+        // A script that spawn-fcgi starts in place of a server.
+        Launch::new().bare().arg("cgi").arg(&script).stdin(tcp()),
+    ] {
+        let host = launch.start_with_its_own_listeners(1);
+        assert!(host.addresses()[0].starts_with("fastcgi://"), "{:?}", host.addresses());
+        let mut front = Front::open(&host.addresses()[0]);
+        front.send(&request(1, 0, &get("/"), b""));
+        assert_eq!(front.answer(1).status, 200);
+        assert_eq!(host.addresses().len(), 1, "and nothing else");
+    }
+    assert!(path.exists(), "it belongs to whoever has made it");
+}
+
+#[test]
+fn sockets_of_a_manager_speak_what_they_are_called() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let start = |pid: &str| {
+        let shell = "exec 3<&0 4<&0 </dev/null; export LISTEN_PID=PLACE LISTEN_FDS=2 \
+                     LISTEN_FDNAMES=scgi:web; exec \"$0\" \"$@\"";
+        Launch::program("sh")
+            .args(["-c", &shell.replace("PLACE", pid), env!("CARGO_BIN_EXE_host"), "--load"])
+            .arg(sample("hello"))
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()))
+    };
+    let host = start("$$").start_with_its_own_listeners(2);
+    assert_eq!(host.addresses(), [format!("scgi://{address}"), format!("http://{address}")]);
+    drop(host);
+    // What is meant for another process is not this one's.
+    let host = start("1").args(["--listen", "scgi://127.0.0.1:0"]).start();
+    assert_ne!(host.addresses(), [format!("scgi://{address}")]);
+    let mut wire = Wire::open(&host.addresses()[0]);
+    wire.send(&Protocol::Scgi.head(&get("/")));
+    assert_eq!(wire.answer().status, 200);
 }

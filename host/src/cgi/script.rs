@@ -41,7 +41,7 @@ impl ScriptError {
 }
 
 /// The library that a file names, or is.
-pub(super) fn library_of(file: &Path) -> Result<PathBuf, ScriptError> {
+pub(crate) fn library_of(file: &Path) -> Result<PathBuf, ScriptError> {
     let read = |source| ScriptError::Read { file: file.to_path_buf(), source };
     // Without its absolute path a name could be taken for something else, such as `NAME=FILE`.
     let file = std::path::absolute(file).map_err(read)?;

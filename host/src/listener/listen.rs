@@ -46,6 +46,11 @@ impl Listen {
     pub(crate) const fn new(protocol: Protocol, address: Address) -> Self {
         Self { protocol, address, mode: None, owner: None }
     }
+
+    /// Where to listen when nobody says anything.
+    pub(crate) fn usual() -> Self {
+        Self::new(Protocol::Http, Address::Tcp(String::from("127.0.0.1:8080")))
+    }
 }
 
 impl Protocol {

@@ -7,21 +7,22 @@ use tokio::net::TcpListener;
 
 use super::ListenError;
 use super::listen::{Address, Listen};
-use crate::platform::local::{self, Local};
+use crate::platform::local::{self, Incoming, Listening, Local};
 use crate::socket_file::SocketFile;
 
 /// A bound socket. Dropping it removes its name.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(StdListener),
-    Local(Local, SocketFile),
+    /// Whoever has made it removes its name, if that is not us.
+    Local(Local, Option<SocketFile>),
 }
 
 /// The same where connections are waited for.
 #[derive(Debug)]
 pub(super) enum Entrance {
     Tcp(TcpListener),
-    Local { door: local::Door, _file: SocketFile },
+    Local { door: local::Door, _file: Option<SocketFile> },
 }
 
 /// A connection, and who is at its ends where they have addresses. Whatever its kind is, the system
@@ -51,7 +52,21 @@ impl Socket {
                 let (socket, file) = SocketFile::make(path, make).map_err(|source| {
                     ListenError::Unix { path: path.clone(), source: source.into() }
                 })?;
-                Ok(Self::Local(socket, file))
+                Ok(Self::Local(socket, Some(file)))
+            }
+        }
+    }
+
+    /// One that listens already.
+    pub(super) fn taken(incoming: Incoming) -> io::Result<Self> {
+        match incoming.0 {
+            Listening::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Self::Tcp(socket))
+            }
+            Listening::Local(socket) => {
+                local::set_nonblocking(&socket)?;
+                Ok(Self::Local(socket, None))
             }
         }
     }
@@ -68,7 +83,8 @@ impl Socket {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Tcp(_) => self.address().map(|address| address.to_string()).unwrap_or_default(),
-            Self::Local(_, file) => format!("unix:{}", file.path().display()),
+            Self::Local(_, Some(file)) => format!("unix:{}", file.path().display()),
+            Self::Local(socket, None) => format!("unix:{}", local::name(socket)),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::config::tables::Tables;
 use crate::config::tests::kinds;
 use crate::config::{Config, DebugHeaders};
 use crate::limits::Limits;
+use crate::listener::Listen;
 use crate::slot::Policy;
 
 const RENEW: &str = "DSGI_RENEW=1 cargo test -p dsgi-host --lib config::schema";
@@ -82,7 +83,7 @@ fn defaults_are_the_real_ones() {
     let config = Config::resolve(Serve { config, ..Serve::default() }).unwrap();
     assert_eq!(*config.limits, Limits::default());
     assert_eq!(config.debug_headers, DebugHeaders::Hidden);
-    assert_eq!(config.listen[0].address.to_string(), "127.0.0.1:8080");
+    assert_eq!(Listen::usual().address.to_string(), "127.0.0.1:8080");
     let policy = &config.policies["a"];
     // As far as its author lets it, which no wish changes.
     assert!(policy.probe.is_none(), "{policy:?}");

@@ -1,0 +1,90 @@
+//! Front servers' protocols for programs of one's own: an application of the program, on a socket
+//! that listens already.
+
+use dsgi::export::Function;
+
+use crate::limits::Limits;
+use crate::listener::{Listener, Protocol};
+use crate::platform::local::Incoming;
+use crate::server::{ServeError, Server};
+
+fn serve<F, M>(protocol: Protocol, incoming: Incoming, app: F) -> Result<(), ServeError>
+where
+    F: Function<M>,
+    M: 'static,
+{
+    let listener = Listener::taken(incoming, protocol)?;
+    Server::linked(Limits::default(), listener, app)?.serve_forever()
+}
+
+/// Serves FastCGI.
+pub mod fastcgi {
+    use super::{Function, Incoming, Protocol, ServeError};
+
+    /// Serves an application to front servers that speak FastCGI, until TERM or INT.
+    ///
+    /// The socket is one of TCP or of Unix.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    ///
+    /// ```no_run
+    /// use std::net::TcpListener;
+    ///
+    /// use dsgi::{Environ, StartResponse};
+    ///
+    /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+    ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+    ///     Ok(["behind a front server\n"])
+    /// }
+    ///
+    /// fn main() -> Result<(), dsgi_host::ServeError> {
+    ///     dsgi_host::fastcgi::serve(TcpListener::bind("127.0.0.1:9000")?, app)
+    /// }
+    /// ```
+    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::serve(Protocol::FastCgi, listener.into(), app)
+    }
+}
+
+/// Serves SCGI.
+pub mod scgi {
+    use super::{Function, Incoming, Protocol, ServeError};
+
+    /// Serves an application to front servers that speak SCGI, as [`fastcgi::serve`] does.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    ///
+    /// [`fastcgi::serve`]: crate::fastcgi::serve
+    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::serve(Protocol::Scgi, listener.into(), app)
+    }
+}
+
+/// Serves uwsgi.
+pub mod uwsgi {
+    use super::{Function, Incoming, Protocol, ServeError};
+
+    /// Serves an application to front servers that speak uwsgi, as [`fastcgi::serve`] does.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    ///
+    /// [`fastcgi::serve`]: crate::fastcgi::serve
+    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::serve(Protocol::Uwsgi, listener.into(), app)
+    }
+}
