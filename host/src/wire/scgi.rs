@@ -1,8 +1,8 @@
 //! SCGI: variables in a netstring, and the body behind it.
 //!
 //! `70:CONTENT_LENGTH<00>27<00>SCGI<00>1<00>...,` as the protocol has it: the length comes first,
-//! of digits only, and `SCGI` is there. Fields of a request may be there twice, as nginx sends them;
-//! what frames the request may not.
+//! of digits only, and `SCGI` is there. Fields of a request may be there twice, as nginx sends
+//! them; what frames the request may not.
 
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -35,7 +35,8 @@ use crate::{Error, Outcome, Result};
 /// }
 ///
 /// let app = dsgi::test::App::new(app);
-/// let request = app.request("GET", "/").header("Connection", "upgrade").header("Upgrade", "shout");
+/// let request = app.request("GET", "/").header("Connection", "upgrade");
+/// let request = request.header("Upgrade", "shout");
 /// let mut connection = request.connect();
 /// assert_eq!(connection.header("upgrade"), Some("shout"));
 /// connection.send("tea");

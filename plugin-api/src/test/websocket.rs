@@ -21,7 +21,8 @@ use crate::{Error, Result};
 /// }
 ///
 /// fn router() -> Router {
-///     Router::new().route("/echo", any(|upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(echo) }))
+///     let upgraded = async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(echo);
+///     Router::new().route("/echo", any(upgraded))
 /// }
 ///
 /// let app = dsgi::test::App::service(router, ())?;
