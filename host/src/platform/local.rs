@@ -18,6 +18,10 @@ pub struct Incoming(pub(crate) Listening);
 #[derive(Debug)]
 pub(crate) enum Listening {
     Tcp(TcpListener),
+    #[cfg_attr(
+        any(not(unix), dsgi_portable),
+        allow(dead_code, reason = "there are none, so that none is handed over")
+    )]
     Local(Local),
 }
 
