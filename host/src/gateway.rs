@@ -2,7 +2,7 @@
 
 pub(crate) mod cgi;
 pub(crate) mod fastcgi;
-mod front;
+pub(crate) mod front;
 pub(crate) mod http;
 mod line;
 mod reply;

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 pub(crate) use self::listen::{Address, Listen, NoAddress, Protocol};
 use self::socket::{Accepted, Socket};
 use crate::cores::Cores;
-use crate::gateway::{fastcgi, http, scgi, uwsgi};
+use crate::gateway::{fastcgi, front, http, scgi, uwsgi};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::platform::local::{self, Incoming};
@@ -140,9 +140,15 @@ fn hand_over(accepted: Accepted, protocol: Protocol, cores: &Cores, limits: &Arc
     let origin = Origin { gateway: protocol.name(), ..Origin::http(remote, local) };
     match protocol {
         Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
-        Protocol::FastCgi => core.spawn(fastcgi::serve(stream, origin, duties, limits, served)),
-        Protocol::Scgi => core.spawn(scgi::serve(stream, origin, duties, limits, served)),
-        Protocol::Uwsgi => core.spawn(uwsgi::serve(stream, origin, duties, limits, served)),
+        Protocol::FastCgi => {
+            core.spawn(front::serve(stream, origin, duties, limits, served, fastcgi::serve));
+        }
+        Protocol::Scgi => {
+            core.spawn(front::serve(stream, origin, duties, limits, served, scgi::serve));
+        }
+        Protocol::Uwsgi => {
+            core.spawn(front::serve(stream, origin, duties, limits, served, uwsgi::serve));
+        }
     }
 }
 

@@ -67,11 +67,6 @@ LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
 LoadModule setenvif_module /usr/lib/apache2/modules/mod_setenvif.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
-LoadModule proxy_scgi_module /usr/lib/apache2/modules/mod_proxy_scgi.so
-LoadModule proxy_uwsgi_module /usr/lib/apache2/modules/mod_proxy_uwsgi.so
 ScriptSock FOLDER/cgid
 StartServers 1
 ThreadsPerChild 16
@@ -87,38 +82,6 @@ server.upload-dirs = ( \"FOLDER\" )
 PRINTED
 ",
     arguments: &["-D", "-f", "FILE"],
-};
-
-pub(crate) const HAPROXY: Kind = Kind {
-    program: "haproxy",
-    around: "defaults
-    mode http
-    timeout connect 10s
-    timeout client 60s
-    timeout server 60s
-PRINTED
-",
-    arguments: &["-db", "-f", "FILE"],
-};
-
-pub(crate) const H2O: Kind = Kind {
-    program: "h2o",
-    around: "num-threads: 1
-temp-buffer-path: FOLDER
-PRINTED
-",
-    arguments: &["-c", "FILE"],
-};
-
-pub(crate) const CADDY: Kind = Kind {
-    program: "caddy",
-    around: "{
-    admin off
-    auto_https off
-}
-PRINTED
-",
-    arguments: &["run", "--adapter", "caddyfile", "--config", "FILE"],
 };
 
 impl Kind {
@@ -186,11 +149,9 @@ pub(crate) fn started(mut command: Command, stage: &Stage, is_there: impl Fn() -
 
 /// What `include fastcgi_params` means.
 fn parameters_of_nginx(stage: &Stage) {
-    for name in ["fastcgi_params", "scgi_params", "uwsgi_params"] {
-        let file = Path::new("/etc/nginx").join(name);
-        if file.is_file() {
-            stage.copy(&file);
-        }
+    let file = Path::new("/etc/nginx/fastcgi_params");
+    if file.is_file() {
+        stage.copy(file);
     }
 }
 

@@ -9,37 +9,24 @@ mod turn;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
 
 use self::turn::{Step, Turn};
-use super::front::{self, Front};
+use super::front::Front;
 use super::reply;
-use super::single::most;
-use crate::duty::{Duties, Verdict};
+use super::single::{self, most};
+use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, UPLOAD_WINDOW};
-use crate::message::Origin;
-use crate::wire::Unusable;
 use crate::wire::fastcgi::Status;
 use crate::wire::fastcgi::decoder::{Decoder, Event, Keep, Refused};
 use crate::wire::fastcgi::encoder::{self, Stream};
 
-/// Serves a connection to its end; `kept` is kept until then.
-pub(crate) async fn serve<K>(
-    stream: std::net::TcpStream,
-    origin: Origin,
-    duties: Arc<Duties>,
-    limits: Arc<Limits>,
-    kept: K,
-) {
-    front::serve(stream, origin, duties, limits, kept, run).await;
-}
-
-async fn run(front: Front) {
+/// Serves a connection to its end.
+pub(crate) async fn serve(front: Front) {
     let requests = usize::try_from(front.limits.streams).unwrap_or(usize::MAX);
     let decoder = Decoder::new(most(&front.limits), requests);
     let turns = BTreeMap::new();
@@ -191,12 +178,8 @@ impl Connection {
         let (status, said) = match why {
             Refused::Role(_) => (Status::UnknownRole, None),
             Refused::Overloaded(_) => (Status::Overloaded, None),
-            Refused::Variables(Unusable::Bytes(_) | Unusable::Count(_)) => {
-                (Status::Complete, Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
-            }
-            Refused::Order | Refused::Variables(_) => {
-                (Status::Complete, Some(StatusCode::BAD_REQUEST))
-            }
+            Refused::Order => (Status::Complete, Some(StatusCode::BAD_REQUEST)),
+            Refused::Variables(why) => (Status::Complete, Some(single::Refused::from(why).status)),
         };
         if let Some(said) = said {
             let page = reply::plain_page(said, &why.to_string());

@@ -15,7 +15,7 @@ use crate::message::Origin;
 
 /// What a protocol needs of its connection.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(crate) struct Front {
     pub(super) line: Line,
     pub(super) duty: Arc<Duty>,
     pub(super) origin: Origin,
@@ -23,7 +23,7 @@ pub(super) struct Front {
 }
 
 /// Serves a connection to its end; `kept` is kept until then.
-pub(super) async fn serve<K, F: Future<Output = ()>>(
+pub(crate) async fn serve<K, F: Future<Output = ()>>(
     stream: std::net::TcpStream,
     origin: Origin,
     duties: Arc<Duties>,

@@ -14,7 +14,7 @@ use super::reply::{self, Begun, Extent, Part, Reply, Unsaid};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, UPLOAD_WINDOW, VARIABLES_BESIDE};
-use crate::wire::{Most, Variables};
+use crate::wire::{Most, Unusable, Variables};
 
 /// A protocol of one request for each connection.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,16 @@ pub(super) struct Protocol {
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     pub(super) why: String,
+}
+
+impl From<Unusable> for Refused {
+    fn from(unusable: Unusable) -> Self {
+        let status = match unusable {
+            Unusable::Bytes(_) | Unusable::Count(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Unusable::Beyond | Unusable::Nameless => StatusCode::BAD_REQUEST,
+        };
+        Self { status, why: unusable.to_string() }
+    }
 }
 
 /// A request under way.

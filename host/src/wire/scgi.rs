@@ -8,14 +8,6 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Most, Unusable, Variables};
 
-/// A request up to its body.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) variables: Variables,
-    /// Bytes of the body.
-    pub(crate) length: u64,
-}
-
 /// Why a request is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
@@ -37,7 +29,7 @@ pub(crate) enum Fault {
 const DIGITS_MAX: usize = 9;
 
 /// Takes a head off the front of what has arrived; none while it is not whole.
-pub(crate) fn head(input: &mut BytesMut, most: Most) -> Result<Option<Head>, Fault> {
+pub(crate) fn head(input: &mut BytesMut, most: Most) -> Result<Option<Variables>, Fault> {
     let Some((digits, size)) = size(input)? else { return Ok(None) };
     if size > most.bytes {
         return Err(Unusable::Bytes(most.bytes).into());
@@ -56,10 +48,10 @@ pub(crate) fn head(input: &mut BytesMut, most: Most) -> Result<Option<Head>, Fau
         let name = string(&mut rest)?;
         most.add(&mut variables, name, string(&mut rest)?)?;
     }
-    let length = length(&variables)?;
+    check_length(&variables)?;
     let mut versions = variables.iter().filter(|(name, _)| name == "SCGI");
     match (versions.next(), versions.next()) {
-        (Some((_, value)), None) if value == "1" => Ok(Some(Head { variables, length })),
+        (Some((_, value)), None) if value == "1" => Ok(Some(variables)),
         _ => Err(Fault::Version),
     }
 }
@@ -87,15 +79,14 @@ fn string(rest: &mut Bytes) -> Result<Bytes, Fault> {
     Ok(string)
 }
 
-fn length(variables: &Variables) -> Result<u64, Fault> {
-    let fault = Fault::ContentLength;
-    let mut lengths =
-        variables.iter().enumerate().filter(|(_, (name, _))| name == "CONTENT_LENGTH");
-    match (lengths.next(), lengths.next()) {
+/// The body's length comes first, once, and is a number.
+fn check_length(variables: &Variables) -> Result<(), Fault> {
+    let mut all = variables.iter().enumerate().filter(|(_, (name, _))| name == "CONTENT_LENGTH");
+    match (all.next(), all.next()) {
         (Some((0, (_, value))), None) if value.iter().all(u8::is_ascii_digit) => {
-            number(value).map_err(|_| fault)
+            number::<u64>(value).map(drop).map_err(|_| Fault::ContentLength)
         }
-        _ => Err(fault),
+        _ => Err(Fault::ContentLength),
     }
 }
 
@@ -104,7 +95,7 @@ mod tests {
     use super::*;
     use crate::wire::tests::{MOST, however_split, pair};
 
-    fn decoded(bytes: &[u8]) -> (Option<Result<Head, Fault>>, Vec<u8>) {
+    fn decoded(bytes: &[u8]) -> (Option<Result<Variables, Fault>>, Vec<u8>) {
         however_split(bytes, |input| head(input, MOST).transpose())
     }
 
@@ -128,7 +119,7 @@ mod tests {
             pair("HTTP_A", "2"),
             pair("EMPTY", ""),
         ];
-        assert_eq!(head, Some(Ok(Head { variables, length: 27 })));
+        assert_eq!(head, Some(Ok(variables)));
         assert_eq!(left, b"the body, and what follows");
     }
 
@@ -151,7 +142,7 @@ mod tests {
     fn variables_are_pairs_with_the_length_first() {
         const START: &str = "CONTENT_LENGTH\x000\0SCGI\x001\0";
         let with = |more: &str| netstring(&format!("{START}{more}"));
-        assert!(matches!(decoded(with("").as_bytes()).0, Some(Ok(Head { length: 0, .. }))));
+        assert!(matches!(decoded(with("").as_bytes()).0, Some(Ok(_))));
         for more in ["A", "A\0", "A\0b"] {
             assert_eq!(refused(&with(more)), Fault::Unended, "{more:?}");
         }

@@ -92,7 +92,7 @@ fn count(mut environ: Environ, start: &StartResponse) -> dsgi::Result<Body> {
 
 /// So many blocks of one byte each repeated, with their length declared if that is asked for.
 fn bytes(environ: &Environ, start: &StartResponse) -> dsgi::Result<Body> {
-    let pairs = pairs(environ)?;
+    let pairs = pairs(environ);
     let blocks: usize = value(&pairs, "blocks").unwrap_or("1").parse()?;
     let length = (blocks * BLOCK_BYTES).to_string();
     let mut fields = TEXT.to_vec();
@@ -107,7 +107,7 @@ fn bytes(environ: &Environ, start: &StartResponse) -> dsgi::Result<Body> {
 /// The head that the query spells out, and its blocks; `times` repeats the last field's value.
 fn answer(environ: &Environ, start: &StartResponse) -> dsgi::Result<Body> {
     let (mut status, mut fields, mut blocks) = (String::from("200 OK"), Vec::new(), Vec::new());
-    for (key, value) in pairs(environ)? {
+    for (key, value) in pairs(environ) {
         match &*key {
             "status" => status = value,
             "field" => {
@@ -143,7 +143,7 @@ fn stream(environ: &Environ, start: &StartResponse, signs: &Path) -> dsgi::Resul
 
 /// More than any buffer holds, and a sign of how it ended.
 fn leave(environ: &Environ, start: &StartResponse, signs: &Path) -> dsgi::Result<Body> {
-    let blocks = value(&pairs(environ)?, "blocks").unwrap_or("1").parse()?;
+    let blocks = value(&pairs(environ), "blocks").unwrap_or("1").parse()?;
     let sign = sign(environ, signs)?.file;
     start("200 OK", TEXT)?;
     let blocks = repeat_n(vec![b'x'; BLOCK_BYTES], blocks);
@@ -207,7 +207,7 @@ impl Sign {
 }
 
 fn sign(environ: &Environ, signs: &Path) -> dsgi::Result<Sign> {
-    let pairs = pairs(environ)?;
+    let pairs = pairs(environ);
     let patience = Duration::from_millis(value(&pairs, "patience").unwrap_or("0").parse()?);
     Ok(Sign { file: signs.join(value(&pairs, "sign").unwrap_or("none")), patience })
 }
@@ -217,24 +217,8 @@ fn value<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
 }
 
 /// What the query says, decoded.
-fn pairs(environ: &Environ) -> dsgi::Result<Vec<(String, String)>> {
-    let pairs = environ["QUERY_STRING"].split('&').map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((key.to_owned(), decode(value)?))
-    });
-    pairs.collect()
-}
-
-fn decode(text: &str) -> dsgi::Result<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) =
-            part.split_at_checked(2).ok_or_else(|| Error::new("half an escape"))?;
-        bytes.push(u8::from_str_radix(digits, 16)?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    Ok(String::from_utf8(bytes)?)
+fn pairs(environ: &Environ) -> Vec<(String, String)> {
+    form_urlencoded::parse(environ["QUERY_STRING"].as_bytes()).into_owned().collect()
 }
 
 dsgi::app!(type Doors, name = "doors");

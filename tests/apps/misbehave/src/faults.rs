@@ -177,7 +177,7 @@ fn fine(start_response: &StartResponse) -> dsgi::Result<Body> {
 /// Sends the head that the query spells out, and returns the blocks.
 fn answer(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Vec<String>> {
     let (mut status, mut headers, mut blocks) = (String::from("200 OK"), Vec::new(), Vec::new());
-    for (key, value) in pairs(environ)? {
+    for (key, value) in pairs(environ) {
         match &*key {
             "status" => status = value,
             "header" => headers.push(value),
@@ -194,7 +194,7 @@ fn answer(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Vec
 /// Sends the head that the query spells out, and a file.
 fn file(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Body> {
     let (mut path, mut offset, mut length) = (String::new(), 0, 0);
-    for (key, value) in pairs(environ)? {
+    for (key, value) in pairs(environ) {
         match &*key {
             "path" => path = value,
             "offset" => offset = value.parse()?,
@@ -207,24 +207,8 @@ fn file(environ: &Environ, start_response: &StartResponse) -> dsgi::Result<Body>
 }
 
 /// What the query says, decoded.
-fn pairs(environ: &Environ) -> dsgi::Result<Vec<(String, String)>> {
-    let pairs = environ["QUERY_STRING"].split('&').map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((key.to_owned(), decode(value)?))
-    });
-    pairs.collect()
-}
-
-fn decode(text: &str) -> dsgi::Result<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) =
-            part.split_at_checked(2).ok_or_else(|| Error::new("half an escape"))?;
-        bytes.push(u8::from_str_radix(digits, 16)?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    Ok(String::from_utf8(bytes)?)
+fn pairs(environ: &Environ) -> Vec<(String, String)> {
+    form_urlencoded::parse(environ["QUERY_STRING"].as_bytes()).into_owned().collect()
 }
 
 fn panics(place: &str, start_response: &StartResponse) -> dsgi::Result<Body> {
