@@ -67,7 +67,7 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         rows: &["10 MiB there and back"],
         at: &["nginx"],
         seen: None,
-        why: "nginx sends no more of a body once its answer has begun, and waits for ever",
+        why: "it did not end: nginx seems to send no more of a body once an answer has begun",
     },
     Deviation {
         rows: &["Host with a port"],
@@ -117,7 +117,7 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         rows: &["10 MiB there and back"],
         at: &["apache-cgi"],
         seen: None,
-        why: "Apache reads no answer before it has given the whole body away, and waits for ever",
+        why: "it did not end: Apache seems to read no answer before the body is given away",
     },
     Deviation {
         rows: &["HEAD with a length"],
@@ -152,7 +152,7 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         rows: &["more than is taken"],
         at: &["apache-cgi"],
         seen: None,
-        why: "Apache closes the connection before its client has read why",
+        why: "sometimes there is no answer: Apache seems to close over a body that it has not read",
     },
     // lighttpd.
     Deviation {
@@ -199,7 +199,7 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         rows: &["a client that leaves"],
         at: &["apache-cgi", "lighttpd-cgi"],
         seen: None,
-        why: "the server ends the program, so nobody is told how its body ended",
+        why: "nobody was told how the body ended: the server seems to end the program",
     },
 ];
 
