@@ -11,6 +11,8 @@ mod alone;
 mod authors;
 // Files that are no application, each refused in one line.
 mod bad_files;
+// Large blocks of a body that leave together.
+mod blocks;
 // An application in C, through the header.
 mod c_app;
 // The command line: its forms, its exit codes, and the commands that do not serve.

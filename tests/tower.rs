@@ -17,7 +17,9 @@ mod kept;
 mod logs;
 // The server that a library is held against.
 mod native;
-// The same in a program of its own.
+// The page about it, followed to the letter.
+mod page;
+// The native server in a program of its own.
 mod program;
 // Crates that were published by others.
 mod published;

@@ -1,10 +1,11 @@
-//! The way of a file to a client that passes through nobody's memory.
+//! The way of a part of a body to a client that does not lead through hyper: of a file, which then
+//! passes through nobody's memory, or of several blocks, which then leave at once.
 //!
-//! hyper takes bytes only. For a part of a file it is given as many bytes of a room that nobody
-//! reads: it queues them, and says to the socket where they lie and how many are left. The socket
-//! knows the room, and has the kernel send the part instead. The room is memory as any other, all
-//! zeros. That none of them goes out is seen to here: a connection has one part at a time, and a
-//! write that does not name just what is left of it is an error, which ends the connection.
+//! hyper takes bytes only. For a part it is given as many bytes of a room that nobody reads: it
+//! queues them, and says to the socket where they lie and how many are left. The socket knows the
+//! room, and has the kernel send the part instead. The room is memory as any other, all zeros. That
+//! none of them goes out is seen to here: a connection has one part at a time, and a write that does
+//! not name just what is left of it is an error, which ends the connection.
 
 use std::fmt;
 use std::fs::File;
@@ -22,7 +23,7 @@ use crate::platform::{files, sockets};
 /// As many bytes as a part may have. The system gives memory for those that are written: none.
 static ROOM: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; FILE_PART_BYTES]);
 
-/// Where a connection's files go out. It carries bytes as they are, one response after the other.
+/// Where a connection's parts go out. It carries bytes as they are, one response after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
     phase: AtomicU32,
@@ -34,13 +35,22 @@ const OPEN: u32 = 0;
 const UNDER_WAY: u32 = 1;
 const CLOSED: u32 = 2;
 
-/// A part of a file on its way.
+/// A part of a body on its way.
 pub(crate) struct Part {
-    file: Arc<File>,
-    at: u64,
+    source: Source,
     length: usize,
     state: Mutex<State>,
 }
+
+enum Source {
+    /// From there on.
+    File(Arc<File>, u64),
+    /// None of them empty.
+    Blocks(Vec<Bytes>),
+}
+
+/// Pieces that go to the system at once, of blocks and of what stands around them.
+const SLICES: usize = 32;
 
 #[derive(Default)]
 struct State {
@@ -72,6 +82,9 @@ fn is_stand(bytes: &[u8]) -> bool {
 }
 
 impl Outlet {
+    /// The longest part.
+    pub(crate) const MOST_BYTES: usize = FILE_PART_BYTES;
+
     /// Whether the system sends files by itself, and all that it was given.
     pub(crate) fn is_open(&self) -> bool {
         sockets::SENDS_FILES && !self.is_under_way()
@@ -91,17 +104,29 @@ impl Outlet {
 
     /// Takes a part of a file, at most a room long, and gives the bytes that stand for it.
     pub(crate) fn take(&self, file: Arc<File>, at: u64, length: usize) -> (Arc<Part>, Bytes) {
-        let part = Arc::new(Part { file, at, length, state: Mutex::default() });
+        let part = self.put(Source::File(file, at), length);
+        (Arc::clone(&part), Bytes::from_owner(Stand(part)))
+    }
+
+    /// The same of blocks, none of them empty, which are dropped when what stands for them is.
+    pub(crate) fn take_blocks(&self, blocks: Vec<Bytes>) -> Bytes {
+        let length = blocks.iter().map(Bytes::len).sum();
+        Bytes::from_owner(Stand(self.put(Source::Blocks(blocks), length)))
+    }
+
+    fn put(&self, source: Source, length: usize) -> Arc<Part> {
+        debug_assert!(length <= Self::MOST_BYTES, "more than the room has");
+        let part = Arc::new(Part { source, length, state: Mutex::default() });
         *self.lock() = Arc::downgrade(&part);
         self.phase.store(UNDER_WAY, Ordering::Relaxed);
-        (Arc::clone(&part), Bytes::from_owner(Stand(part)))
+        part
     }
 
     /// Writes once, while a part is under way: what stands before it, or of it.
     pub(crate) fn write(&self, stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         match (bytes.iter().position(|slice| is_stand(slice)), self.part()) {
-            (Some(0), Some(part)) if part.is_left(&bytes[0]) => {
-                let sent = part.write(stream)?;
+            (Some(at), Some(part)) if part.goes_out(at) && part.is_left(&bytes[at]) => {
+                let sent = part.write(stream, &bytes[..at], &bytes[at + 1..])?;
                 if part.is_sent() {
                     self.phase.store(OPEN, Ordering::Relaxed);
                 }
@@ -187,38 +212,59 @@ impl Part {
         self.lock().sent == self.length
     }
 
-    /// Writes once of what is left.
-    fn write(&self, stream: &TcpStream) -> io::Result<usize> {
-        let sent = self.send(stream)?;
-        if sent == 0 {
+    /// Whether it can be written behind so many other pieces: a file goes out by itself.
+    const fn goes_out(&self, behind: usize) -> bool {
+        behind == 0 || matches!(self.source, Source::Blocks(_))
+    }
+
+    /// Writes once of what is left, of blocks with what stands around them.
+    fn write(
+        &self,
+        stream: &TcpStream,
+        before: &[IoSlice<'_>],
+        behind: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        let sent = self.lock().sent;
+        let (file, at) = match &self.source {
+            Source::File(file, at) => (file, at + sent as u64),
+            Source::Blocks(blocks) => return self.write_among(stream, before, blocks, behind),
+        };
+        let written = Self::send(stream, file, at, self.length - sent)?;
+        if written == 0 {
             self.end(End::Broken);
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.lock().sent += sent;
-        Ok(sent)
+        self.lock().sent += written;
+        Ok(written)
     }
 
-    /// Sends once; 0 where there is nothing.
-    fn send(&self, stream: &TcpStream) -> io::Result<usize> {
+    fn write_among(
+        &self,
+        stream: &TcpStream,
+        before: &[IoSlice<'_>],
+        blocks: &[Bytes],
+        behind: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
         let sent = self.lock().sent;
-        let (at, left) = (self.at + sent as u64, self.length - sent);
+        let all = before.iter().map(|it| &**it).chain(rest(blocks, sent));
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let places = slices.iter_mut().zip(all.chain(behind.iter().map(|it| &**it)));
+        let count = places.map(|(place, bytes)| *place = IoSlice::new(bytes)).count();
+        let written = sockets::send(stream, &slices[..count])?;
+        let ahead: usize = before.iter().map(|it| it.len()).sum();
+        self.lock().sent += written.saturating_sub(ahead).min(self.length - sent);
+        Ok(written)
+    }
+
+    /// Has the system send once; 0 where there is nothing.
+    fn send(stream: &TcpStream, file: &File, at: u64, left: usize) -> io::Result<usize> {
         loop {
-            match sockets::send_file(stream, &self.file, at, left) {
+            match sockets::send_file(stream, file, at, left) {
                 Ok(sent) => return Ok(sent),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) => return self.send_by_reading(stream, at, left),
+                Err(_) => return send_by_reading(stream, file, at, left),
             }
-        }
-    }
-
-    /// What the system cannot send of this file, or not to this socket: then that is said here.
-    #[cold]
-    fn send_by_reading(&self, stream: &TcpStream, at: u64, left: usize) -> io::Result<usize> {
-        let mut bytes = vec![0; left.min(FILE_BLOCK_BYTES)];
-        match files::read_at(&self.file, &mut bytes, at) {
-            Ok(0) | Err(_) => Ok(0),
-            Ok(read) => sockets::send(stream, &[IoSlice::new(&bytes[..read])]),
         }
     }
 
@@ -231,9 +277,29 @@ impl Part {
     }
 }
 
+/// What the system cannot send of this file, or not to this socket: then that is said here.
+#[cold]
+fn send_by_reading(stream: &TcpStream, file: &File, at: u64, left: usize) -> io::Result<usize> {
+    let mut bytes = vec![0; left.min(FILE_BLOCK_BYTES)];
+    match files::read_at(file, &mut bytes, at) {
+        Ok(0) | Err(_) => Ok(0),
+        Ok(read) => sockets::send(stream, &[IoSlice::new(&bytes[..read])]),
+    }
+}
+
+/// What follows the bytes of these that were sent.
+fn rest(blocks: &[Bytes], sent: usize) -> impl Iterator<Item = &[u8]> {
+    let left = blocks.iter().scan(sent, |sent, block| {
+        let gone = block.len().min(*sent);
+        *sent -= gone;
+        Some(&block[gone..])
+    });
+    left.filter(|left| !left.is_empty())
+}
+
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Part({} bytes at {})", self.length, self.at)
+        write!(f, "Part({} bytes)", self.length)
     }
 }
 

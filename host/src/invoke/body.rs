@@ -4,6 +4,9 @@
 //! aborts the response, and the application's `close` is called once with how it ended, whether the
 //! body was sent, failed, or was dropped because the client left.
 
+mod together;
+mod unsent;
+
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -16,10 +19,9 @@ use dsgi::bridge::bytes::SharedBytes;
 use dsgi::bridge::file::FileRange;
 use dsgi::bridge::reply::ReplyBody as Given;
 use dsgi::bridge::upgrade::Upgrade;
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 
+pub(super) use self::unsent::{close, unwanted};
 use super::answer::Wanted;
 use super::data::{Data, Made};
 use super::endless::{End, Listening};
@@ -54,6 +56,8 @@ enum Source {
     Stream(Stream, Lease, Listening),
     Pipe(Arc<Pipe>, Listening),
     File(Box<Sending>),
+    /// One that was asked before its time, and what it gave.
+    Asked(Box<(Source, Option<Result<Made, BodyError>>)>),
 }
 
 /// Why a response is aborted.
@@ -237,6 +241,7 @@ impl ReplyBody {
                 Some(Ok(Made::Data(data))) => {
                     let data = self.account(data);
                     if data.has_remaining() {
+                        let data = self.gather(data, context);
                         self.offer();
                         return Poll::Ready(Some(Ok(Frame::data(data))));
                     }
@@ -264,7 +269,7 @@ impl ReplyBody {
     /// The end of what the application gives; how much is missing, if anything is.
     fn end(&mut self) -> Option<u64> {
         let missing = self.left.take().filter(|left| *left > 0);
-        if let (Some(left), Some(lease)) = (missing, self.lease()) {
+        if let (Some(left), Some(lease)) = (missing, self.source.lease()) {
             short(lease, left);
         }
         self.finish(missing.map_or(Outcome::Completed, |_| Outcome::Failed));
@@ -275,6 +280,7 @@ impl ReplyBody {
     fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Made, BodyError>>> {
         match &mut self.source {
             Source::Over | Source::Whole(_) | Source::Upgrade(_) => Poll::Ready(None),
+            Source::Asked(_) => Poll::Ready(self.take_asked()),
             Source::Pipe(pipe, _) => pipe.poll(context.waker()),
             Source::File(file) => {
                 let outlet = self.in_hand.as_ref().and_then(InHand::outlet);
@@ -308,7 +314,7 @@ impl ReplyBody {
         let length = data.remaining() as u64;
         let data = match self.left {
             Some(left) if length > left => {
-                if let Some(lease) = self.lease() {
+                if let Some(lease) = self.source.lease() {
                     excess(lease);
                 }
                 data.cut(left)
@@ -338,16 +344,6 @@ impl ReplyBody {
         }
     }
 
-    /// Of a body that is still pulled.
-    fn lease(&self) -> Option<&Lease> {
-        match &self.source {
-            Source::Stream(_, lease, _) => Some(lease),
-            Source::Pipe(pipe, _) => Some(pipe.lease()),
-            Source::File(file) => Some(file.lease()),
-            Source::Over | Source::Whole(_) | Source::Upgrade(_) => None,
-        }
-    }
-
     #[inline]
     fn finish(&mut self, outcome: Outcome) {
         // Nearly every body is over by now; then there is nothing to move or to drop.
@@ -365,7 +361,24 @@ impl ReplyBody {
             Source::Upgrade(switched) => self.switch(switched),
             Source::Pipe(pipe, _) => pipe.finish(outcome, self.sent),
             Source::File(file) => file.finish(outcome, self.sent),
+            Source::Asked(asked) => {
+                self.source = asked.0;
+                self.close(outcome);
+            }
             Source::Over | Source::Whole(_) => {}
+        }
+    }
+}
+
+impl Source {
+    /// Of one that is still pulled.
+    fn lease(&self) -> Option<&Lease> {
+        match self {
+            Self::Stream(_, lease, _) => Some(lease),
+            Self::Pipe(pipe, _) => Some(pipe.lease()),
+            Self::File(file) => Some(file.lease()),
+            Self::Asked(asked) => asked.0.lease(),
+            Self::Over | Self::Whole(_) | Self::Upgrade(_) => None,
         }
     }
 }
@@ -378,40 +391,6 @@ impl ReplyBody {
             switched.count(self.counted.take());
             in_hand.go_on_as(switched);
         }
-    }
-}
-
-/// Closes a body that the client does not get, as to a HEAD, which is still told the length
-/// where it is known.
-pub(super) fn unwanted(given: Given, headers: &mut HeaderMap, wanted: Wanted) {
-    let length = match given {
-        Given::Empty | Given::Upgrade(_) => None,
-        Given::Whole(bytes) => Some(bytes.len() as u64),
-        Given::Stream(stream) => {
-            let hint = stream.size_hint();
-            stream.close(Outcome::Completed, 0);
-            hint.filter(|(least, most)| least == most).map(|(least, _)| least)
-        }
-        Given::File(range) => {
-            if let Some(end) = range.end {
-                end.close(Outcome::Completed, 0);
-            }
-            Some(range.length)
-        }
-    };
-    if wanted == Wanted::Head
-        && let Some(length) = length
-    {
-        headers.entry(CONTENT_LENGTH).or_insert(length.into());
-    }
-}
-
-/// Closes a stream that nobody pulls, where its application may wait.
-pub(super) fn close(stream: Stream, lease: Lease, outcome: Outcome, sent: u64) {
-    if lease.pool().is_some() {
-        Pipe::new(stream, lease, Weak::new()).finish(outcome, sent);
-    } else {
-        inside(&lease, || stream.close(outcome, sent));
     }
 }
 

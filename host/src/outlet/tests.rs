@@ -41,10 +41,8 @@ fn bench(length: usize) -> Bench {
 impl Bench {
     /// Writes once, as a socket does.
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.runtime.block_on(async {
-            self.stream.writable().await?;
-            self.outlet.write(&self.stream, slices)
-        })
+        let write = || self.outlet.write(&self.stream, slices);
+        self.runtime.block_on(self.stream.async_io(tokio::io::Interest::WRITABLE, write))
     }
 
     /// What the client has got when the connection ends.
@@ -139,4 +137,48 @@ fn a_part_that_is_not_there_any_more_ends_the_connection() {
     drop(stand);
     assert_eq!(end(&part).try_recv(), Ok((End::Broken, LENGTH as u64 - 100)));
     assert!(bench.received() == bytes(100));
+}
+
+/// However little the socket takes at once.
+#[test]
+fn blocks_leave_with_what_stands_around_them() {
+    let bench = bench(0);
+    rustix::net::sockopt::set_socket_send_buffer_size(&bench.stream, 4096).expect("a socket");
+    let given = bytes(400_000);
+    let ends = [0, 1, 2, 1000, 66_000, given.len()];
+    let blocks = ends.windows(2).map(|ends| Bytes::copy_from_slice(&given[ends[0]..ends[1]]));
+    let mut stand = bench.outlet.take_blocks(blocks.collect());
+    let whole = [b"head", &given[..], b"more"].concat();
+    let mut client = bench.client.try_clone().expect("a descriptor");
+    let reader = std::thread::spawn(move || {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).map(|_| received)
+    });
+    let (mut sent, mut writes) = (0, 0);
+    while !bench.outlet.is_open() {
+        let head = &b"head"[sent.min(4)..];
+        let slices = [head, &stand, b"more"].into_iter().filter(|it| !it.is_empty()).map(slice);
+        let written = bench.write(&slices.collect::<Vec<_>>()).expect("it is written");
+        stand.advance((written - written.min(head.len())).min(stand.len()));
+        (sent, writes) = (sent + written, writes + 1);
+    }
+    assert!(writes > 1, "all of it at once");
+    drop(bench);
+    let received = reader.join().expect("it reads").expect("an orderly end");
+    assert!(sent >= 4 + given.len() && received == whole[..sent]);
+}
+
+#[test]
+fn what_stands_for_blocks_never_goes_out() {
+    let bench = bench(0);
+    let blocks = || vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+    let stand = bench.outlet.take_blocks(blocks());
+    for wrong in [&stand[1..], &stand[..5]] {
+        bench.write(&[slice(wrong)]).expect_err("it is no part");
+    }
+    drop(stand);
+    let stand = bench.outlet.take_blocks(blocks());
+    assert_eq!(bench.write(&[slice(&stand)]).expect("it is written"), 6);
+    bench.write(&[slice(&stand)]).expect_err("it was sent");
+    assert!(bench.received() == b"onetwo");
 }

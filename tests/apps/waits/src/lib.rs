@@ -13,7 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dsgi::Purpose;
 use dsgi::tower::{Body, Exchange, HttpService};
-use http::{Request, Response};
+use http::header::TRAILER;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
@@ -149,13 +150,31 @@ async fn answer(
             let said = format!("{} {}", exchange.mount(), exchange.generation());
             return Ok(Response::new(Pieces::of(&[&said], state)));
         }
-        other => return Err(dsgi::Error::status(404, format!("no {other}"))),
+        other => {
+            let Some(blocks) = blocks(other) else {
+                return Err(dsgi::Error::status(404, format!("no {other}")));
+            };
+            let response = Response::builder().header(TRAILER, SUM);
+            return Ok(response.body(Pieces(blocks, state))?);
+        }
     };
     Ok(Response::new(Pieces::of(pieces, state)))
 }
 
-/// A piece that is never made.
+/// Blocks of the lengths that a path names, of a letter each, and what is behind them:
+/// `/blocks/70000,1/trailers`.
+fn blocks(path: &str) -> Option<VecDeque<Bytes>> {
+    let (lengths, behind) = path.strip_prefix("/blocks/")?.split_once('/')?;
+    let block = |(letter, length): (u8, &str)| Some(vec![letter; length.parse().ok()?].into());
+    let blocks = (b'a'..).zip(lengths.split(',')).map(block);
+    let behind = (!behind.is_empty()).then(|| Some(Bytes::copy_from_slice(behind.as_bytes())));
+    blocks.chain(behind).collect()
+}
+
+/// A piece that is never made, and one that is no bytes.
 const PANICS: &str = "panics";
+const TRAILERS: &str = "trailers";
+const SUM: HeaderName = HeaderName::from_static("x-sum");
 
 /// A body that tells nothing of its length.
 struct Pieces(VecDeque<Bytes>, #[allow(dead_code, reason = "dropped with it")] Looks);
@@ -175,6 +194,11 @@ impl http_body::Body for Pieces {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         assert!(self.0.front().is_none_or(|piece| piece != PANICS), "the body panics");
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.0.pop_front().map(|piece| {
+            Ok(match &*piece == TRAILERS.as_bytes() {
+                true => Frame::trailers(HeaderMap::from_iter([(SUM, HeaderValue::from(7))])),
+                false => Frame::data(piece),
+            })
+        }))
     }
 }
