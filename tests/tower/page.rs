@@ -33,9 +33,15 @@ name = "my-app"
 version = "0.1.0"
 edition = "2024"
 
-[dependencies]
-axum = { version = "0.8", default-features = false, features = ["http1", "json", "matched-path", "tokio"] }
-tokio = { version = "1", default-features = false, features = ["macros", "net", "rt"] }
+[dependencies.axum]
+version = "0.8"
+default-features = false
+features = ["http1", "json", "matched-path", "tokio"]
+
+[dependencies.tokio]
+version = "1"
+default-features = false
+features = ["macros", "net", "rt"]
 "#;
 
 /// A fenced block of the page, at whatever depth, that has this in it; without its indentation.
