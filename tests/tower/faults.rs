@@ -35,7 +35,8 @@ fn a_service_of_a_function_answers_and_its_errors_are_told() {
         let (said, text) = asked(&host, path);
         assert_eq!(said, status, "{path}");
         assert!(!text.contains(told), "{path} tells the client {text}");
-        host.wait_for_log(told);
+        let line = host.wait_for_log(told);
+        assert!(line.contains(r#"app="waits""#), "{line}");
     }
     assert_eq!(asked(&host, "/").0, 200, "after panics");
 }
