@@ -78,6 +78,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("source", 6),
     ("reload", 6),
     ("rotate", 6),
+    ("fuzzing", 6),
     ("watch", 6),
     ("main", 6),
     ("lib", 6),

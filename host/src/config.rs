@@ -6,6 +6,8 @@
 
 mod error;
 mod expand;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod include;
 mod layer;
 mod meaning;

@@ -10,4 +10,4 @@ pub(crate) mod scgi;
 mod single;
 mod strict;
 pub(crate) mod uwsgi;
-mod variables;
+pub(crate) mod variables;

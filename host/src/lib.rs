@@ -23,6 +23,8 @@
 //! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 //! | 6 | `rotate`: log files that were moved away |
+//! | 6 | `fuzzing`: what is fuzzed, by name; in tests only |
+//! | 6 | `fuzzing`: what is fuzzed, in builds for that alone |
 
 mod apps;
 mod authority;
@@ -39,6 +41,9 @@ mod duty;
 mod failure;
 mod farewell;
 mod fronts;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod gateway;
 mod invoke;

@@ -5,6 +5,8 @@
 //! bytes were split, and nothing is kept that is larger than was allowed.
 
 pub(crate) mod fastcgi;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 pub(crate) mod scgi;
 pub(crate) mod uwsgi;
 

@@ -2,6 +2,8 @@
 
 mod connection;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod line;
 mod socket;
 mod taken;

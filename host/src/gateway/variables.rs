@@ -6,6 +6,9 @@
 //! request goes the way of one over HTTP. Invariant: what a client may set, which is its target and
 //! its fields, is refused or given on as it would be over HTTP.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -9,6 +9,8 @@
 mod describe;
 mod descriptor;
 mod dynamic;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod glibc;
 mod image;
 mod kind;
