@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::report::Report;
 use crate::{
-    axum, bodies, broken_deploy, growth, idle, instructions, layers, static_server, swap,
+    axum, bodies, broken_deploy, doors, growth, idle, instructions, layers, static_server, swap,
     throughput,
 };
 
@@ -33,6 +33,9 @@ enum Bench {
     /// CPU time of bodies: files beside nginx with and without sendfile, and what goes through an
     /// application of axum
     Bodies(Options),
+    /// CPU time of a backend behind nginx, by protocol, beside libfcgi and uWSGI; its instructions;
+    /// the start of a CGI program
+    Doors(Options),
     /// Memory of an idle keep-alive connection
     Idle(Options),
     /// User instructions of layers around an application
@@ -55,7 +58,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// How often to measure (default: 3 for instructions and idle, 30 for throughput, 20 for
-    /// bodies, 2 for swap; broken-deploy does once)
+    /// bodies and doors, 2 for swap; broken-deploy does once)
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroUsize>,
     /// Leave the host out: try the method on the static server and the peers alone
@@ -109,6 +112,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             Bench::Instructions(options) => ("instructions", options, instructions::run),
             Bench::Throughput(options) => ("throughput", options, throughput::run),
             Bench::Bodies(options) => ("bodies", options, bodies::run),
+            Bench::Doors(options) => ("doors", options, doors::run),
             Bench::Idle(options) => ("idle", options, idle::run),
             Bench::Layers(options) => ("layers", options, layers::run),
             Bench::Growth(options) => ("growth", options, growth::run),

@@ -59,6 +59,17 @@ pub(crate) fn per_request(subject: &Subject, cores: Cores, request: &[u8]) -> Re
     Ok(PerRequest::between(&fewer, &more, REQUESTS_MANY - REQUESTS_FEW).total)
 }
 
+/// The same, asked so many times by whoever knows how.
+pub(crate) fn per_request_through(
+    subject: &Subject,
+    cores: Cores,
+    ask: impl Fn(SocketAddr, u32) -> Result<()>,
+) -> Result<f64> {
+    let (fewer, ()) = profile_of(subject, cores, |address| ask(address, REQUESTS_FEW))?;
+    let (more, ()) = profile_of(subject, cores, |address| ask(address, REQUESTS_MANY))?;
+    Ok(PerRequest::between(&fewer, &more, REQUESTS_MANY - REQUESTS_FEW).total)
+}
+
 /// What was counted for one subject.
 #[derive(Debug, Default)]
 struct Counts {

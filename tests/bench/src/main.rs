@@ -13,6 +13,7 @@ mod callgrind;
 mod cli;
 mod client;
 mod cores;
+mod doors;
 mod figures;
 mod growth;
 mod idle;

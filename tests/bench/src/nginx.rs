@@ -19,6 +19,14 @@ pub(crate) fn start_serving(core: usize, folder: &Path, words: &str) -> Result<S
     start_with(core, folder, |address| configuration(address).replace(ANSWER, words))
 }
 
+/// The same with upstreams and servers of one's own beside it.
+pub(crate) fn start_before(core: usize, folder: &Path, servers: &str) -> Result<Server> {
+    let own = "    server {";
+    start_with(core, folder, |address| {
+        configuration(address).replacen(own, &format!("{servers}{own}"), 1)
+    })
+}
+
 fn start_with(
     core: usize,
     folder: &Path,

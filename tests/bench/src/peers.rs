@@ -101,6 +101,11 @@ impl Kind {
     }
 }
 
+/// The hello as a WSGI application.
+pub(crate) fn hello_in_python() -> Result<String> {
+    python::source(Put::Sound(Version::A))
+}
+
 /// Waits for version A: some accept connections before they have anything to say.
 fn answers(server: &Server) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;

@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that prints `listening on http://ADDRESS` within this time.
+    /// Starts a server that prints `listening on SCHEME://ADDRESS` within this time.
     pub(crate) fn announcing(mut command: Command, log: &Path, time: Duration) -> Result<Self> {
         let mut running = Running::start(command.stdout(Stdio::piped()), log)?;
         let stdout = running.child.stdout.take().context("the server has no stdout")?;
@@ -192,7 +192,8 @@ fn announced(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
 }
 
 fn announcement(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix("listening on http://")?.trim_end_matches('/').parse().ok()
+    let (_, address) = line.strip_prefix("listening on ")?.split_once("://")?;
+    address.trim_end_matches('/').parse().ok()
 }
 
 fn wait_until(child: &mut Child, end: Instant) -> Result<Option<std::process::ExitStatus>> {
@@ -222,6 +223,7 @@ mod tests {
         let address = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         assert_eq!(announcement("listening on http://127.0.0.1:8080"), address);
         assert_eq!(announcement("not listening on http://127.0.0.1:8080"), None);
+        assert_eq!(announcement("listening on scgi://127.0.0.1:8080"), address);
         assert_eq!(announcement("listening on unix:/run/x"), None);
     }
 

@@ -50,8 +50,12 @@ impl Subject {
 
     /// The host with one application.
     pub(crate) fn host(name: &'static str, host: &Path, app: &Path) -> Self {
-        let arguments =
-            ["--load".as_ref(), app.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
+        Self::behind(name, host, app, "127.0.0.1:0")
+    }
+
+    /// The same at a door for a front server, `SCHEME://ADDRESS`.
+    pub(crate) fn behind(name: &'static str, host: &Path, app: &Path, door: &str) -> Self {
+        let arguments = ["--load".as_ref(), app.as_os_str(), "--listen".as_ref(), door.as_ref()];
         let arguments = arguments.into_iter().map(OsString::from).collect();
         Self { name, program: host.to_path_buf(), arguments }
     }
