@@ -130,7 +130,8 @@ fn serve(
             tenure.generation().shutdown();
         }
     });
-    Ok(served?)
+    served?.wait(limits.goodbye_timeout);
+    Ok(())
 }
 
 /// The environment, as bytes.

@@ -17,13 +17,16 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer that begins with `Status: ` or with `HTTP/1.1 `, strictly.
+    /// Reads an answer that begins with `Status: ` or with `HTTP/1.1 `, but for a `Location`,
+    /// strictly.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let shown = || String::from_utf8_lossy(bytes).into_owned();
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no head in {}", shown()));
         let head: String = bytes[..end].iter().copied().map(char::from).collect();
-        let mut lines = head.split("\r\n");
+        let (ahead, behind): (Vec<&str>, Vec<&str>) =
+            head.split("\r\n").partition(|line| line.starts_with("location: "));
+        let mut lines = behind.into_iter().chain(ahead);
         let first = lines.next().unwrap_or_default().to_owned();
         let said = ["Status: ", "HTTP/1.1 "].iter().find_map(|begin| first.strip_prefix(begin));
         let said = said.unwrap_or_else(|| panic!("no status in {}", shown()));

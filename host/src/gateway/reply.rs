@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, StatusCode, response};
+use http::header::{CONNECTION, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, HeaderValue, StatusCode, response};
 use http_body::Body;
 use hyper::ext::ReasonPhrase;
 
@@ -67,6 +67,15 @@ pub(super) enum Unsaid {
     None,
     /// It ends where the protocol says so.
     UntilItsEnd,
+}
+
+/// How the head of a response says its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// By a field, as CGI does and those that are made after it.
+    Status,
+    /// By the line of HTTP.
+    Line,
 }
 
 /// Gives a request to dispatch; `origin` is its connection's, and `errors` is told what the
@@ -183,13 +192,21 @@ fn lay_length(head: &mut response::Parts, body: &ReplyBody) {
     }
 }
 
-/// Writes the head of a response behind what it begins with: `Status: `, as CGI has it and those
-/// that are made after it.
-pub(super) fn write_head(out: &mut BytesMut, opening: &[u8], head: &response::Parts) {
+/// Writes the head of a response.
+pub(super) fn write_head(out: &mut BytesMut, opening: Opening, head: &response::Parts) {
     let fields = head.headers.iter();
     let length: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     out.reserve(length + 64);
-    out.put_slice(opening);
+    // HAProxy makes a 302 of a status before it (measured); everybody takes it in this order.
+    let is_ahead = |name: &HeaderName| opening == Opening::Status && *name == LOCATION;
+    for (name, value) in head.headers.iter().filter(|(name, _)| is_ahead(name)) {
+        write_field(out, name, value);
+        out.put_slice(b"\r\n");
+    }
+    out.put_slice(match opening {
+        Opening::Status => b"Status: ",
+        Opening::Line => b"HTTP/1.1 ",
+    });
     out.put_slice(head.status.as_str().as_bytes());
     out.put_u8(b' ');
     out.put_slice(match head.extensions.get::<ReasonPhrase>() {
@@ -197,17 +214,43 @@ pub(super) fn write_head(out: &mut BytesMut, opening: &[u8], head: &response::Pa
         // Fronts want one.
         None => head.status.canonical_reason().unwrap_or("Unknown").as_bytes(),
     });
-    for (name, value) in head.headers.iter().filter(|(name, _)| !is_ours(name)) {
+    let is_left = |name: &HeaderName| !is_ours(name) && !is_ahead(name);
+    for (name, value) in head.headers.iter().filter(|(name, _)| is_left(name)) {
         out.put_slice(b"\r\n");
-        out.put_slice(name.as_str().as_bytes());
-        out.put_slice(b": ");
-        out.put_slice(value.as_bytes());
+        write_field(out, name, value);
     }
     out.put_slice(b"\r\n\r\n");
+}
+
+fn write_field(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+    out.put_slice(name.as_str().as_bytes());
+    out.put_slice(b": ");
+    out.put_slice(value.as_bytes());
 }
 
 /// Fields of the connection, and `Status`, which here is no field.
 fn is_ours(name: &HeaderName) -> bool {
     [CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name)
         || matches!(name.as_str(), "status" | "keep-alive")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_comes_before_the_status_and_behind_a_line() {
+        let response = http::Response::builder().status(201).header("x-a", "1");
+        let response = response.header("location", "/a").header("connection", "close");
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        let written = |opening| {
+            let mut out = BytesMut::new();
+            write_head(&mut out, opening, &head);
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        let with_status = "location: /a\r\nStatus: 201 Created\r\nx-a: 1\r\n\r\n";
+        assert_eq!(written(Opening::Status), with_status);
+        let with_line = "HTTP/1.1 201 Created\r\nx-a: 1\r\nlocation: /a\r\n\r\n";
+        assert_eq!(written(Opening::Line), with_line);
+    }
 }

@@ -3,11 +3,12 @@
 use http::StatusCode;
 
 use super::front::Front;
+use super::reply::Opening;
 use super::single::{self, Protocol, Refused};
 use crate::wire::scgi::{Fault, head};
 
 const SCGI: Protocol =
-    Protocol { name: "SCGI", head: |input, most| Ok(head(input, most)?), opening: b"Status: " };
+    Protocol { name: "SCGI", head: |input, most| Ok(head(input, most)?), opening: Opening::Status };
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(front: Front) {

@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::front::Front;
 use super::line::Line;
-use super::reply::{self, Begun, Extent, Part, Reply, Unsaid};
+use super::reply::{self, Begun, Extent, Opening, Part, Reply, Unsaid};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, UPLOAD_WINDOW, VARIABLES_BESIDE};
@@ -22,8 +22,7 @@ pub(super) struct Protocol {
     pub(super) name: &'static str,
     /// Takes the head of a request off the front of what has come.
     pub(super) head: fn(&mut BytesMut, Most) -> Result<Option<Variables>, Refused>,
-    /// What the head of a response begins with.
-    pub(super) opening: &'static [u8],
+    pub(super) opening: Opening,
 }
 
 /// Why a head is none.
@@ -50,7 +49,7 @@ struct Turn {
     feed: Option<Feed>,
     /// Bytes of the body that have not come.
     left: u64,
-    opening: &'static [u8],
+    opening: Opening,
     stage: Stage,
 }
 

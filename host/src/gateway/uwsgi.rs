@@ -4,11 +4,15 @@
 use http::StatusCode;
 
 use super::front::Front;
+use super::reply::Opening;
 use super::single::{self, Protocol, Refused};
 use crate::wire::uwsgi::{Fault, packet};
 
-const UWSGI: Protocol =
-    Protocol { name: "uwsgi", head: |input, most| Ok(packet(input, most)?), opening: b"HTTP/1.1 " };
+const UWSGI: Protocol = Protocol {
+    name: "uwsgi",
+    head: |input, most| Ok(packet(input, most)?),
+    opening: Opening::Line,
+};
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(front: Front) {

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::duty::InHand;
 use crate::gateway::line::Output;
-use crate::gateway::reply::{self, Begun, Extent, Part, Reply, Unsaid};
+use crate::gateway::reply::{self, Begun, Extent, Opening, Part, Reply, Unsaid};
 use crate::invoke::data::Data;
 use crate::invoke::upload::Feed;
 use crate::limits::Limits;
@@ -108,7 +108,7 @@ impl Turn {
             match polled {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Part::Head(head))) => {
-                    reply::write_head(&mut self.head, b"Status: ", &head);
+                    reply::write_head(&mut self.head, Opening::Status, &head);
                 }
                 Poll::Ready(Ok(Part::Data(data))) => {
                     self.put_data(id, output, data);
