@@ -12,6 +12,7 @@ mod matrix;
 mod rows;
 mod site;
 
+use crate::harness::asking::pattern;
 use crate::harness::skip::skip;
 use deviations::Deviation;
 use endpoints::{ENDPOINTS, Endpoint};
@@ -38,6 +39,8 @@ fn every_door_answers_alike() {
     let site = Site::open();
     let rows: Vec<&'static Row> = rows::all().collect();
     deviations::check(&rows);
+    // Made once, and not while somebody waits for it.
+    pattern(0);
     let columns: Vec<Vec<Cell>> = std::thread::scope(|scope| {
         let asked = |endpoint: &'static Endpoint| {
             let (site, rows) = (&site, &rows);
@@ -57,6 +60,7 @@ fn ask(endpoint: &'static Endpoint, site: &Site, rows: &[&'static Row]) -> Vec<C
         skip(NAME, &format!("{missing} is not installed"));
         return vec![Cell::Missing; rows.len()];
     }
+    let begun = std::time::Instant::now();
     let running = endpoint.start(site);
     let cells = rows.iter().map(|row| {
         let deviation = deviations::of(row, endpoint.name);
@@ -72,7 +76,11 @@ fn ask(endpoint: &'static Endpoint, site: &Site, rows: &[&'static Row]) -> Vec<C
             (_, false) => Cell::Wrong(seen),
         }
     });
-    let cells = cells.collect();
+    let cells: Vec<Cell> = cells.collect();
+    if cells.iter().any(|cell| matches!(cell, Cell::Wrong(_))) {
+        eprintln!("--- {}\n{}---", endpoint.name, running.log());
+    }
+    eprintln!("{} took {:?}", endpoint.name, begun.elapsed());
     site::no_rule_is_broken_by_us(endpoint.name, &running.log());
     cells
 }

@@ -67,6 +67,10 @@ LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
 LoadModule setenvif_module /usr/lib/apache2/modules/mod_setenvif.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+LoadModule proxy_scgi_module /usr/lib/apache2/modules/mod_proxy_scgi.so
+LoadModule proxy_uwsgi_module /usr/lib/apache2/modules/mod_proxy_uwsgi.so
 ScriptSock FOLDER/cgid
 StartServers 1
 ThreadsPerChild 16
@@ -82,6 +86,44 @@ server.upload-dirs = ( \"FOLDER\" )
 PRINTED
 ",
     arguments: &["-D", "-f", "FILE"],
+};
+
+pub(crate) const HAPROXY: Kind = Kind {
+    program: "haproxy",
+    around: "global
+    log stderr format raw daemon
+defaults
+    mode http
+    log global
+    option httplog
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+PRINTED
+",
+    arguments: &["-db", "-f", "FILE"],
+};
+
+pub(crate) const H2O: Kind = Kind {
+    program: "h2o",
+    around: "pid-file: FOLDER/pid
+error-log: FOLDER/log
+temp-buffer-path: FOLDER
+num-threads: 1
+PRINTED
+",
+    arguments: &["-c", "FILE"],
+};
+
+pub(crate) const CADDY: Kind = Kind {
+    program: "caddy",
+    around: "{
+    admin off
+    auto_https off
+}
+PRINTED
+",
+    arguments: &["run", "--config", "FILE", "--adapter", "caddyfile"],
 };
 
 impl Kind {
@@ -108,7 +150,9 @@ impl Front {
         let stage = Stage::new();
         let own = stage.folder("own");
         let port = free_port();
-        let text = places.put_into(text, port);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        assert!(text.contains("8000"), "it listens nowhere:\n{text}");
+        let text = places.clone().with(printed::FRONT, address).put_into(text);
         let around = kind.around.replace("FOLDER", &own.display().to_string());
         let file = stage.write("front.conf", &around.replace("PRINTED", &text));
         parameters_of_nginx(&stage);
@@ -119,7 +163,6 @@ impl Front {
         let program = kind.file().unwrap_or_else(|| panic!("{} is not installed", kind.program));
         let mut command = stage.user().command(&program);
         command.args(arguments);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let service = started(command, &stage, move || TcpStream::connect(address).is_ok());
         Self { address, service, stage }
     }
@@ -147,11 +190,13 @@ pub(crate) fn started(mut command: Command, stage: &Stage, is_there: impl Fn() -
     Service::start(command, "TERM", stage.path().join("log"), is_there)
 }
 
-/// What `include fastcgi_params` means.
+/// What `include fastcgi_params` and its like mean.
 fn parameters_of_nginx(stage: &Stage) {
-    let file = Path::new("/etc/nginx/fastcgi_params");
-    if file.is_file() {
-        stage.copy(file);
+    for name in ["fastcgi_params", "scgi_params", "uwsgi_params"] {
+        let file = Path::new("/etc/nginx").join(name);
+        if file.is_file() {
+            stage.copy(&file);
+        }
     }
 }
 

@@ -37,6 +37,14 @@ impl User {
         command
     }
 
+    /// How a config file names it as an owner.
+    pub(crate) fn owner(self) -> String {
+        match self {
+            Self::Ourselves => number("-u", None).expect("we have a number").to_string(),
+            Self::Another { user, group } => format!("{user}:{group}"),
+        }
+    }
+
     /// Makes it the owner of a folder.
     pub(crate) fn give(self, folder: &Path) {
         if let Self::Another { user, group } = self {

@@ -1,11 +1,12 @@
 //! Where every row is put to: doors of ours, and front servers before them as the document
 //! configures them.
 
-use super::site::Site;
+use super::site::{self, Site};
 use crate::harness::asking::{Client, Program};
 use crate::harness::fronts::{self, Front, Kind, installed, printed};
 use crate::harness::service::Service;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 /// A column of the table.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ enum Way {
     Front(&'static Kind),
     /// A front, and the program that starts the script for it.
     Fcgiwrap(&'static Kind),
+    /// A client of FastCGI that has its request from its own environment, as a CGI program has.
+    FcgiClient,
 }
 
 /// An endpoint that can be asked, and is ended when this is dropped.
@@ -44,8 +47,20 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint { name: "cgi", way: Way::Cgi },
     front("nginx-http", &fronts::NGINX),
     Endpoint { name: "nginx-fcgiwrap", way: Way::Fcgiwrap(&fronts::NGINX) },
+    front("nginx-fastcgi", &fronts::NGINX),
+    front("nginx-scgi", &fronts::NGINX),
+    front("nginx-uwsgi", &fronts::NGINX),
     front("apache-cgi", &fronts::APACHE),
+    front("apache-fastcgi", &fronts::APACHE),
+    front("apache-scgi", &fronts::APACHE),
+    front("apache-uwsgi", &fronts::APACHE),
     front("lighttpd-cgi", &fronts::LIGHTTPD),
+    front("lighttpd-fastcgi", &fronts::LIGHTTPD),
+    front("lighttpd-scgi", &fronts::LIGHTTPD),
+    front("haproxy-fastcgi", &fronts::HAPROXY),
+    front("h2o-fastcgi", &fronts::H2O),
+    front("caddy-fastcgi", &fronts::CADDY),
+    Endpoint { name: "fcgi-client", way: Way::FcgiClient },
 ];
 
 impl Endpoint {
@@ -55,6 +70,7 @@ impl Endpoint {
             Way::Http | Way::Http2 | Way::Cgi => &[],
             Way::Front(kind) => &[kind.program],
             Way::Fcgiwrap(kind) => &[kind.program, "fcgiwrap"],
+            Way::FcgiClient => &["cgi-fcgi"],
         };
         needed.iter().copied().find(|program| installed(program).is_none())
     }
@@ -65,11 +81,12 @@ impl Endpoint {
         let (client, front, behind) = match self.way {
             Way::Http => (Client::Http(http()), None, None),
             Way::Http2 => (Client::Http2(http()), None, None),
-            Way::Cgi => {
-                let log = site.folder.join("cgi.log");
-                let (arguments, variables) = (Vec::new(), Vec::new());
-                let program = Program { file: site.script(), arguments, variables, log };
-                (Client::Cgi(program), None, None)
+            Way::Cgi => (Client::Cgi(self.program(site, site.script(), Vec::new())), None, None),
+            Way::FcgiClient => {
+                let file = installed("cgi-fcgi").expect("it is installed");
+                let arguments = ["-bind", "-connect", site.door("127.0.0.1:9000")];
+                let arguments = arguments.map(str::to_owned).into();
+                (Client::Cgi(self.program(site, file, arguments)), None, None)
             }
             Way::Front(kind) => {
                 let front = Front::start(kind, self.name, &places);
@@ -89,6 +106,11 @@ impl Endpoint {
         };
         Running { client, front, _behind: behind }
     }
+
+    fn program(&self, site: &Site, file: PathBuf, arguments: Vec<String>) -> Program {
+        let log = site.folder.join(format!("{}.log", self.name));
+        Program { file, arguments, variables: Vec::new(), log }
+    }
 }
 
 impl Running {
@@ -106,7 +128,8 @@ impl Running {
 #[test]
 fn every_printed_configuration_is_an_endpoint() {
     let printed = printed::names();
-    let run: Vec<&str> = ENDPOINTS.iter().map(|endpoint| endpoint.name).collect();
+    let fronts = ENDPOINTS.iter().map(|endpoint| endpoint.name);
+    let run: Vec<&str> = fronts.chain([site::HOST]).collect();
     let stray: Vec<_> = printed.iter().filter(|name| !run.contains(&name.as_str())).collect();
     assert!(stray.is_empty(), "no test runs {stray:?} of docs/gateways.md");
     assert!(printed.len() > 3, "the document prints {printed:?}");

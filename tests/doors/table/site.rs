@@ -1,7 +1,7 @@
-//! What stands behind all doors: one host that listens at each of them, and the same as a script
-//! for the servers that start one.
+//! What stands behind all doors: one host that listens at each of them as the document prints it,
+//! and the same as a script for the servers that start one.
 
-use crate::harness::fronts::printed::Places;
+use crate::harness::fronts::printed::{self, Places};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::fault_app;
 use crate::harness::stage::Stage;
@@ -18,8 +18,22 @@ pub(super) struct Site {
     stage: Stage,
 }
 
-/// What a host listens to, and how the document calls it.
-const DOORS: &[(&str, &str)] = &[("127.0.0.1:0", "127.0.0.1:8080")];
+/// The host's own configuration in the document.
+pub(super) const HOST: &str = "host";
+
+/// Where the host of the document listens, in its order.
+const DOORS: [&str; 7] = [
+    "127.0.0.1:8080",
+    "127.0.0.1:9000",
+    "127.0.0.1:9001",
+    "127.0.0.1:9002",
+    "/run/shop/fastcgi.socket",
+    "/run/shop/scgi.socket",
+    "/run/shop/uwsgi.socket",
+];
+
+/// Some fronts give no more of a body while an answer waits for them, and that should end soon.
+const LIMITS: &str = "[server.limits]\nbody_timeout = \"5s\"\nwrite_timeout = \"5s\"\n";
 
 /// Rules that the application `wrong` breaks, and nobody else.
 const BROKEN: &[&str] = &[
@@ -37,10 +51,11 @@ impl Site {
         let stage = Stage::new();
         let signs = stage.folder("signs");
         let library = stage.copy_program(&fault_app("doors"));
-        let served = stage.write("served.toml", &config("", &library, &signs));
-        let listen = DOORS.iter().flat_map(|(listen, _)| ["--listen", listen]);
-        let launch = Launch::new().breaking(BROKEN).arg("--config").arg(&served).args(listen);
-        let host = launch.env("RUST_BACKTRACE", "0").start();
+        let listening = listening(&stage).put_into(&printed::configuration(HOST));
+        let served = config("", &library, &signs) + &listening;
+        let launch = Launch::new().breaking(BROKEN).arg("--config");
+        let launch = launch.arg(stage.write("served.toml", &served)).env("RUST_BACKTRACE", "0");
+        let host = launch.start_with_its_own_listeners(DOORS.len());
         let program = stage.copy_program(Path::new(env!("CARGO_BIN_EXE_host")));
         let enable = "enable = [\"validator\"]\n";
         let once = stage.write("once.toml", &config(enable, &library, &signs));
@@ -62,15 +77,16 @@ impl Site {
 
     /// Where the host listens for what the document calls so.
     pub(super) fn door(&self, printed: &str) -> &str {
-        let number = DOORS.iter().position(|(_, known)| *known == printed).expect("a door");
+        let number = DOORS.iter().position(|known| *known == printed).expect("a door");
         let said = &self.host.addresses()[number];
-        said.split_once("://").map_or(said.as_str(), |(_, address)| address)
+        let address = said.split_once("://").map_or(said.as_str(), |(_, address)| address);
+        address.strip_prefix("unix:").unwrap_or(address)
     }
 
     /// What stands behind a front, in the document's words.
     pub(super) fn places(&self) -> Places {
         let places = Places::default().with("/srv/shop", self.folder.display());
-        DOORS.iter().fold(places, |places, (_, printed)| places.with(printed, self.door(printed)))
+        DOORS.iter().fold(places, |places, printed| places.with(printed, self.door(printed)))
     }
 
     pub(super) fn stage(&self) -> &Stage {
@@ -94,6 +110,19 @@ pub(super) fn no_rule_is_broken_by_us(place: &str, log: &str) {
     assert!(by_us.is_empty(), "rules are broken at {place}: {by_us:#?}");
 }
 
+/// Ports that are free, sockets of ours, and the user that fronts run as.
+fn listening(stage: &Stage) -> Places {
+    let sockets = stage.folder("run");
+    let places = Places::default().with("www-data", stage.user().owner());
+    DOORS.iter().fold(places, |places, printed| {
+        let there = match Path::new(printed).file_name() {
+            Some(name) if printed.starts_with('/') => sockets.join(name).display().to_string(),
+            _ => String::from("127.0.0.1:0"),
+        };
+        places.with(printed, there)
+    })
+}
+
 fn config(enable: &str, library: &Path, signs: &Path) -> String {
     let (library, signs) = (library.display(), signs.display());
     let app = |name: &str| {
@@ -102,6 +131,7 @@ fn config(enable: &str, library: &Path, signs: &Path) -> String {
     let mount = |path: &str, app: &str| format!("[[mount]]\npath = \"{path}\"\napp = \"{app}\"\n");
     [
         enable.to_owned(),
+        String::from(LIMITS),
         app("doors"),
         app("wrong"),
         mount("/", "doors"),

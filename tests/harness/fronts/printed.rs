@@ -9,16 +9,21 @@ use crate::harness::project;
 pub(crate) struct Places(Vec<(&'static str, String)>);
 
 /// Where every front of the document listens.
-const FRONT: &str = "8000";
+pub(super) const FRONT: &str = "127.0.0.1:8000";
 
-/// Addresses and files that the document uses.
-const PRINTED: [&str; 6] = [
+/// Addresses, files and users that the document names.
+const PRINTED: [&str; 11] = [
+    FRONT,
     "127.0.0.1:8080",
     "127.0.0.1:9000",
     "127.0.0.1:9001",
     "127.0.0.1:9002",
-    "/srv/shop",
+    "/run/shop/fastcgi.socket",
+    "/run/shop/scgi.socket",
+    "/run/shop/uwsgi.socket",
     "/run/shop/fcgiwrap.socket",
+    "/srv/shop",
+    "www-data",
 ];
 
 impl Places {
@@ -30,15 +35,15 @@ impl Places {
     }
 
     /// A text with what a test has in place of what is printed. Address and port may stand apart.
-    pub(super) fn put_into(&self, text: &str, port: u16) -> String {
-        assert!(text.contains(FRONT), "it listens nowhere:\n{text}");
-        let mut replaced = vec![(FRONT, port.to_string())];
-        for (printed, there) in &self.0 {
-            replaced.push(match (printed.split_once(':'), there.split_once(':')) {
-                (Some((_, printed)), Some((_, there))) => (printed, there.to_owned()),
-                _ => (printed, there.clone()),
-            });
-        }
+    pub(crate) fn put_into(&self, text: &str) -> String {
+        let ports = |(printed, there): &(&'static str, String)| match (
+            printed.split_once(':'),
+            there.split_once(':'),
+        ) {
+            (Some((_, printed)), Some((_, there))) => (printed, there.to_owned()),
+            _ => (*printed, there.clone()),
+        };
+        let replaced: Vec<_> = self.0.iter().map(ports).collect();
         // Not by one word after the other: what is put in may look like what another one replaces.
         let mut text = text.to_owned();
         for (number, (printed, _)) in replaced.iter().enumerate() {
@@ -52,7 +57,7 @@ impl Places {
 }
 
 /// The configuration of this name.
-pub(super) fn configuration(name: &str) -> String {
+pub(crate) fn configuration(name: &str) -> String {
     let file = project().join("docs/gateways.md");
     let text = std::fs::read_to_string(file).expect("the document");
     found(&text, name).unwrap_or_else(|| panic!("docs/gateways.md prints no `{name}`"))
@@ -83,5 +88,6 @@ fn a_configuration_is_found_by_its_name() {
     assert_eq!(found(text, "two"), None);
     let one = found(text, "one").unwrap();
     let places = Places::default().with("127.0.0.1:9000", "127.0.0.1:8000");
-    assert_eq!(places.put_into(&one, 9000), "listen 9000;\nto 127.0.0.1:8000;\n");
+    let places = places.with(FRONT, "127.0.0.1:9000");
+    assert_eq!(places.put_into(&one), "listen 9000;\nto 127.0.0.1:8000;\n");
 }
