@@ -122,9 +122,10 @@ fn tabulate(contenders: &[Contender], report: &mut Report) {
         match cpu(kind.name) {
             Some(us) => {
                 cells.push(format!("{:.2} ({:.2})", median(us), quantile(us, 0.0)));
-                let ratios = ratio(kind.name, backend::FASTCGI).unwrap_or_default();
-                let (low, high) = (quantile(&ratios, 0.1), quantile(&ratios, 0.9));
-                cells.push(format!("{:.3} [{low:.2}..{high:.2}]", median(&ratios)));
+                cells.push(ratio(kind.name, backend::FASTCGI).map_or("-".into(), |ratios| {
+                    let (low, high) = (quantile(&ratios, 0.1), quantile(&ratios, 0.9));
+                    format!("{:.3} [{low:.2}..{high:.2}]", median(&ratios))
+                }));
             }
             None => cells.extend(["missing".to_owned(), "-".to_owned()]),
         }

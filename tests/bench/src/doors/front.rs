@@ -45,7 +45,9 @@ impl Door {
             return format!("proxy_pass http://@UPSTREAM@; {more}");
         }
         let mut text = format!("{protocol}_pass @UPSTREAM@; {more}");
-        for (name, value) in VARIABLES {
+        // For SCGI nginx puts the length in front of all others by itself.
+        let own = |name: &str| protocol == "scgi" && name == "CONTENT_LENGTH";
+        for (name, value) in VARIABLES.iter().filter(|(name, _)| !own(name)) {
             let _ = write!(text, " {protocol}_param {name} {value};");
         }
         if protocol == "scgi" {
