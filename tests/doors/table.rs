@@ -60,7 +60,6 @@ fn ask(endpoint: &'static Endpoint, site: &Site, rows: &[&'static Row]) -> Vec<C
         skip(NAME, &format!("{missing} is not installed"));
         return vec![Cell::Missing; rows.len()];
     }
-    let begun = std::time::Instant::now();
     let running = endpoint.start(site);
     let cells = rows.iter().map(|row| {
         let deviation = deviations::of(row, endpoint.name);
@@ -80,7 +79,6 @@ fn ask(endpoint: &'static Endpoint, site: &Site, rows: &[&'static Row]) -> Vec<C
     if cells.iter().any(|cell| matches!(cell, Cell::Wrong(_))) {
         eprintln!("--- {}\n{}---", endpoint.name, running.log());
     }
-    eprintln!("{} took {:?}", endpoint.name, begun.elapsed());
     site::no_rule_is_broken_by_us(endpoint.name, &running.log());
     cells
 }

@@ -10,7 +10,8 @@ pub(super) struct Deviation {
     pub(super) rows: &'static [&'static str],
     /// Endpoints, or the first word of several.
     pub(super) at: &'static [&'static str],
-    /// What is seen instead; none where the row cannot be put to them.
+    /// What is seen instead: nothing where only an end is certain, none where the row cannot be put
+    /// to them.
     pub(super) seen: Option<Expected>,
     pub(super) why: &'static str,
 }
@@ -137,9 +138,9 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         rows: &["10 MiB there and back"],
-        at: &["apache-scgi", "apache-uwsgi"],
-        seen: Some(&[("status", "503")]),
-        why: "Apache reads no answer before it has given all of the body away",
+        at: &["apache-scgi", "apache-uwsgi", "caddy"],
+        seen: Some(&[]),
+        why: "they read no answer before all of the body is gone: luck, if the system holds it",
     },
     Deviation {
         rows: &["chunks", "no chunks", "chunks are undone", "10 MiB in chunks"],
@@ -226,6 +227,12 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         seen: Some(&[("status", "400")]),
         why: "HAProxy wants a length for a body that it cannot keep whole",
     },
+    Deviation {
+        rows: &["a panic"],
+        at: &["haproxy"],
+        seen: None,
+        why: "HAProxy 2.6.12 fails itself now and then over the answer (SIGSEGV in `fcgi_io_cb`)",
+    },
     // h2o and Caddy.
     Deviation {
         rows: &["cookies twice"],
@@ -238,12 +245,6 @@ pub(super) static DEVIATIONS: &[Deviation] = &[
         at: &["h2o", "caddy"],
         seen: Some(&[("status", "200"), ("body", r"first\n"), ("end", "whole")]),
         why: "without the last record they call it whole, at an address too",
-    },
-    Deviation {
-        rows: &["10 MiB there and back"],
-        at: &["caddy"],
-        seen: Some(&[("status", "502")]),
-        why: "Caddy reads no answer before it has given all of the body away",
     },
     Deviation {
         rows: &["a field called Status"],

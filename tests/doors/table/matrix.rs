@@ -66,6 +66,7 @@ fn page(rows: &[&Row], columns: &[Vec<Cell>]) -> String {
     for (number, deviation) in DEVIATIONS.iter().enumerate() {
         let seen = match deviation.seen {
             None => String::from("is not asked"),
+            Some([]) => String::from("is asked, and anything may come"),
             Some(seen) => {
                 let seen = seen.iter().map(|(what, value)| format!("{what} `{value}`"));
                 seen.collect::<Vec<_>>().join(", ")

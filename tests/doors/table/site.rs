@@ -33,7 +33,7 @@ const DOORS: [&str; 7] = [
 ];
 
 /// Some fronts give no more of a body while an answer waits for them, and that should end soon.
-const LIMITS: &str = "[server.limits]\nbody_timeout = \"5s\"\nwrite_timeout = \"5s\"\n";
+const LIMITS: &str = "[server.limits]\nbody_timeout = \"10s\"\nwrite_timeout = \"10s\"\n";
 
 /// Rules that the application `wrong` breaks, and nobody else.
 const BROKEN: &[&str] = &[

@@ -29,8 +29,12 @@ pub(super) fn ask(program: &Program, ask: &Ask<'_>, seen: Seen<'_>) -> Answered 
         });
         let (mut bytes, mut block) = (Vec::new(), vec![0; 64 * 1024]);
         while let Ok(read @ 1..) = stdout.read(&mut block) {
-            bytes.extend_from_slice(&block[..read]);
-            answered.take(&bytes);
+            if answered.status.is_some() {
+                answered.body.extend_from_slice(&block[..read]);
+            } else {
+                bytes.extend_from_slice(&block[..read]);
+                answered.take(&bytes);
+            }
             if seen(&answered.body).is_break() {
                 answered.end = End::Left;
                 break;
@@ -49,22 +53,20 @@ pub(super) fn ask(program: &Program, ask: &Ask<'_>, seen: Seen<'_>) -> Answered 
 }
 
 impl Answered {
-    /// Reads what has come so far, as a server that is strict.
+    /// Reads the head and what has come of the body, as a server that is strict.
     fn take(&mut self, bytes: &[u8]) {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return };
-        if self.status.is_none() {
-            let head: String = bytes[..end].iter().copied().map(char::from).collect();
-            for line in head.split("\r\n") {
-                let (name, value) = line.split_once(": ").expect("a field");
-                if name == "Status" {
-                    let (status, _) = value.split_once(' ').expect("a status and its reason");
-                    self.status = Some(status.parse().expect("a number"));
-                } else {
-                    self.fields.push((name.to_owned(), value.to_owned()));
-                }
+        let head: String = bytes[..end].iter().copied().map(char::from).collect();
+        for line in head.split("\r\n") {
+            let (name, value) = line.split_once(": ").expect("a field");
+            if name == "Status" {
+                let (status, _) = value.split_once(' ').expect("a status and its reason");
+                self.status = Some(status.parse().expect("a number"));
+            } else {
+                self.fields.push((name.to_owned(), value.to_owned()));
             }
-            assert!(self.status.is_some(), "no status in {head}");
         }
+        assert!(self.status.is_some(), "no status in {head}");
         self.body = bytes[end + 4..].to_vec();
     }
 }
