@@ -2,6 +2,8 @@
 
 mod cgi;
 mod fastcgi;
+mod forwarded;
+mod proxied;
 mod single;
 mod sockets;
 mod table;

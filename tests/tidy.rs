@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     // What an operator can ask: the seam between the control socket and who does it.
     ("operator", 0),
     // Files that go out without being read.
+    ("forwarded", 0),
     ("outlet", 0),
     ("outlet/tests", 0),
     ("path", 0),

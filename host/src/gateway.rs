@@ -5,6 +5,7 @@ pub(crate) mod fastcgi;
 pub(crate) mod front;
 pub(crate) mod http;
 mod line;
+pub(crate) mod proxied;
 mod reply;
 pub(crate) mod scgi;
 mod single;

@@ -9,6 +9,7 @@
 //! | 0 | `outlet`: files that go out without being read |
 //! | 0 | `operator`: what an operator can ask |
 //! | 0 | `socket_file`: the name of a socket |
+//! | 0 | `forwarded`: whom fields of trusted peers name
 //! | 0 | `wire`: codecs of the protocols of front servers |
 //! | 0 | `sync`: what threads share, std's here and loom's in a model |
 //! | 1 | `plugin`: a library's life, from file to started |
@@ -40,6 +41,7 @@ mod dispatch;
 mod duty;
 mod failure;
 mod farewell;
+mod forwarded;
 mod fronts;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -186,6 +186,9 @@ pub(crate) const VARIABLES_BESIDE: usize = 128;
 /// Bytes that an application writes to its errors and a front server has not taken yet.
 pub(crate) const ERRORS_BYTES: usize = 64 * 1024;
 
+/// Bytes of a header of the PROXY protocol: addresses, and what TLS has to say beside them.
+pub(crate) const PROXY_HEADER_BYTES: usize = 4 * 1024;
+
 /// Bytes of a request's body that a gateway has read and nobody has taken yet.
 pub(crate) const UPLOAD_WINDOW: usize = 64 * 1024;
 

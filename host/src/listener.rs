@@ -5,17 +5,18 @@ mod socket;
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-pub(crate) use self::listen::{Address, Listen, NoAddress, Protocol};
+pub(crate) use self::listen::{Address, Listen, NoAddress, Preface, Protocol};
 use self::socket::{Accepted, Socket};
 use crate::cores::Cores;
-use crate::gateway::{fastcgi, front, http, scgi, uwsgi};
+use crate::forwarded::Trusted;
+use crate::gateway::{fastcgi, front, http, proxied, scgi, uwsgi};
 use crate::limits::Limits;
 use crate::message::Origin;
 use crate::platform::local::{self, Incoming};
@@ -29,6 +30,8 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 pub(crate) struct Listener {
     socket: Socket,
     protocol: Protocol,
+    preface: Preface,
+    trusted: Option<Arc<Trusted>>,
 }
 
 /// Why a listener could not be had.
@@ -79,12 +82,15 @@ impl ListenError {
 impl Listener {
     /// Binds what a user has asked for.
     pub(crate) fn bind(listen: &Listen) -> Result<Self, ListenError> {
-        Ok(Self { socket: Socket::bind(listen)?, protocol: listen.protocol })
+        let Listen { protocol, preface, .. } = *listen;
+        let trusted = listen.trusted.clone();
+        Ok(Self { socket: Socket::bind(listen)?, protocol, preface, trusted })
     }
 
     /// What listens already speaks this from now on.
     pub(crate) fn taken(incoming: Incoming, protocol: Protocol) -> io::Result<Self> {
-        Ok(Self { socket: Socket::taken(incoming)?, protocol })
+        let (preface, trusted) = (Preface::None, None);
+        Ok(Self { socket: Socket::taken(incoming)?, protocol, preface, trusted })
     }
 
     /// What whoever started this process has handed over: standard input speaks FastCGI, and the
@@ -115,14 +121,23 @@ impl Listener {
 
     /// Accepts until it is dropped.
     pub(crate) async fn accept(self, cores: Arc<Cores>, limits: Arc<Limits>) -> io::Result<()> {
-        let Self { socket, protocol } = self;
+        let Self { socket, protocol, preface, trusted } = self;
         let entrance = socket.open()?;
         loop {
             while cores.connections() >= limits.connections {
                 sleep(BACK_OFF).await;
             }
             match entrance.next().await {
-                Ok(accepted) => hand_over(accepted, protocol, &cores, &limits),
+                Ok(Accepted { stream, remote, local }) => {
+                    let (gateway, trusted) = (protocol.name(), trusted.clone());
+                    let origin = Origin { gateway, trusted, ..Origin::http(remote, local) };
+                    match preface {
+                        Preface::None => hand_over(stream, origin, protocol, &cores, &limits),
+                        Preface::Proxy => {
+                            hand_over_proxied(stream, origin, protocol, &cores, &limits);
+                        }
+                    }
+                }
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
@@ -133,11 +148,15 @@ impl Listener {
     }
 }
 
-fn hand_over(accepted: Accepted, protocol: Protocol, cores: &Cores, limits: &Arc<Limits>) {
-    let Accepted { stream, remote, local } = accepted;
+fn hand_over(
+    stream: TcpStream,
+    origin: Origin,
+    protocol: Protocol,
+    cores: &Cores,
+    limits: &Arc<Limits>,
+) {
     let Some((core, served)) = cores.least_loaded() else { return };
     let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(limits));
-    let origin = Origin { gateway: protocol.name(), ..Origin::http(remote, local) };
     match protocol {
         Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
         Protocol::FastCgi => {
@@ -150,6 +169,34 @@ fn hand_over(accepted: Accepted, protocol: Protocol, cores: &Cores, limits: &Arc
             core.spawn(front::serve(stream, origin, duties, limits, served, uwsgi::serve));
         }
     }
+}
+
+/// The same once it is known who is there.
+fn hand_over_proxied(
+    stream: TcpStream,
+    origin: Origin,
+    protocol: Protocol,
+    cores: &Cores,
+    limits: &Arc<Limits>,
+) {
+    let Some((core, served)) = cores.least_loaded() else { return };
+    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(limits));
+    core.spawn(async move {
+        let opened = proxied::open(stream, origin, Arc::clone(&duties)).await;
+        let Some((stream, origin)) = opened else { return };
+        match protocol {
+            Protocol::Http => http::serve(stream, origin, duties, limits, served).await,
+            Protocol::FastCgi => {
+                front::serve(stream, origin, duties, limits, served, fastcgi::serve).await;
+            }
+            Protocol::Scgi => {
+                front::serve(stream, origin, duties, limits, served, scgi::serve).await;
+            }
+            Protocol::Uwsgi => {
+                front::serve(stream, origin, duties, limits, served, uwsgi::serve).await;
+            }
+        }
+    });
 }
 
 /// The client left before it was accepted.

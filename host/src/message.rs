@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use dsgi::abi::grown::head_flag;
 
+use crate::forwarded::Trusted;
 use crate::invoke::body::ReplyBody;
 use crate::limits::ERRORS_BYTES;
 
@@ -28,6 +29,8 @@ pub(crate) struct Origin {
     pub(crate) server_name: Option<Box<str>>,
     /// How applications run here, as flags of a head.
     pub(crate) run: u32,
+    /// Whose fields are believed about who the client is.
+    pub(crate) trusted: Option<Arc<Trusted>>,
     /// Who is told what an application writes to its errors, beside the log.
     pub(crate) errors: Option<Arc<Errors>>,
 }
@@ -88,6 +91,7 @@ impl Origin {
             scheme: "http",
             server_name: None,
             run,
+            trusted: None,
             errors: None,
         }
     }

@@ -7,6 +7,7 @@
 pub(crate) mod fastcgi;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzed;
+pub(crate) mod proxy;
 pub(crate) mod scgi;
 pub(crate) mod uwsgi;
 

@@ -30,9 +30,9 @@ pub(crate) struct Front {
 pub(crate) struct Kind {
     pub(crate) program: &'static str,
     /// What it is given besides the printed text, and `FOLDER` for its own folder.
-    around: &'static str,
+    pub(crate) around: &'static str,
     /// Its arguments; `FILE` is its configuration.
-    arguments: &'static [&'static str],
+    pub(crate) arguments: &'static [&'static str],
 }
 
 pub(crate) const NGINX: Kind = Kind {

@@ -4,6 +4,8 @@
 //! Every mistake is told at once. Invariant: what is resolved here needs no second look, but for
 //! the files that it names.
 
+mod listen;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +20,7 @@ use super::{Around, Layer, Mount, Origin};
 use crate::authority::HostPattern;
 use crate::limits::Limits;
 use crate::linked;
-use crate::listener::{Address, Listen, Protocol};
+use crate::listener::Listen;
 use crate::plugin::inspect::Kind;
 use crate::plugin::probe::Wish;
 use crate::slot::Policy;
@@ -122,77 +124,6 @@ impl<'a> Meaning<'a> {
     fn said(&self, text: &'a Spanned<String>) -> &'a str {
         let written = || self.sources.written(&text.span()).trim_matches(['"', '\'']);
         if self.secrets.has(&text.span()) { written() } else { text.get_ref() }
-    }
-
-    fn listen(&mut self) -> Vec<Listen> {
-        let mut listen = Vec::new();
-        for text in &self.tables.server.listen {
-            listen.extend(self.bind(text, None));
-        }
-        for table in &self.tables.listen {
-            if let Some(one) = self.bind(&table.bind, table.protocol.as_ref()) {
-                listen.push(self.socket(one, table));
-            }
-        }
-        listen
-    }
-
-    /// A protocol stands before the address, or in a key of its own.
-    fn bind(
-        &mut self,
-        bind: &'a Spanned<String>,
-        key: Option<&'a Spanned<String>>,
-    ) -> Option<Listen> {
-        let (text, said) = (bind.get_ref(), self.said(bind));
-        let (before, address) = match text.split_once("://") {
-            Some((protocol, address)) => (Some(protocol), address),
-            None => (None, &**text),
-        };
-        let named = match (before, key) {
-            (Some(name), _) => {
-                Some((name, bind.span(), said.split_once("://").map_or(said, |(name, _)| name)))
-            }
-            (None, Some(key)) => Some((&**key.get_ref(), key.span(), self.said(key))),
-            (None, None) => None,
-        };
-        let protocol = match named.map(|(name, at, said)| (name.parse(), at, said)) {
-            None => Protocol::Http,
-            Some((Ok(protocol), ..)) => protocol,
-            Some((Err(_), at, said)) => {
-                let what = format!("this host does not speak `{said}`");
-                let all = Protocol::ALL.map(Protocol::name).join("\", \"");
-                self.wrong_with(at, what, format!("protocol = one of \"{all}\""));
-                return None;
-            }
-        };
-        let Ok(address) = address.parse() else {
-            let what = format!("`{said}` is not an address of the form ip:port or unix:/path");
-            self.wrong_with(bind.span(), what, "\"127.0.0.1:8080\", or \"unix:/run/app.sock\"");
-            return None;
-        };
-        Some(Listen::new(protocol, address))
-    }
-
-    /// What is said of a Unix socket.
-    fn socket(&mut self, mut listen: Listen, table: &'a tables::Listen) -> Listen {
-        let tables::Listen { mode, owner, .. } = table;
-        let keys = [mode, owner].into_iter().flatten();
-        if let Address::Tcp(_) = listen.address {
-            for key in keys {
-                let what = String::from("only a Unix socket has an owner and a mode");
-                self.wrong_with(key.span(), what, "bind = \"unix:/run/app.sock\"");
-            }
-            return listen;
-        }
-        if let Some(mode) = mode {
-            listen.mode = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|it| *it <= 0o777);
-            if listen.mode.is_none() {
-                let what = format!("`{}` is not a mode of three octal digits", self.said(mode));
-                self.wrong_with(mode.span(), what, "mode = \"660\"");
-            }
-        }
-        listen.owner = owner.as_ref().map(|owner| owner.get_ref().clone());
-        listen
     }
 
     fn mounts(&mut self) -> Vec<Mount> {

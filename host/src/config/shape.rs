@@ -24,9 +24,6 @@ pub(super) struct Secrets(BTreeSet<usize>);
 /// Keys whose values are put together when several files have some.
 const LISTS: [&str; 3] = ["include", "listen", "mount"];
 
-/// Keys of `[[listen]]` that are for gateways to come.
-const LATER: [&str; 2] = ["proxy_protocol", "trusted"];
-
 /// What serde says of a key that is missing, before its name.
 const LACK: &str = "missing field";
 
@@ -260,9 +257,6 @@ fn in_our_words(message: &str) -> (String, Option<String>) {
             let mut quoted = rest.split('`').skip(1).step_by(2);
             let name = quoted.next().unwrap_or_default();
             let names: Vec<&str> = quoted.collect();
-            if LATER.contains(&name) && names.contains(&"bind") {
-                return (format!("`{name}` is for gateways that this host does not have"), None);
-            }
             return (format!("{ours} `{name}`"), meant(name, names));
         }
     }

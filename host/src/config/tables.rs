@@ -134,6 +134,30 @@ pub(super) struct Listen {
     /// Whose a Unix socket is: `"user"`, `"user:group"` or `":group"`, by names or numbers.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) owner: Option<Spanned<String>>,
+    /// Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that
+    /// says who is there; one without it is not served [default: false]
+    #[serde(default)]
+    pub(super) proxy_protocol: bool,
+    /// Whom to believe about who the client is: addresses, networks as `10.0.0.0/8`, and `unix` for
+    /// whoever may connect to a Unix socket. Others' fields are fields like any.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    #[serde(default)]
+    pub(super) trusted: Vec<Spanned<String>>,
+    /// Where they say it: in `X-Forwarded-For` and `X-Forwarded-Proto`, or in `Forwarded`
+    /// [default: "x_forwarded"]
+    #[cfg_attr(test, schemars(with = "Option<Forwarded>"))]
+    pub(super) forwarded: Option<Spanned<Forwarded>>,
+}
+
+/// Fields that forwarders write into.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Forwarded {
+    /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// `[apps.NAME]`.

@@ -212,6 +212,7 @@ impl Meta {
             scheme,
             server_name: (!name.is_empty() || local.is_none()).then(|| named().into()),
             run: connection.run,
+            trusted: connection.trusted.clone(),
             errors: None,
         }
     }

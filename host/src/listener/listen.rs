@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::forwarded::Trusted;
 
 /// One listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,9 @@ pub(crate) struct Listen {
     pub(crate) mode: Option<u32>,
     /// Whose a Unix socket is.
     pub(crate) owner: Option<String>,
+    pub(crate) preface: Preface,
+    /// Whose fields are believed there.
+    pub(crate) trusted: Option<Arc<Trusted>>,
 }
 
 /// What clients or front servers speak.
@@ -23,6 +29,14 @@ pub(crate) enum Protocol {
     FastCgi,
     Scgi,
     Uwsgi,
+}
+
+/// What comes before the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preface {
+    None,
+    /// A header of the PROXY protocol.
+    Proxy,
 }
 
 /// Where they find us.
@@ -44,7 +58,7 @@ pub(crate) struct NoAddress;
 
 impl Listen {
     pub(crate) const fn new(protocol: Protocol, address: Address) -> Self {
-        Self { protocol, address, mode: None, owner: None }
+        Self { protocol, address, mode: None, owner: None, preface: Preface::None, trusted: None }
     }
 
     /// Where to listen when nobody says anything.

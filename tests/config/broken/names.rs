@@ -148,8 +148,18 @@ pub(super) const NAMES: &[Broken] = &[
         "mode = \"660\"",
     ),
     (
-        app!("[[listen]]\nbind = \"a:1\"\ntrusted = [\"10.0.0.0/8\"]\n"),
-        "`host.toml:8:1`: `trusted` is for gateways that this host does not have",
+        app!("[[listen]]\nbind = \"a:1\"\ntrusted = [\"10.0.0.1/8\"]\n"),
+        "`host.toml:8:12`: `10.0.0.1/8` is neither an address nor a network nor `unix`",
+        "trusted = [\"127.0.0.1\", \"10.0.0.0/8\", \"unix\"]",
+    ),
+    (
+        app!("[[listen]]\nbind = \"a:1\"\nforwarded = \"forwarded\"\n"),
+        "`host.toml:8:13`: nobody is trusted whose fields these would be",
+        "trusted = [\"127.0.0.1\"]",
+    ),
+    (
+        app!("[[listen]]\nbind = \"a:1\"\nproxy_protocol = 2\n"),
+        "`host.toml:8:18`: invalid type: integer `2`, expected a boolean",
         "",
     ),
 ];

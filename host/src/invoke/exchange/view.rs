@@ -16,6 +16,7 @@ use http::{HeaderValue, Version, uri};
 
 use super::Exchange;
 use super::changes::{Derived, Part};
+use crate::forwarded::{Client, Trusted};
 use crate::message::Origin;
 use crate::path;
 
@@ -34,6 +35,7 @@ struct Made {
     target: Option<String>,
     path_info: Option<Vec<u8>>,
     server_name: Option<String>,
+    remote_address: Option<String>,
 }
 
 /// The view of an exchange, once somebody has asked. Its memory is the thread's afterwards: asking
@@ -120,6 +122,9 @@ impl View {
         };
         view.lay_target(exchange);
         view.lay_fields(exchange);
+        if let Some(trusted) = &origin.trusted {
+            view.lay_client(trusted, exchange);
+        }
         view
     }
 
@@ -131,6 +136,10 @@ impl View {
         if derived.target == Part::Changed {
             view.head.script_name = text(&exchange.mounted.script_name);
             view.lay_target(exchange);
+            if exchange.origin.trusted.is_some() {
+                // Somebody may have named it whose fields are gone by now.
+                view.head.scheme = derived.parent.view().head.scheme;
+            }
         }
         if derived.fields == Part::Changed {
             view.lay_fields(exchange);
@@ -141,6 +150,22 @@ impl View {
             view.head.variable_count = count(&view.variables);
         }
         view
+    }
+
+    /// Who the client is, where our peer may say so: nearly no listener lets anybody.
+    #[cold]
+    #[inline(never)]
+    fn lay_client(&mut self, trusted: &Trusted, exchange: &Exchange) {
+        let client = trusted.client(exchange.origin.remote, exchange.fields());
+        let Client { remote, scheme } = client.unwrap_or_default();
+        if let Some(remote) = remote {
+            let address = self.made.remote_address.insert(remote.ip().to_string());
+            self.head.remote_address = text(address);
+            self.head.remote_port = u32::from(remote.port());
+        }
+        if let Some(scheme) = scheme {
+            self.head.scheme = text(scheme);
+        }
     }
 
     fn lay_target(&mut self, exchange: &Exchange) {
