@@ -3,6 +3,7 @@
 mod cgi;
 mod fastcgi;
 mod forwarded;
+mod oracle;
 mod proxied;
 mod single;
 mod sockets;
