@@ -5,6 +5,8 @@ mod fastcgi;
 mod forwarded;
 mod oracle;
 mod proxied;
+mod limits;
+mod peer;
 mod single;
 mod sockets;
 mod table;
