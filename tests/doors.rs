@@ -7,6 +7,7 @@ mod oracle;
 mod proxied;
 mod limits;
 mod peer;
+mod queries;
 mod single;
 mod sockets;
 mod table;
