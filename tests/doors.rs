@@ -10,4 +10,5 @@ mod peer;
 mod queries;
 mod single;
 mod sockets;
+mod swaps;
 mod table;
