@@ -6,6 +6,7 @@ mod forwarded;
 mod oracle;
 mod proxied;
 mod limits;
+mod others;
 mod peer;
 mod queries;
 mod single;
