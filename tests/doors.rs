@@ -1,13 +1,14 @@
 //! The host behind front servers, which a test plays by hand.
 
+mod attacks;
 mod cgi;
 mod fastcgi;
 mod forwarded;
-mod oracle;
-mod proxied;
 mod limits;
+mod oracle;
 mod others;
 mod peer;
+mod proxied;
 mod queries;
 mod single;
 mod sockets;

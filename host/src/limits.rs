@@ -189,6 +189,10 @@ pub(crate) const ERRORS_BYTES: usize = 64 * 1024;
 /// Bytes of a header of the PROXY protocol: addresses, and what TLS has to say beside them.
 pub(crate) const PROXY_HEADER_BYTES: usize = 4 * 1024;
 
+/// Bytes that a connection of FastCGI says by itself: then nothing more is read of it until its
+/// front has taken them, for an answer may be longer than what asks for it.
+pub(crate) const TOLD_BYTES: u64 = 64 * 1024;
+
 /// Bytes of a request's body that a gateway has read and nobody has taken yet.
 pub(crate) const UPLOAD_WINDOW: usize = 64 * 1024;
 

@@ -16,11 +16,12 @@ use http::StatusCode;
 
 use self::turn::{Step, Turn};
 use super::front::Front;
+use super::line::Output;
 use super::reply;
 use super::single::{self, most};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
-use crate::limits::{Limits, UPLOAD_WINDOW};
+use crate::limits::{Limits, TOLD_BYTES, UPLOAD_WINDOW};
 use crate::wire::fastcgi::Status;
 use crate::wire::fastcgi::decoder::{Decoder, Event, Keep, Refused};
 use crate::wire::fastcgi::encoder::{self, Stream};
@@ -30,7 +31,8 @@ pub(crate) async fn serve(front: Front) {
     let requests = usize::try_from(front.limits.streams).unwrap_or(usize::MAX);
     let decoder = Decoder::new(most(&front.limits), requests);
     let turns = BTreeMap::new();
-    let mut connection = Connection { front, decoder, turns, stage: Stage::Open };
+    let (told, stage) = (Told::default(), Stage::Open);
+    let mut connection = Connection { front, decoder, turns, told, stage };
     match poll_fn(|context| connection.poll(context)).await {
         End::Whole => {
             let Front { line, duty, .. } = &mut connection.front;
@@ -49,7 +51,34 @@ struct Connection {
     front: Front,
     decoder: Decoder,
     turns: BTreeMap<u16, Turn>,
+    told: Told,
     stage: Stage,
+}
+
+/// What the connection has said by itself, beside responses, which wait for each other. It is as
+/// much as a front makes of it, who need not read what it asks for.
+#[derive(Debug, Default)]
+struct Told {
+    bytes: u64,
+    /// Where the last of it ends.
+    end: u64,
+}
+
+impl Told {
+    const fn add(&mut self, before: u64, after: u64) {
+        if after > before {
+            self.bytes += after - before;
+            self.end = after;
+        }
+    }
+
+    /// Whether more may be said.
+    const fn may_grow(&mut self, output: &Output) -> bool {
+        if self.bytes > TOLD_BYTES && output.has_sent(self.end) {
+            self.bytes = 0;
+        }
+        self.bytes <= TOLD_BYTES
+    }
 }
 
 /// What becomes of the connection.
@@ -102,7 +131,11 @@ impl Connection {
                 return None;
             }
             match self.decoder.next(&mut self.front.line.input) {
-                Ok(Some(event)) => self.take(event),
+                Ok(Some(event)) => {
+                    let before = self.front.line.output.end();
+                    self.take(event);
+                    self.told.add(before, self.front.line.output.end());
+                }
                 Ok(None) => match self.front.line.poll_read(context) {
                     Poll::Pending => return None,
                     Poll::Ready(Ok(0) | Err(_)) => return Some(End::Gone),
@@ -119,7 +152,10 @@ impl Connection {
     /// Whether more may be read. A request that has its connection alone has a window. Where others
     /// may come beside it, it has as much as a body may have, so that whoever reads it slowly keeps
     /// only itself waiting.
-    fn has_room(&self, context: &Context<'_>) -> bool {
+    fn has_room(&mut self, context: &Context<'_>) -> bool {
+        if !self.told.may_grow(&self.front.line.output) {
+            return false;
+        }
         let feeds = || self.turns.values().filter_map(|turn| turn.feed.as_ref());
         let waits = |feed: &Feed| feed.poll_room(context, UPLOAD_WINDOW).is_pending();
         // Each of them is asked, for each may be the first that has room again.
