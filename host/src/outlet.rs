@@ -3,9 +3,9 @@
 //!
 //! hyper takes bytes only. For a part it is given as many bytes of a room that nobody reads: it
 //! queues them, and says to the socket where they lie and how many are left. The socket knows the
-//! room, and has the kernel send the part instead. The room is memory as any other, all zeros. That
-//! none of them goes out is seen to here: a connection has one part at a time, and a write that does
-//! not name just what is left of it is an error, which ends the connection.
+//! room, and has the kernel send the part instead. The room is memory as any other, all zeros.
+//! That none of them goes out is seen to here: a connection has one part at a time, and a write
+//! that does not name just what is left of it is an error, which ends the connection.
 
 use std::fmt;
 use std::fs::File;

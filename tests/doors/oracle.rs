@@ -87,7 +87,8 @@ fn same(asked: &Asked, clients: &Clients, cgi: Option<&Cgi>) -> Result<Seen, Str
     for (other, also) in all {
         let what = difference(&seen, &also, asked);
         if let Some(what) = what {
-            return Err(format!("{first} and {other} differ in {what}, asked {asked:?}"));
+            let asked = asked.shown();
+            return Err(format!("{first} and {other} differ in {what}, asked {asked}"));
         }
     }
     Ok(seen)

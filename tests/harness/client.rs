@@ -237,12 +237,17 @@ impl Connection {
 
     fn fill(&mut self) -> Result<()> {
         let mut block = [0; 16 * 1024];
-        match self.stream.read(&mut block)? {
-            0 => Err(Error::new(ErrorKind::UnexpectedEof, "the connection ended")),
-            read => {
-                self.unread.extend_from_slice(&block[..read]);
-                Ok(())
-            }
+        loop {
+            return match self.stream.read(&mut block) {
+                // A signal to this process is none of its connections' business.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+                Ok(0) => Err(Error::new(ErrorKind::UnexpectedEof, "the connection ended")),
+                Ok(read) => {
+                    self.unread.extend_from_slice(&block[..read]);
+                    Ok(())
+                }
+            };
         }
     }
 }

@@ -10,6 +10,13 @@ pub(super) struct Asked {
     pub(super) length: Length,
 }
 
+impl Asked {
+    /// Its first line, for whoever is told of a failure.
+    pub(super) fn shown(&self) -> String {
+        format!("{} {} with {} bytes", self.method, self.target, self.body.len())
+    }
+}
+
 /// What is said of the body before it comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Length {

@@ -82,7 +82,7 @@ impl Clients {
             request = request.header("content-length", asked.body.len());
         }
         let blocks = blocks(asked).map(<[u8]>::to_vec).collect();
-        let request = request.body(blocks).unwrap_or_else(|why| panic!("{why}: {asked:?}"));
+        let request = request.body(blocks).unwrap_or_else(|why| panic!("{why}: {}", asked.shown()));
         let length = if asked.is_open() { Said::Open } else { Said::Declared };
         let mut client = self.http2.borrow_mut();
         let sent = client.send_blocks(request, length);
@@ -113,7 +113,7 @@ impl Cgi {
         let launch = joined.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let output = launch.arg("cgi").arg(&self.0).run();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{asked:?}: {said}");
+        assert!(output.status.success(), "{}: {said}", asked.shown());
         Seen::by(&Answer::read(&output.stdout))
     }
 }
@@ -169,7 +169,7 @@ fn over_http1(address: SocketAddr, asked: &Asked) -> Seen {
     }
     let mut connection = Connection::open(address);
     connection.send(&raw);
-    let answer = connection.response().unwrap_or_else(|why| panic!("{why}: {asked:?}"));
+    let answer = connection.response().unwrap_or_else(|why| panic!("{why}: {}", asked.shown()));
     Seen::of(answer.status, &answer.body)
 }
 
