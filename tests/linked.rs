@@ -2,12 +2,15 @@
 
 use crate::harness::DEADLINE;
 use crate::harness::client::{Connection, get, request};
+use crate::harness::doors::{Protocol, Wire, post};
+use crate::harness::fastcgi::{Front, request as records};
 use crate::harness::http2::Http2;
 use crate::harness::linked::Linked;
 use dsgi::{Body, Environ, StartResponse};
-use dsgi_host::{Limits, ServeError, make_server};
+use dsgi_host::{Incoming, Limits, ServeError, fastcgi, make_server, scgi, uwsgi};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -43,6 +46,50 @@ fn a_program_may_be_a_server() {
     drop(client);
     stop.send(()).unwrap();
     serving.join().unwrap().unwrap();
+}
+
+/// An application of a program, behind a front server that is at this socket.
+fn answers_behind_a_front(protocol: &str, incoming: Incoming, address: &str) {
+    let make = match protocol {
+        "fastcgi" => fastcgi::make_server,
+        "scgi" => scgi::make_server,
+        _ => uwsgi::make_server,
+    };
+    let server = make(incoming, length).unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = std::thread::spawn(|| {
+        server.serve_until(async { stopped.await.map_err(io::Error::other) })
+    });
+    let variables = post("/x", 5);
+    let answer = match protocol {
+        "fastcgi" => {
+            let mut front = Front::open(address);
+            front.send(&records(1, 1, &variables, b"hello"));
+            front.answer(1)
+        }
+        _ => {
+            let mut wire = Wire::open(address);
+            let known = Protocol::ALL.into_iter().find(|it| it.name() == protocol);
+            wire.send(&[known.unwrap().head(&variables), b"hello".to_vec()].concat());
+            wire.answer()
+        }
+    };
+    assert_eq!((answer.status, &*answer.text()), (200, "5 bytes of /x\n"), "{protocol}");
+    stop.send(()).unwrap();
+    serving.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_program_may_stand_behind_a_front_server() {
+    let folder = tempfile::tempdir().unwrap();
+    for protocol in ["fastcgi", "scgi", "uwsgi"] {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap().to_string();
+        answers_behind_a_front(protocol, tcp.into(), &address);
+        let path = folder.path().join(protocol);
+        let unix = UnixListener::bind(&path).unwrap();
+        answers_behind_a_front(protocol, unix.into(), &format!("unix:{}", path.display()));
+    }
 }
 
 #[test]

@@ -8,18 +8,17 @@ use crate::listener::{Listener, Protocol};
 use crate::platform::local::Incoming;
 use crate::server::{ServeError, Server};
 
-fn serve<F, M>(protocol: Protocol, incoming: Incoming, app: F) -> Result<(), ServeError>
+fn server<F, M>(protocol: Protocol, incoming: Incoming, app: F) -> Result<Server, ServeError>
 where
     F: Function<M>,
     M: 'static,
 {
-    let listener = Listener::taken(incoming, protocol)?;
-    Server::linked(Limits::default(), listener, app)?.serve_forever()
+    Server::linked(Limits::default(), Listener::taken(incoming, protocol)?, app)
 }
 
 /// Serves FastCGI.
 pub mod fastcgi {
-    use super::{Function, Incoming, Protocol, ServeError};
+    use super::{Function, Incoming, Protocol, ServeError, Server};
 
     /// Serves an application to front servers that speak FastCGI, until TERM or INT.
     ///
@@ -47,13 +46,26 @@ pub mod fastcgi {
         F: Function<M>,
         M: 'static,
     {
-        super::serve(Protocol::FastCgi, listener.into(), app)
+        make_server(listener, app)?.serve_forever()
+    }
+
+    /// A server of FastCGI, to be ended by something else than a signal, as
+    /// [`make_server`](crate::make_server) makes one of HTTP.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::server(Protocol::FastCgi, listener.into(), app)
     }
 }
 
 /// Serves SCGI.
 pub mod scgi {
-    use super::{Function, Incoming, Protocol, ServeError};
+    use super::{Function, Incoming, Protocol, ServeError, Server};
 
     /// Serves an application to front servers that speak SCGI, as [`fastcgi::serve`] does.
     ///
@@ -66,13 +78,26 @@ pub mod scgi {
         F: Function<M>,
         M: 'static,
     {
-        super::serve(Protocol::Scgi, listener.into(), app)
+        make_server(listener, app)?.serve_forever()
+    }
+
+    /// A server of SCGI, to be ended by something else than a signal, as
+    /// [`make_server`](crate::make_server) makes one of HTTP.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::server(Protocol::Scgi, listener.into(), app)
     }
 }
 
 /// Serves uwsgi.
 pub mod uwsgi {
-    use super::{Function, Incoming, Protocol, ServeError};
+    use super::{Function, Incoming, Protocol, ServeError, Server};
 
     /// Serves an application to front servers that speak uwsgi, as [`fastcgi::serve`] does.
     ///
@@ -85,6 +110,19 @@ pub mod uwsgi {
         F: Function<M>,
         M: 'static,
     {
-        super::serve(Protocol::Uwsgi, listener.into(), app)
+        make_server(listener, app)?.serve_forever()
+    }
+
+    /// A server of uwsgi, to be ended by something else than a signal, as
+    /// [`make_server`](crate::make_server) makes one of HTTP.
+    ///
+    /// # Errors
+    /// When the system refuses threads or the socket.
+    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
+    where
+        F: Function<M>,
+        M: 'static,
+    {
+        super::server(Protocol::Uwsgi, listener.into(), app)
     }
 }
