@@ -17,6 +17,7 @@ mod inside;
 mod inwards;
 mod leave;
 mod line;
+mod of_hyper;
 mod outgoing;
 mod request;
 mod response;
@@ -32,6 +33,7 @@ pub use self::exchange::{Exchange, Extended, Extension, extension};
 pub use self::inner::{Calling, InnerService};
 pub use self::inside::InnerBody;
 pub use self::leave::{Leave, leave};
+pub use self::of_hyper::{OfHyper, of_hyper};
 pub(crate) use self::served::link_service;
 pub use self::served::{HttpService, Served, Turn, serve, serve_layer};
 
