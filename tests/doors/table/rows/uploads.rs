@@ -77,13 +77,15 @@ pub(in super::super) const ROWS: &[Row] = &[
         &[("status", "413")],
     ),
     row(
-        "a body that nobody reads",
-        with(post("/environ", Payload::Large(100_000)), &[("Content-Type", "text/plain")]),
-        &[("status", "200"), ("environ CONTENT_LENGTH", "100000")],
-    ),
-    row(
         "a body that is asked for",
         post("/echo", Payload::Expected(b"some text")),
         &[("status", "200"), ("interim", "100"), ("body", "some text")],
+    ),
+    // The last one with a body: an HTTP connection ends behind it, and nginx, which does not know
+    // that yet, may give it another request. It asks again for what may be asked twice.
+    row(
+        "a body that nobody reads",
+        with(post("/environ", Payload::Large(100_000)), &[("Content-Type", "text/plain")]),
+        &[("status", "200"), ("environ CONTENT_LENGTH", "100000")],
     ),
 ];
