@@ -153,7 +153,9 @@ impl Sources {
         if let Some(help) = &help {
             report.push(Group::with_title(Level::HELP.secondary_title(&**help)));
         }
+        // It shows the control characters of ASCII as pictures, and leaves those of Latin-1.
         let picture = Renderer::plain().render(&report);
+        let picture = picture.replace(|one: char| one.is_control() && one != '\n', "\u{fffd}");
         Shown { place: self.place(at), what, help, picture }
     }
 
