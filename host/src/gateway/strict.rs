@@ -114,8 +114,9 @@ pub(super) fn mapped(request: &mut Request<()>, limits: &Limits) -> Result<(), R
     if request.headers().contains_key(HOST) {
         host(request, &KnownHost::default())?;
     }
-    count(request, limits.header_count)?;
-    name_host(request)
+    // Behind the one that may be added.
+    name_host(request)?;
+    count(request, limits.header_count)
 }
 
 /// Counts fields over HTTP/2; over HTTP/1 hyper has done so while it parsed them.

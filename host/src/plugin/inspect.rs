@@ -114,6 +114,8 @@ fn inspect_for(glibc: Option<Glibc>, bytes: &[u8]) -> Result<Facts, Unfit> {
     dynamic.check_versions(&image, symbols.count())?;
     relocations::check(&dynamic, &image, symbols.count())?;
     let descriptor = Descriptor::read(&image)?;
+    // Not told, but the linker reads it, and so do we when the library is to leave.
+    dynamic.name()?;
     let required = dynamic.required_glibc(&image)?;
     if let (Some(required), Some(found)) = (required, glibc)
         && required > found
