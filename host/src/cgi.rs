@@ -144,7 +144,8 @@ fn variables() -> Vec<(Bytes, Bytes)> {
 /// target was rewritten, and then the application is at the root of what the client sees.
 fn mount_of(variables: &[(Bytes, Bytes)]) -> String {
     let find = |wanted: &str| {
-        let found = variables.iter().find(|(name, _)| *name == *wanted.as_bytes());
+        // The last one counts, as for the request: nginx repeats what its `include` says as well.
+        let found = variables.iter().rfind(|(name, _)| *name == *wanted.as_bytes());
         found.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default()
     };
     let script = find("SCRIPT_NAME").trim_end_matches('/');

@@ -118,7 +118,7 @@ fn ask(front: &Front, query: &str, library: &str) {
     assert_eq!(response.status, 200, "{query}: {}\n{}", response.text(), front.log());
     let text = response.text();
     let asked = [format!("QUERY_STRING={query}"), format!("REQUEST_URI=/a?{query}")];
-    for line in asked.iter().map(|line| &**line).chain(["dsgi.gateway=cgi"]) {
+    for line in asked.iter().map(|line| &**line).chain(["dsgi.gateway=cgi", "PATH_INFO=/a"]) {
         assert!(text.lines().any(|seen| seen == line), "no {line} of {query} in {text}");
     }
     assert!(TcpStream::connect(free).is_err(), "{query}: somebody listens");
