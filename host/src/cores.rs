@@ -4,7 +4,6 @@ mod install;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -146,9 +145,9 @@ impl Core {
         Ok(Self { runtime, duties, load: Arc::default(), pulse, _stop: stop })
     }
 
-    /// Runs a connection's future on this core.
-    pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(connection);
+    /// Where its connections run.
+    pub(crate) const fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     pub(crate) const fn duties(&self) -> &Arc<Duties> {
@@ -186,7 +185,7 @@ mod tests {
         let (cores, threads) = Cores::start(&Plan::default(), &Arc::default()).unwrap();
         let (hold, held) = mpsc::channel::<()>();
         let (busy, is_busy) = mpsc::channel();
-        cores.cores[0].spawn(async move {
+        cores.cores[0].runtime().spawn(async move {
             busy.send(()).unwrap();
             held.recv().unwrap();
         });

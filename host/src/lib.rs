@@ -24,8 +24,7 @@
 //! | 6 | `roster`, `linked`: who is to serve by name, and what is part of the program |
 //! | 6 | `source`, `watch`, `reload`: where applications came from, and what changes there |
 //! | 6 | `rotate`: log files that were moved away |
-//! | 6 | `fuzzing`: what is fuzzed, by name; in tests only |
-//! | 6 | `fuzzing`: what is fuzzed, in builds for that alone |
+//! | 6 | `fuzzing`: what is fuzzed, by name; in tests and builds for that alone |
 
 mod apps;
 mod authority;

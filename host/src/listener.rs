@@ -10,11 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 pub(crate) use self::listen::{Address, Listen, NoAddress, Preface, Protocol};
 use self::socket::{Accepted, Socket};
-use crate::cores::Cores;
+use crate::cores::{Cores, Served};
+use crate::duty::Duties;
 use crate::forwarded::Trusted;
 use crate::gateway::{fastcgi, front, http, proxied, scgi, uwsgi};
 use crate::limits::Limits;
@@ -131,11 +133,12 @@ impl Listener {
                 Ok(Accepted { stream, remote, local }) => {
                     let (gateway, trusted) = (protocol.name(), trusted.clone());
                     let origin = Origin { gateway, trusted, ..Origin::http(remote, local) };
+                    let Some((core, served)) = cores.least_loaded() else { continue };
+                    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(&limits));
+                    let arrived = Arrived { stream, origin, protocol, duties, limits, served };
                     match preface {
-                        Preface::None => hand_over(stream, origin, protocol, &cores, &limits),
-                        Preface::Proxy => {
-                            hand_over_proxied(stream, origin, protocol, &cores, &limits);
-                        }
+                        Preface::None => arrived.serve(core.runtime()),
+                        Preface::Proxy => drop(core.runtime().spawn(arrived.serve_proxied())),
                     }
                 }
                 Err(error) if is_of_the_client(&error) => {}
@@ -148,55 +151,41 @@ impl Listener {
     }
 }
 
-fn hand_over(
+/// A connection, and what it is served with.
+struct Arrived {
     stream: TcpStream,
     origin: Origin,
     protocol: Protocol,
-    cores: &Cores,
-    limits: &Arc<Limits>,
-) {
-    let Some((core, served)) = cores.least_loaded() else { return };
-    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(limits));
-    match protocol {
-        Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
-        Protocol::FastCgi => {
-            core.spawn(front::serve(stream, origin, duties, limits, served, fastcgi::serve));
-        }
-        Protocol::Scgi => {
-            core.spawn(front::serve(stream, origin, duties, limits, served, scgi::serve));
-        }
-        Protocol::Uwsgi => {
-            core.spawn(front::serve(stream, origin, duties, limits, served, uwsgi::serve));
-        }
-    }
+    duties: Arc<Duties>,
+    limits: Arc<Limits>,
+    served: Served,
 }
 
-/// The same once it is known who is there.
-fn hand_over_proxied(
-    stream: TcpStream,
-    origin: Origin,
-    protocol: Protocol,
-    cores: &Cores,
-    limits: &Arc<Limits>,
-) {
-    let Some((core, served)) = cores.least_loaded() else { return };
-    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(limits));
-    core.spawn(async move {
-        let opened = proxied::open(stream, origin, Arc::clone(&duties)).await;
-        let Some((stream, origin)) = opened else { return };
+impl Arrived {
+    /// Serves it on the core that it was given to.
+    fn serve(self, core: &Handle) {
+        let Self { stream, origin, protocol, duties, limits, served } = self;
         match protocol {
-            Protocol::Http => http::serve(stream, origin, duties, limits, served).await,
+            Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
             Protocol::FastCgi => {
-                front::serve(stream, origin, duties, limits, served, fastcgi::serve).await;
+                core.spawn(front::serve(stream, origin, duties, limits, served, fastcgi::serve))
             }
             Protocol::Scgi => {
-                front::serve(stream, origin, duties, limits, served, scgi::serve).await;
+                core.spawn(front::serve(stream, origin, duties, limits, served, scgi::serve))
             }
             Protocol::Uwsgi => {
-                front::serve(stream, origin, duties, limits, served, uwsgi::serve).await;
+                core.spawn(front::serve(stream, origin, duties, limits, served, uwsgi::serve))
             }
+        };
+    }
+
+    /// The same once it is known who is there.
+    async fn serve_proxied(self) {
+        let opened = proxied::open(self.stream, self.origin, Arc::clone(&self.duties)).await;
+        if let Some((stream, origin)) = opened {
+            Self { stream, origin, ..self }.serve(&Handle::current());
         }
-    });
+    }
 }
 
 /// The client left before it was accepted.

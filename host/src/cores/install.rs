@@ -18,7 +18,7 @@ pub(super) fn install(cores: &[Core], plan: &Plan, until: Instant) -> Result<(),
     let (pending, done) = mpsc::channel::<Infallible>();
     for (number, core) in cores.iter().enumerate() {
         let (site, pending) = (plan.for_core(number), pending.clone());
-        core.spawn(async move {
+        core.runtime().spawn(async move {
             site::install(site);
             drop(pending);
         });
