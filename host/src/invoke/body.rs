@@ -56,8 +56,8 @@ enum Source {
     Stream(Stream, Lease, Listening),
     Pipe(Arc<Pipe>, Listening),
     File(Box<Sending>),
-    /// One that was asked before its time, and what it gave.
-    Asked(Box<(Source, Option<Result<Made, BodyError>>)>),
+    /// One that was asked ahead of its time, and what it gave.
+    Ahead(Box<(Source, Option<Result<Made, BodyError>>)>),
 }
 
 /// Why a response is aborted.
@@ -280,7 +280,7 @@ impl ReplyBody {
     fn pull(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Made, BodyError>>> {
         match &mut self.source {
             Source::Over | Source::Whole(_) | Source::Upgrade(_) => Poll::Ready(None),
-            Source::Asked(_) => Poll::Ready(self.take_asked()),
+            Source::Ahead(_) => Poll::Ready(self.take_ahead()),
             Source::Pipe(pipe, _) => pipe.poll(context.waker()),
             Source::File(file) => {
                 let outlet = self.in_hand.as_ref().and_then(InHand::outlet);
@@ -361,8 +361,8 @@ impl ReplyBody {
             Source::Upgrade(switched) => self.switch(switched),
             Source::Pipe(pipe, _) => pipe.finish(outcome, self.sent),
             Source::File(file) => file.finish(outcome, self.sent),
-            Source::Asked(asked) => {
-                self.source = asked.0;
+            Source::Ahead(ahead) => {
+                self.source = ahead.0;
                 self.close(outcome);
             }
             Source::Over | Source::Whole(_) => {}
@@ -377,7 +377,7 @@ impl Source {
             Self::Stream(_, lease, _) => Some(lease),
             Self::Pipe(pipe, _) => Some(pipe.lease()),
             Self::File(file) => Some(file.lease()),
-            Self::Asked(asked) => asked.0.lease(),
+            Self::Ahead(ahead) => ahead.0.lease(),
             Self::Over | Self::Whole(_) | Self::Upgrade(_) => None,
         }
     }

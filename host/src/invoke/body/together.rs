@@ -36,8 +36,8 @@ impl ReplyBody {
                     more.push(data);
                 }
                 other => {
-                    let asked = mem::replace(&mut self.source, Source::Over);
-                    self.source = Source::Asked(Box::new((asked, other)));
+                    let source = mem::replace(&mut self.source, Source::Over);
+                    self.source = Source::Ahead(Box::new((source, other)));
                     break;
                 }
             }
@@ -58,10 +58,10 @@ impl ReplyBody {
 
     /// What was asked for before its time.
     #[cold]
-    pub(super) fn take_asked(&mut self) -> Option<Result<Made, BodyError>> {
+    pub(super) fn take_ahead(&mut self) -> Option<Result<Made, BodyError>> {
         match mem::replace(&mut self.source, Source::Over) {
-            Source::Asked(asked) => {
-                let (source, given) = *asked;
+            Source::Ahead(ahead) => {
+                let (source, given) = *ahead;
                 self.source = source;
                 given
             }
