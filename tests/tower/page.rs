@@ -2,12 +2,10 @@
 //! prints stands beside the application, its command serves it, and a change of the application
 //! takes the place of what was served.
 
-use crate::harness::client::{Response, get, request};
+use crate::harness::client::{get, request};
 use crate::harness::crates::{Crates, Target};
 use crate::harness::operated::Operated;
-use crate::harness::{DEADLINE, project};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use crate::harness::{eventually, project};
 
 /// An application that knows nothing of us: a library with its routes, and a program.
 const EXISTING: &str = r#"
@@ -53,21 +51,6 @@ fn printed(page: &str, mark: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The first answer that is accepted; a build is waited for.
-fn eventually(address: SocketAddr, path: &str, accept: impl Fn(&Response) -> bool) -> Response {
-    let until = Instant::now() + 5 * DEADLINE;
-    loop {
-        let response = get(address, path);
-        if accept(&response) {
-            return response;
-        }
-        // Whatever is served meanwhile, it is served.
-        assert_eq!(response.status, 200, "{response:?}");
-        assert!(Instant::now() < until, "still {response:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn an_existing_application_is_live_and_swapped_by_the_page_alone() {
     let page = std::fs::read_to_string(project().join("docs/axum.md")).expect("the page");
@@ -102,7 +85,10 @@ fn an_existing_application_is_live_and_swapped_by_the_page_alone() {
     assert_eq!(counted.header("content-type"), Some("application/json"));
 
     crates.write("my-app/src/lib.rs", &EXISTING.replace("Good morning", "Good evening"));
-    eventually(host.address(), "/hello/gopher", |answer| answer.text() == "Good evening, gopher\n");
+    host.wait_for_logs("in service", 2);
+    eventually("the change", || {
+        (get(host.address(), "/hello/gopher").text() == "Good evening, gopher\n").then_some(())
+    });
 
     let mut native = crates.cargo(&Target::Shared);
     let built = native.current_dir(crates.path("my-app")).args(["check", "--bins"]).output();

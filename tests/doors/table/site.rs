@@ -1,7 +1,7 @@
 //! What stands behind all doors: one host that listens at each of them as the document prints it,
 //! and the same as a script for the servers that start one.
 
-use crate::harness::fronts::printed::{self, Places};
+use crate::harness::fronts::printed::{self, DOORS, Places};
 use crate::harness::host::{Host, Launch};
 use crate::harness::libraries::fault_app;
 use crate::harness::stage::Stage;
@@ -20,17 +20,6 @@ pub(super) struct Site {
 
 /// The host's own configuration in the document.
 pub(super) const HOST: &str = "host";
-
-/// Where the host of the document listens, in its order.
-const DOORS: [&str; 7] = [
-    "127.0.0.1:8080",
-    "127.0.0.1:9000",
-    "127.0.0.1:9001",
-    "127.0.0.1:9002",
-    "/run/shop/fastcgi.socket",
-    "/run/shop/scgi.socket",
-    "/run/shop/uwsgi.socket",
-];
 
 /// Some fronts give no more of a body while an answer waits for them, and that should end soon.
 const LIMITS: &str = "[server.limits]\nbody_timeout = \"10s\"\nwrite_timeout = \"10s\"\n";

@@ -11,9 +11,8 @@ pub(crate) struct Places(Vec<(&'static str, String)>);
 /// Where every front of the document listens.
 pub(super) const FRONT: &str = "127.0.0.1:8000";
 
-/// Addresses, files and users that the document names.
-const PRINTED: [&str; 11] = [
-    FRONT,
+/// Where the host of the document listens, in its order.
+pub(crate) const DOORS: [&str; 7] = [
     "127.0.0.1:8080",
     "127.0.0.1:9000",
     "127.0.0.1:9001",
@@ -21,15 +20,18 @@ const PRINTED: [&str; 11] = [
     "/run/shop/fastcgi.socket",
     "/run/shop/scgi.socket",
     "/run/shop/uwsgi.socket",
-    "/run/shop/fcgiwrap.socket",
-    "/srv/shop",
-    "www-data",
 ];
+
+/// The other addresses, files and users that the document names.
+const OTHERS: [&str; 4] = [FRONT, "/run/shop/fcgiwrap.socket", "/srv/shop", "www-data"];
 
 impl Places {
     /// Puts `there` in place of one that the document prints.
     pub(crate) fn with(mut self, printed: &'static str, there: impl ToString) -> Self {
-        assert!(PRINTED.contains(&printed), "no configuration names {printed}");
+        assert!(
+            DOORS.iter().chain(&OTHERS).any(|known| *known == printed),
+            "no configuration names {printed}"
+        );
         self.0.push((printed, there.to_string()));
         self
     }
