@@ -140,9 +140,13 @@ fn binary(input: &mut BytesMut, most: usize) -> Result<Option<Ends>, Fault> {
     }
     let mut rest = input.split_to(size).freeze();
     rest.advance(HEAD_BYTES);
+    // Who speaks for itself may say anything there.
+    if command == 0 {
+        return Ok(Some(Ends::OfTheConnection));
+    }
     let ends = ends_behind(kind, &mut rest)?;
     pass_over(rest)?;
-    Ok(Some(if command == 0 { Ends::OfTheConnection } else { ends }))
+    Ok(Some(ends))
 }
 
 /// A family in the upper half of a kind, a way of transport in the lower one.
