@@ -18,7 +18,12 @@ use crate::sync::thread::{self, JoinHandle};
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One core; its thread ends when this is dropped.
-pub(crate) struct Core(Sender<Task>);
+pub(crate) struct Core {
+    runtime: Runtime,
+}
+
+/// Where its tasks run.
+pub(crate) struct Runtime(Sender<Task>);
 
 #[derive(Debug)]
 pub(crate) struct Cores {
@@ -53,9 +58,15 @@ impl Core {
             }
             site::install(Site::nothing());
         });
-        (Self(send), thread)
+        (Self { runtime: Runtime(send) }, thread)
     }
 
+    pub(crate) const fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}
+
+impl Runtime {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.send(Box::pin(task)).unwrap_or_else(|_| panic!("a core is there"));
     }

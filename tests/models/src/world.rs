@@ -127,14 +127,14 @@ impl Host {
     pub(crate) fn ask(&self) -> Receiver<Option<Exchange>> {
         let (answer, answered) = mpsc::channel();
         let cores = self.cores.as_ref().unwrap();
-        cores.first().spawn(async move { drop(answer.send(Exchange::dispatch())) });
+        cores.first().runtime().spawn(async move { drop(answer.send(Exchange::dispatch())) });
         answered
     }
 
     /// Has a core do nothing else until this closes.
     pub(crate) fn hold(&self, held: Receiver<()>) {
         let cores = self.cores.as_ref().unwrap();
-        cores.first().spawn(async move {
+        cores.first().runtime().spawn(async move {
             held.recv().unwrap_err();
         });
     }
