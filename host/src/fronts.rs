@@ -16,113 +16,70 @@ where
     Server::linked(Limits::default(), Listener::taken(incoming, protocol)?, app)
 }
 
-/// Serves FastCGI.
-pub mod fastcgi {
-    use super::{Function, Incoming, Protocol, ServeError, Server};
+/// A module for each protocol: they differ by their names.
+macro_rules! fronts {
+    ($($module:ident: $name:literal, $protocol:ident;)*) => {$(
+        #[doc = concat!("Serves ", $name, ".")]
+        pub mod $module {
+            use super::{Function, Incoming, Protocol, ServeError, Server};
 
-    /// Serves an application to front servers that speak FastCGI, until TERM or INT.
-    ///
-    /// The socket is one of TCP or of Unix.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    ///
-    /// ```no_run
-    /// use std::net::TcpListener;
-    ///
-    /// use dsgi::{Environ, StartResponse};
-    ///
-    /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
-    ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
-    ///     Ok(["behind a front server\n"])
-    /// }
-    ///
-    /// fn main() -> Result<(), dsgi_host::ServeError> {
-    ///     dsgi_host::fastcgi::serve(TcpListener::bind("127.0.0.1:9000")?, app)
-    /// }
-    /// ```
-    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        make_server(listener, app)?.serve_forever()
-    }
+            #[doc = concat!(
+                "Serves an application to front servers that speak ", $name, ", until TERM or INT."
+            )]
+            ///
+            /// The socket is one of TCP or of Unix.
+            ///
+            /// # Errors
+            /// When the system refuses threads or the socket.
+            ///
+            /// ```no_run
+            /// use std::net::TcpListener;
+            ///
+            /// use dsgi::{Environ, StartResponse};
+            ///
+            /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+            ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+            ///     Ok(["behind a front server\n"])
+            /// }
+            ///
+            /// fn main() -> Result<(), dsgi_host::ServeError> {
+            #[doc = concat!(
+                "    dsgi_host::", stringify!($module),
+                "::serve(TcpListener::bind(\"127.0.0.1:9000\")?, app)"
+            )]
+            /// }
+            /// ```
+            pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
+            where
+                F: Function<M>,
+                M: 'static,
+            {
+                make_server(listener, app)?.serve_forever()
+            }
 
-    /// A server of FastCGI, to be ended by something else than a signal, as
-    /// [`make_server`](crate::make_server) makes one of HTTP.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        super::server(Protocol::FastCgi, listener.into(), app)
-    }
+            #[doc = concat!(
+                "A server of ", $name, ", to be ended by something else than a signal, as"
+            )]
+            /// [`make_server`](crate::make_server) makes one of HTTP.
+            ///
+            /// # Errors
+            /// When the system refuses threads or the socket.
+            pub fn make_server<F, M>(
+                listener: impl Into<Incoming>,
+                app: F,
+            ) -> Result<Server, ServeError>
+            where
+                F: Function<M>,
+                M: 'static,
+            {
+                super::server(Protocol::$protocol, listener.into(), app)
+            }
+        }
+    )*};
 }
 
-/// Serves SCGI.
-pub mod scgi {
-    use super::{Function, Incoming, Protocol, ServeError, Server};
-
-    /// Serves an application to front servers that speak SCGI, as [`fastcgi::serve`] does.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    ///
-    /// [`fastcgi::serve`]: crate::fastcgi::serve
-    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        make_server(listener, app)?.serve_forever()
-    }
-
-    /// A server of SCGI, to be ended by something else than a signal, as
-    /// [`make_server`](crate::make_server) makes one of HTTP.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        super::server(Protocol::Scgi, listener.into(), app)
-    }
-}
-
-/// Serves uwsgi.
-pub mod uwsgi {
-    use super::{Function, Incoming, Protocol, ServeError, Server};
-
-    /// Serves an application to front servers that speak uwsgi, as [`fastcgi::serve`] does.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    ///
-    /// [`fastcgi::serve`]: crate::fastcgi::serve
-    pub fn serve<F, M>(listener: impl Into<Incoming>, app: F) -> Result<(), ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        make_server(listener, app)?.serve_forever()
-    }
-
-    /// A server of uwsgi, to be ended by something else than a signal, as
-    /// [`make_server`](crate::make_server) makes one of HTTP.
-    ///
-    /// # Errors
-    /// When the system refuses threads or the socket.
-    pub fn make_server<F, M>(listener: impl Into<Incoming>, app: F) -> Result<Server, ServeError>
-    where
-        F: Function<M>,
-        M: 'static,
-    {
-        super::server(Protocol::Uwsgi, listener.into(), app)
-    }
+fronts! {
+    fastcgi: "FastCGI", FastCgi;
+    scgi: "SCGI", Scgi;
+    uwsgi: "uwsgi", Uwsgi;
 }
