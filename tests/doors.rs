@@ -1,6 +1,7 @@
 //! The host behind front servers, which a test plays by hand.
 
 mod attacks;
+mod beside;
 mod cgi;
 mod fastcgi;
 mod forwarded;

@@ -13,6 +13,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+/// `htpasswd -Bb -C 4`, of the password `engine`.
+pub(crate) const ENGINE: &str = "$2b$04$75ssJinRtFl4pvfSzdaSLubPix49mDya79PC48qGQPfSqCXbNLS22";
+
 /// A host that serves one application behind one layer.
 struct Site(Host);
 

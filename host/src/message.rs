@@ -10,6 +10,7 @@ use dsgi::abi::grown::head_flag;
 use crate::forwarded::Trusted;
 use crate::invoke::body::ReplyBody;
 use crate::limits::ERRORS_BYTES;
+use crate::wire::Variables;
 
 /// A response as every gateway sends it.
 pub(crate) type Response = http::Response<ReplyBody>;
@@ -27,6 +28,8 @@ pub(crate) struct Origin {
     pub(crate) scheme: &'static str,
     /// What a front server calls itself, where the client names no host.
     pub(crate) server_name: Option<Box<str>>,
+    /// What it tells beside that and beside the fields; over HTTP there is no such thing.
+    pub(crate) variables: Variables,
     /// How applications run here, as flags of a head.
     pub(crate) run: u32,
     /// Whose fields are believed about who the client is.
@@ -90,6 +93,7 @@ impl Origin {
             remote_address,
             scheme: "http",
             server_name: None,
+            variables: Variables::new(),
             run,
             trusted: None,
             errors: None,

@@ -446,7 +446,7 @@ typedef struct dsgi_head {
     dsgi_str software;
     /* First header row, names in lower case, in the order received. */
     const dsgi_header *headers;
-    /* First row of variables that layers have set. */
+    /* First row of variables that a front server tells or layers have set. */
     const dsgi_header *variables;
     /* Length of the request body in bytes, when the flag LENGTH is set. */
     uint64_t content_length;

@@ -25,6 +25,10 @@ use crate::input::{Errors, Input, Unread};
 /// | `REMOTE_ADDR`, `REMOTE_PORT`, `REQUEST_SCHEME`, `GATEWAY_INTERFACE` | |
 /// | `CONTENT_TYPE`, `CONTENT_LENGTH` | absent when the request has none |
 /// | `HTTP_*` | header fields; repeated ones joined by a comma, cookies by a semicolon |
+/// | `REMOTE_USER`, `AUTH_TYPE`, `REMOTE_IDENT`, `REMOTE_HOST` | by a front server or a layer |
+/// | `HTTPS`, `SSL_*` | by a front server, of TLS |
+/// | `DOCUMENT_ROOT`, `PATH_TRANSLATED`, `SCRIPT_FILENAME` | files of a front server |
+/// | others with a dot, as `shop.currency` | by a front's configuration or a layer |
 /// | `dsgi.version`, `dsgi.url_scheme`, `dsgi.gateway`, `dsgi.generation` | |
 /// | `dsgi.multithread`, `dsgi.multiprocess`, `dsgi.run_once` | `true` or `false` |
 ///
@@ -35,6 +39,22 @@ use crate::input::{Errors, Input, Unread};
 ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
 ///     let agent = environ.get("HTTP_USER_AGENT").unwrap_or("a stranger");
 ///     Ok([format!("{} asked for {}\n", agent, &environ["PATH_INFO"])])
+/// }
+/// ```
+///
+/// **What a front server tells** comes by CGI, FastCGI, SCGI and uwsgi, and no client can set it: a
+/// field `Remote-User` is `HTTP_REMOTE_USER`. Over HTTP there is nobody to tell it, so these keys
+/// are absent unless a layer sets them, as `basic-auth` does `REMOTE_USER`:
+///
+/// ```
+/// use dsgi::{Environ, Error, StartResponse};
+///
+/// fn app(environ: Environ, start_response: StartResponse) -> dsgi::Result<[String; 1]> {
+///     let Some(user) = environ.get("REMOTE_USER") else {
+///         return Err(Error::status(403, "nobody has asked who this is"));
+///     };
+///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
+///     Ok([format!("{user} pays in {}\n", environ.get("shop.currency").unwrap_or("EUR"))])
 /// }
 /// ```
 #[derive(Debug)]

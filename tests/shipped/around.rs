@@ -1,16 +1,13 @@
 //! Layers that look at a request before it goes on: `request-id`, `basic-auth`, `cors`,
 //! `rate-limit`.
 
-use super::{Site, curl_text};
+use super::{ENGINE, Site, curl_text};
 use crate::harness::client::{Response, request};
 use crate::harness::eventually;
 use crate::harness::host::Launch;
 use crate::harness::libraries::{fault_app, sample};
 use std::fs;
 use std::net::SocketAddr;
-
-/// `htpasswd -Bb -C 4`, of the password `engine`.
-const ENGINE: &str = "$2b$04$75ssJinRtFl4pvfSzdaSLubPix49mDya79PC48qGQPfSqCXbNLS22";
 
 fn ask(address: SocketAddr, method: &str, fields: &[(&str, &str)]) -> Response {
     let fields = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));

@@ -6,6 +6,7 @@
 //! request goes the way of one over HTTP. Invariant: what a client may set, which is its target and
 //! its fields, is refused or given on as it would be over HTTP.
 
+mod beside;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzed;
 
@@ -16,10 +17,12 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+use self::beside::Beside;
 use super::strict::{self, Refusal};
 use crate::invoke::answer::Wanted;
 use crate::limits::Limits;
 use crate::message::Origin;
+use crate::wire::Variables;
 
 /// A request without its body.
 #[derive(Debug)]
@@ -48,7 +51,6 @@ struct Meta {
     query: Bytes,
     protocol: Bytes,
     scheme: Bytes,
-    https: Bytes,
     server_name: Bytes,
     server_address: Bytes,
     server_port: Bytes,
@@ -57,6 +59,7 @@ struct Meta {
     content_type: Bytes,
     content_length: Option<Bytes>,
     headers: HeaderMap,
+    beside: Beside,
     /// What was wrong first.
     fault: Option<Refusal>,
 }
@@ -70,7 +73,7 @@ pub(super) fn request(
 ) -> (Wanted, Result<Mapped, Refusal>) {
     let mut meta = Meta::default();
     for (name, value) in variables {
-        if let Err(fault) = meta.take(&name, value) {
+        if let Err(fault) = meta.take(name, value) {
             meta.fault.get_or_insert(fault);
         }
     }
@@ -84,7 +87,8 @@ impl Meta {
         let extent = self.extent()?;
         self.lay_content()?;
         let target = self.target(limits.target_bytes)?;
-        let origin = self.origin(origin);
+        let mut origin = self.origin(origin);
+        origin.variables = self.beside.into_variables();
         let mut request = Request::new(());
         *request.method_mut() = Method::from_bytes(&self.method).map_err(|_| Refusal::Method)?;
         *request.uri_mut() = target;
@@ -94,16 +98,16 @@ impl Meta {
         Ok(Mapped { request, origin, extent })
     }
 
-    fn take(&mut self, name: &[u8], value: Bytes) -> Result<(), Refusal> {
+    fn take(&mut self, name: Bytes, value: Bytes) -> Result<(), Refusal> {
         if let Some(field) = name.strip_prefix(b"HTTP_") {
             return self.take_field(field, value);
         }
-        if name == b"CONTENT_LENGTH" && !value.is_empty() {
+        if *name == *b"CONTENT_LENGTH" && !value.is_empty() {
             let before = self.content_length.replace(value);
             let conflict = before.is_some_and(|before| Some(before) != self.content_length);
             return if conflict { Err(Refusal::Length) } else { Ok(()) };
         }
-        let place = match name {
+        let place = match &*name {
             b"REQUEST_METHOD" => &mut self.method,
             b"REQUEST_URI" => &mut self.target,
             b"SCRIPT_NAME" => &mut self.script_name,
@@ -112,14 +116,16 @@ impl Meta {
             b"QUERY_STRING" => &mut self.query,
             b"SERVER_PROTOCOL" => &mut self.protocol,
             b"REQUEST_SCHEME" => &mut self.scheme,
-            b"HTTPS" => &mut self.https,
             b"SERVER_NAME" => &mut self.server_name,
             b"SERVER_ADDR" => &mut self.server_address,
             b"SERVER_PORT" => &mut self.server_port,
             b"REMOTE_ADDR" => &mut self.remote_address,
             b"REMOTE_PORT" => &mut self.remote_port,
             b"CONTENT_TYPE" => &mut self.content_type,
-            _ => return Ok(()),
+            _ => {
+                self.beside.take(name, value);
+                return Ok(());
+            }
         };
         *place = value;
         Ok(())
@@ -211,6 +217,7 @@ impl Meta {
             remote_address: remote.map(|remote| remote.ip().to_string()).unwrap_or_default(),
             scheme,
             server_name: (!name.is_empty() || local.is_none()).then(|| named().into()),
+            variables: Variables::new(),
             run: connection.run,
             trusted: connection.trusted.clone(),
             errors: None,
@@ -224,8 +231,8 @@ impl Meta {
             _ => {}
         }
         let on: [&[u8]; 3] = [b"on", b"1", b"yes"];
-        let https = on.iter().any(|on| self.https.eq_ignore_ascii_case(on));
-        https.then_some("https")
+        let said = self.beside.value("HTTPS");
+        on.iter().any(|on| said.eq_ignore_ascii_case(on)).then_some("https")
     }
 }
 

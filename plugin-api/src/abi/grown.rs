@@ -56,7 +56,8 @@ pub struct Head {
     pub software: Str,
     /// First header row, names in lower case, in the order received.
     pub headers: *const Header,
-    /// First row of variables that layers have set; same stride as `headers`.
+    /// First row of variables that a front server tells or layers have set; same stride as
+    /// `headers`.
     pub variables: *const Header,
     /// Length of the request body in bytes, when the flag `LENGTH` is set.
     pub content_length: u64,

@@ -216,13 +216,13 @@ impl Handle {
         self.fields(head.headers, head.header_count)
     }
 
-    /// Variables that layers have set.
+    /// Variables that a front server tells or layers have set.
     pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let head = self.head();
         self.fields(head.variables, head.variable_count)
     }
 
-    /// A variable that a layer has set.
+    /// A variable that a front server tells or a layer has set.
     #[inline]
     #[must_use]
     pub fn variable(&self, key: &str) -> Option<&[u8]> {

@@ -192,10 +192,11 @@ rules! {
         (!agrees).then(|| format!("{} fields beside the length {known}", fields.len()))
     };
 
-    /// A variable that a host or a layer adds has a dot in its name, as `shop.currency`, so that it
-    /// is never taken for a header field. The variables of CGI that have no field may be added:
-    /// `AUTH_TYPE`, `REMOTE_USER`, `REMOTE_IDENT`, `REMOTE_HOST`, `HTTPS`, `DOCUMENT_ROOT`,
-    /// `PATH_TRANSLATED`, `SCRIPT_FILENAME`.
+    /// A variable that a front server tells, or a host or a layer adds, has a dot in its name, as
+    /// `shop.currency`, so that it is never taken for a header field. The variables of CGI that
+    /// have no field may be added: `AUTH_TYPE`, `REMOTE_USER`, `REMOTE_IDENT`, `REMOTE_HOST`,
+    /// `HTTPS`, `DOCUMENT_ROOT`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`; and those of TLS, which
+    /// begin with `SSL_`.
     VARIABLE_NAME = 79, "environ-variable-name", Layer, Checked(Warning),
         |seen| seen.variable(|name| !name.contains(&b'.') && !of_cgi(name));
 }
@@ -214,7 +215,7 @@ fn of_cgi(name: &[u8]) -> bool {
         "HTTP_CONTENT_TYPE",
         "HTTP_CONTENT_LENGTH",
     ];
-    NAMES.iter().any(|known| known.as_bytes() == name)
+    name.starts_with(b"SSL_") || NAMES.iter().any(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
@@ -233,7 +234,11 @@ mod tests {
             protocol: 11,
             length: Some(3),
             fields: vec![(b"host", b"a.example"), (b"content-length", b"3")],
-            variables: vec![(b"shop.currency", b"EUR"), (b"REMOTE_USER", b"ada")],
+            variables: vec![
+                (b"shop.currency", b"EUR"),
+                (b"REMOTE_USER", b"ada"),
+                (b"SSL_PROTOCOL", b"TLSv1.3"),
+            ],
         }
     }
 
@@ -268,6 +273,15 @@ mod tests {
         ] {
             let (script_name, path_info) = (script_name.as_bytes(), path_info.as_bytes());
             assert_eq!(ids(&Request { script_name, path_info, ..request() }), [id]);
+        }
+    }
+
+    #[test]
+    fn variables_have_a_dot_or_are_of_cgi() {
+        for name in ["currency", "SSL", "REMOTE_USER_2", "remote_user", "PATH"] {
+            let variables = vec![(name.as_bytes(), b"x".as_slice())];
+            let broken = ids(&Request { variables, ..request() });
+            assert_eq!(broken, ["environ-variable-name"], "{name}");
         }
     }
 

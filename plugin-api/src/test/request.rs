@@ -113,7 +113,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Has a variable that a layer outside has set.
+    /// Has a variable that a layer outside has set, or a front server tells.
     ///
     /// # Panics
     /// When such a variable cannot be set.

@@ -1,6 +1,7 @@
 //! Where every row is put to: doors of ours, and front servers before them as the document
 //! configures them.
 
+use super::logins;
 use super::site::{self, Site};
 use crate::harness::asking::{Client, Program};
 use crate::harness::fronts::{self, Front, Kind, installed, printed};
@@ -124,12 +125,13 @@ impl Running {
     }
 }
 
-/// What is printed is run: as an endpoint of the table, or by the test that is named here.
+/// What is printed is run: as an endpoint of the table, or by a test that is named here.
 #[test]
 fn every_printed_configuration_is_an_endpoint() {
     let printed = printed::names();
     let fronts = ENDPOINTS.iter().map(|endpoint| endpoint.name);
-    let run: Vec<&str> = fronts.chain([site::HOST]).collect();
+    let logins = logins::PRINTED.iter().map(|(name, _)| *name);
+    let run: Vec<&str> = fronts.chain(logins).chain([site::HOST]).collect();
     let stray: Vec<_> = printed.iter().filter(|name| !run.contains(&name.as_str())).collect();
     assert!(stray.is_empty(), "no test runs {stray:?} of docs/gateways.md");
     assert!(printed.len() > 3, "the document prints {printed:?}");

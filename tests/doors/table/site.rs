@@ -25,7 +25,7 @@ pub(super) const HOST: &str = "host";
 const LIMITS: &str = "[server.limits]\nbody_timeout = \"10s\"\nwrite_timeout = \"10s\"\n";
 
 /// Rules that the application `wrong` breaks, and nobody else.
-const BROKEN: &[&str] = &[
+pub(super) const BROKEN: &[&str] = &[
     "body-length",
     "call-no-panic",
     "content-length-one",
@@ -36,13 +36,14 @@ const BROKEN: &[&str] = &[
 ];
 
 impl Site {
-    pub(super) fn open() -> Self {
+    /// What asks it has the application break these rules.
+    pub(super) fn open(broken: &'static [&'static str]) -> Self {
         let stage = Stage::new();
         let signs = stage.folder("signs");
         let library = stage.copy_program(&fault_app("doors"));
         let listening = listening(&stage).put_into(&printed::configuration(HOST));
         let served = config("", &library, &signs) + &listening;
-        let launch = Launch::new().breaking(BROKEN).arg("--config");
+        let launch = Launch::new().breaking(broken).arg("--config");
         let launch = launch.arg(stage.write("served.toml", &served)).env("RUST_BACKTRACE", "0");
         let host = launch.start_with_its_own_listeners(DOORS.len());
         let program = stage.copy_program(Path::new(env!("CARGO_BIN_EXE_host")));

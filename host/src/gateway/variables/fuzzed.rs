@@ -26,7 +26,7 @@ pub(crate) fn variables(input: &[u8]) {
     // Values of one name stay in the order in which they came.
     pairs.sort_by(|one, other| one.0.cmp(&other.0));
     match (request(&pairs), mapped) {
-        (Ok(sorted), Ok(mapped)) => same(&sorted, &mapped),
+        (Ok(sorted), Ok(mapped)) => same(sorted, mapped),
         (sorted, mapped) => assert_eq!(sorted.is_ok(), mapped.is_ok(), "in another order"),
     }
 }
@@ -64,14 +64,24 @@ fn could_be_http(mapped: &Mapped, pairs: &[(Bytes, Bytes)], limits: &Limits) {
     let remote = origin.remote.map(|remote| remote.ip().to_string()).unwrap_or_default();
     assert_eq!(origin.remote_address, remote);
     assert!(matches!(origin.scheme, "http" | "https"));
+    for (name, value) in &origin.variables {
+        let last = pairs.iter().rfind(|(known, _)| known == name).map(|(_, value)| value);
+        assert!(!value.is_empty() && last == Some(value), "the last one of {name:?}");
+        assert!(!name.starts_with(b"HTTP_") && !name.starts_with(b"dsgi."), "{name:?} is ours");
+        assert!(std::str::from_utf8(name).is_ok(), "{name:?} is no name");
+        let count = origin.variables.iter().filter(|(known, _)| known == name).count();
+        assert_eq!(count, 1, "{name:?}");
+    }
 }
 
-fn same(one: &Mapped, other: &Mapped) {
+fn same(mut one: Mapped, mut other: Mapped) {
+    one.origin.variables.sort();
+    other.origin.variables.sort();
     let line = |mapped: &Mapped| {
         let request = &mapped.request;
         (request.method().clone(), request.uri().clone(), request.version())
     };
-    assert_eq!(line(one), line(other));
+    assert_eq!(line(&one), line(&other));
     assert_eq!(one.request.headers(), other.request.headers());
     assert_eq!(one.extent, other.extent);
     assert_eq!(format!("{:?}", one.origin), format!("{:?}", other.origin));

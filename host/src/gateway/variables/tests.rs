@@ -118,10 +118,80 @@ const FIELDS: &[Row] = &[
         "GET / HTTP/1.1",
     ),
     ("latin-1", &[GET, ROOT, ("HTTP_X_A", "\u{e9}")], "GET / HTTP/1.1\nx-a: \u{e9}"),
+];
+
+/// What is neither the request line nor a field: who the client is, as the front has found out, and
+/// whatever it is configured to say.
+const BESIDE: &[Row] = &[
+    (
+        "who it is: Apache, with a password",
+        &[GET, ROOT, ("REMOTE_USER", "ada"), ("AUTH_TYPE", "Basic")],
+        "REMOTE_USER=ada AUTH_TYPE=Basic",
+    ),
+    (
+        "all of CGI that nothing else tells",
+        &[
+            GET,
+            ROOT,
+            ("REMOTE_IDENT", "a"),
+            ("REMOTE_HOST", "b"),
+            ("HTTPS", "on"),
+            ("DOCUMENT_ROOT", "/d"),
+            ("PATH_TRANSLATED", "/d/e"),
+            ("SCRIPT_FILENAME", "/f"),
+        ],
+        "REMOTE_IDENT=a REMOTE_HOST=b HTTPS=on DOCUMENT_ROOT=/d PATH_TRANSLATED=/d/e \
+         SCRIPT_FILENAME=/f",
+    ),
+    (
+        "TLS, in the words of mod_ssl",
+        &[GET, ROOT, ("SSL_PROTOCOL", "TLSv1.3"), ("SSL_CLIENT_SAN_Email_0", "a@b.test")],
+        "SSL_PROTOCOL=TLSv1.3 SSL_CLIENT_SAN_Email_0=a@b.test",
+    ),
+    (
+        "fastcgi_param shop.currency EUR",
+        &[GET, ROOT, ("shop.currency", "EUR")],
+        "shop.currency=EUR",
+    ),
+    (
+        "what is ours to say",
+        &[GET, ROOT, ("dsgi.url_scheme", "https"), ("dsgi.gateway", "http")],
+        "",
+    ),
+    (
+        "the last one of a name",
+        &[GET, ROOT, ("REMOTE_USER", "a"), ("REMOTE_USER", "b")],
+        "REMOTE_USER=b",
+    ),
+    ("empty is absent", &[GET, ROOT, ("REMOTE_USER", ""), ("AUTH_TYPE", "")], ""),
+    ("also the last time", &[GET, ROOT, ("REMOTE_USER", "a"), ("REMOTE_USER", "")], ""),
+    (
+        "a client that calls a field so",
+        &[
+            GET,
+            ROOT,
+            ("HTTP_REMOTE_USER", "evil"),
+            ("HTTP_SHOP.CURRENCY", "0"),
+            ("HTTP_SSL_A", "b"),
+        ],
+        "",
+    ),
     (
         "what concerns the front's own process",
-        &[GET, ROOT, ("PATH", "/bin"), ("SERVER_ADMIN", "x"), ("SERVER_SIGNATURE", "y")],
-        "GET / HTTP/1.1",
+        &[
+            GET,
+            ROOT,
+            ("PATH", "/bin"),
+            ("SSL_CERT_DIR", "/c"),
+            ("SERVER_ADMIN", "x"),
+            ("a b.c", "y"),
+        ],
+        "",
+    ),
+    (
+        "letters that are not text",
+        &[GET, ROOT, ("REMOTE_USER", "\u{e9}\n")],
+        "REMOTE_USER=\u{e9}\n",
     ),
 ];
 
@@ -252,6 +322,13 @@ fn ends(origin: &Origin) -> String {
     format!("{scheme} {name} {} from {remote}", local.unwrap())
 }
 
+fn beside(origin: &Origin) -> String {
+    let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect::<String>();
+    let rows = origin.variables.iter();
+    let rows = rows.map(|(name, value)| format!("{}={}", text(name), text(value)));
+    rows.collect::<Vec<_>>().join(" ")
+}
+
 fn each(rows: &[Row], show: impl Fn(&Mapped) -> String) {
     for (what, variables, expected) in rows {
         let mapped = mapped(variables).map(|mapped| show(&mapped));
@@ -272,6 +349,11 @@ fn fields_are_those_of_the_client() {
 #[test]
 fn both_ends_are_as_the_front_tells() {
     each(ENDS, |mapped| ends(&mapped.origin));
+}
+
+#[test]
+fn what_a_front_tells_beside_is_given_on() {
+    each(BESIDE, |mapped| beside(&mapped.origin));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use bytes::Bytes;
 use dsgi::abi::grown::Changes;
 use dsgi::abi::leaf::rows;
 use dsgi::bridge::body::Stream;
@@ -18,6 +19,7 @@ use super::position::Position;
 use super::values::Values;
 use super::view::Laid;
 use super::{Exchange, Mounted, tables};
+use crate::wire::Variables;
 
 /// What must be escaped so that a decoded path can be a target again.
 const PATH: &AsciiSet =
@@ -28,12 +30,9 @@ pub(super) struct Derived {
     pub(super) parent: Arc<Exchange>,
     pub(super) target: Part,
     pub(super) fields: Part,
-    /// Variables that layers have set; none where they are the parent's.
+    /// Variables, if layers have set some; none where they are the parent's.
     pub(super) variables: Option<Variables>,
 }
-
-/// Names and values that are no header fields.
-pub(super) type Variables = Vec<(String, Vec<u8>)>;
 
 /// Whose a part of the head is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +84,10 @@ impl Exchange {
         }))
     }
 
-    /// Variables that layers have set, wherever they are.
-    fn variables(&self) -> &[(String, Vec<u8>)] {
+    /// Variables that layers have set, wherever they are, and those of a front that are left.
+    fn variables(&self) -> &[(Bytes, Bytes)] {
         match &self.derived {
-            None => &[],
+            None => &self.origin.variables,
             Some(derived) => match &derived.variables {
                 Some(variables) => variables,
                 None => derived.parent.variables(),
@@ -161,9 +160,9 @@ impl Draft {
                     let parent = &self.derived.parent;
                     let variables =
                         self.derived.variables.get_or_insert_with(|| parent.variables().to_vec());
-                    variables.retain(|(known, _)| known != name);
-                    let value = value.map(|value| (name.to_owned(), value.to_vec()));
-                    variables.extend(value);
+                    variables.retain(|(known, _)| *known != *name.as_bytes());
+                    let copy = |text: &[u8]| Bytes::copy_from_slice(text);
+                    variables.extend(value.map(|value| (copy(name.as_bytes()), copy(value))));
                 }
             },
         }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
+use bytes::Bytes;
 use dsgi::abi::grown::{Head, head_flag};
 use dsgi::abi::known;
 use dsgi::abi::leaf::{Header, Str};
@@ -125,6 +126,9 @@ impl View {
         if let Some(trusted) = &origin.trusted {
             view.lay_client(trusted, exchange);
         }
+        if !origin.variables.is_empty() {
+            view.lay_variables(&origin.variables);
+        }
         view
     }
 
@@ -145,9 +149,7 @@ impl View {
             view.lay_fields(exchange);
         }
         if let Some(variables) = &derived.variables {
-            view.variables.extend(variables.iter().map(|(name, value)| row(name, value)));
-            view.head.variables = view.variables.as_ptr();
-            view.head.variable_count = count(&view.variables);
+            view.lay_variables(variables);
         }
         view
     }
@@ -166,6 +168,19 @@ impl View {
         if let Some(scheme) = scheme {
             self.head.scheme = text(scheme);
         }
+    }
+
+    /// What is no field, which requests over HTTP have none of.
+    #[cold]
+    #[inline(never)]
+    fn lay_variables(&mut self, variables: &[(Bytes, Bytes)]) {
+        let row = |(name, value): &(Bytes, Bytes)| {
+            let (name, value) = (Str::lend(name), Str::lend(value));
+            Header { id: 0, reserved: 0, name, value }
+        };
+        self.variables.extend(variables.iter().map(row));
+        self.head.variables = self.variables.as_ptr();
+        self.head.variable_count = count(&self.variables);
     }
 
     fn lay_target(&mut self, exchange: &Exchange) {
