@@ -37,7 +37,10 @@ macro_rules! fronts {
             ///
             /// use dsgi::{Environ, StartResponse};
             ///
-            /// fn app(_: Environ, start_response: StartResponse) -> dsgi::Result<[&'static str; 1]> {
+            /// fn app(
+            ///     _: Environ,
+            ///     start_response: StartResponse,
+            /// ) -> dsgi::Result<[&'static str; 1]> {
             ///     start_response("200 OK", &[("Content-Type", "text/plain; charset=utf-8")])?;
             ///     Ok(["behind a front server\n"])
             /// }
