@@ -1,10 +1,5 @@
-<<<<<<< Updated upstream
 //! What a front tells beside the request line and the fields: it reaches applications by every
 //! door, and a client cannot say it.
-=======
-//! What a front tells beside the request line and the fields: it reaches applications by every door,
-//! and a client cannot say it.
->>>>>>> Stashed changes
 
 use super::peer::{Door, LISTEN};
 use crate::harness::doors::{Answer, Wire, get, variables};

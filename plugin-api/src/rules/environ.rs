@@ -193,17 +193,10 @@ rules! {
     };
 
     /// A variable that a front server tells, or a host or a layer adds, has a dot in its name, as
-<<<<<<< Updated upstream
     /// `shop.currency`, so that it is never taken for a header field. The variables of CGI that
     /// have no field may be added: `AUTH_TYPE`, `REMOTE_USER`, `REMOTE_IDENT`, `REMOTE_HOST`,
     /// `HTTPS`, `DOCUMENT_ROOT`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`; and those of TLS, which
     /// begin with `SSL_`.
-=======
-    /// `shop.currency`, so that it is never taken for a header field. The variables of CGI that have
-    /// no field may be added: `AUTH_TYPE`, `REMOTE_USER`, `REMOTE_IDENT`, `REMOTE_HOST`, `HTTPS`,
-    /// `DOCUMENT_ROOT`, `PATH_TRANSLATED`, `SCRIPT_FILENAME`; and those of TLS, which begin with
-    /// `SSL_`.
->>>>>>> Stashed changes
     VARIABLE_NAME = 79, "environ-variable-name", Layer, Checked(Warning),
         |seen| seen.variable(|name| !name.contains(&b'.') && !of_cgi(name));
 }

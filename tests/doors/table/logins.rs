@@ -37,39 +37,23 @@ fn a_front_says_who_has_come() {
     let site = Site::open(&[]);
     site.stage().write("users", USERS);
     for (name, kind) in PRINTED {
-<<<<<<< Updated upstream
         if let Some(front) = started(&site, kind, &printed::configuration(name)) {
-=======
-        if let Some(front) = started(&site, kind, &printed::configuration(name), name) {
->>>>>>> Stashed changes
             let environ = who_has_come(&front, "/environ", name);
             assert_eq!(lines(&environ, "shop.currency"), ["EUR"], "{name}: {environ}");
         }
     }
-<<<<<<< Updated upstream
     if let Some(front) = started(&site, &APACHE, APACHE_DOORS) {
-=======
-    if let Some(front) = started(&site, &APACHE, APACHE_DOORS, "Apache's other doors") {
->>>>>>> Stashed changes
         for target in ["/environ/cgi", "/environ/scgi", "/environ/uwsgi"] {
             who_has_come(&front, target, target);
         }
     }
 }
 
-<<<<<<< Updated upstream
 fn started(site: &Site, kind: &Kind, text: &str) -> Option<Front> {
-=======
-fn started(site: &Site, kind: &Kind, text: &str, what: &str) -> Option<Front> {
->>>>>>> Stashed changes
     if installed(kind.program).is_none() {
         skip(NAME, &format!("{} is not installed", kind.program));
         return None;
     }
-<<<<<<< Updated upstream
-=======
-    println!("{what}");
->>>>>>> Stashed changes
     Some(Front::with(kind, text, &site.places()))
 }
 
