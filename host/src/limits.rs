@@ -193,6 +193,10 @@ pub(crate) const PROXY_HEADER_BYTES: usize = 4 * 1024;
 /// front has taken them, for an answer may be longer than what asks for it.
 pub(crate) const TOLD_BYTES: u64 = 64 * 1024;
 
+/// Lines in the log about one kind of what peers do wrong, in a while: enough to see who it is.
+pub(crate) const FAULT_LINES: u32 = 64;
+pub(crate) const FAULT_WHILE: Duration = Duration::from_secs(10);
+
 /// Bytes of a request's body that a gateway has read and nobody has taken yet.
 pub(crate) const UPLOAD_WINDOW: usize = 64 * 1024;
 

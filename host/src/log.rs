@@ -4,6 +4,7 @@
 //! decides by those. A library may ask first, so that it does not write out what nobody reads.
 
 mod filter;
+mod sparing;
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
@@ -17,6 +18,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::filter::{Filter, lets_through};
+pub(crate) use self::sparing::Sparing;
 
 /// Names of generations, for entries that a library writes outside of a request.
 static NAMES: RwLock<Option<HashMap<u64, String>>> = RwLock::new(None);

@@ -22,6 +22,7 @@ use super::single::{self, most};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, TOLD_BYTES, UPLOAD_WINDOW};
+use crate::log::Sparing;
 use crate::wire::fastcgi::Status;
 use crate::wire::fastcgi::decoder::{Decoder, Event, Keep, Refused};
 use crate::wire::fastcgi::encoder::{self, Stream};
@@ -46,6 +47,8 @@ pub(crate) async fn serve(front: Front) {
         End::Gone => {}
     }
 }
+
+static FAULTS: Sparing = Sparing::new();
 
 struct Connection {
     front: Front,
@@ -142,7 +145,7 @@ impl Connection {
                     Poll::Ready(Ok(_)) => {}
                 },
                 Err(fault) => {
-                    tracing::warn!("a connection of FastCGI is broken off: {fault}");
+                    FAULTS.warn(format_args!("a connection of FastCGI is broken off: {fault}"));
                     return Some(End::Broken);
                 }
             }
@@ -210,7 +213,7 @@ impl Connection {
 
     /// A request that no application sees.
     fn refuse(&mut self, id: u16, why: Refused, keep: Keep) {
-        tracing::warn!("a request over FastCGI is refused: {why}");
+        FAULTS.warn(format_args!("a request over FastCGI is refused: {why}"));
         let (status, said) = match why {
             Refused::Role(_) => (Status::UnknownRole, None),
             Refused::Overloaded(_) => (Status::Overloaded, None),

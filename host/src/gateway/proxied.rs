@@ -16,11 +16,14 @@ use tokio::net::TcpStream;
 
 use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::PROXY_HEADER_BYTES;
+use crate::log::Sparing;
 use crate::message::Origin;
 use crate::wire::proxy::{self, Ends};
 
 /// Bytes that are looked at at once: more than nearly every header has.
 const LOOK_BYTES: usize = 256;
+
+static FAULTS: Sparing = Sparing::new();
 
 /// Takes the header off, and gives the connection with who is at its ends; none where it is not to
 /// be served. The header has as long as any other head.
@@ -50,7 +53,8 @@ pub(crate) async fn open(
         Err(Broken::Fault(why)) => {
             let who = &origin.remote_address;
             let gateway = origin.gateway;
-            tracing::warn!("a connection of {who:?} is not served over {gateway}: {why}");
+            FAULTS
+                .warn(format_args!("a connection of {who:?} is not served over {gateway}: {why}"));
             None
         }
     }

@@ -14,6 +14,7 @@ use super::reply::{self, Begun, Extent, Opening, Part, Reply, Unsaid};
 use crate::duty::Verdict;
 use crate::invoke::upload::Feed;
 use crate::limits::{Limits, UPLOAD_WINDOW, VARIABLES_BESIDE};
+use crate::log::Sparing;
 use crate::wire::{Most, Unusable, Variables};
 
 /// A protocol of one request for each connection.
@@ -41,6 +42,8 @@ impl From<Unusable> for Refused {
         Self { status, why: unusable.to_string() }
     }
 }
+
+static FAULTS: Sparing = Sparing::new();
 
 /// A request under way.
 struct Turn {
@@ -90,7 +93,7 @@ pub(super) async fn serve(front: Front, protocol: Protocol) {
             reply::begin(variables, Unsaid::None, &origin, None, &limits, duty.begin())
         }
         Some(Err(Refused { status, why })) => {
-            tracing::warn!("a request over {} is refused: {why}", protocol.name);
+            FAULTS.warn(format_args!("a request over {} is refused: {why}", protocol.name));
             reply::refuse(status, &why, duty.begin())
         }
     };

@@ -4,7 +4,7 @@ use super::Attacked;
 use super::witness::{Witness, http};
 use crate::doors::peer::Door;
 use crate::harness::client::Connection;
-use crate::harness::doors::{get, post};
+use crate::harness::doors::{Protocol, get, post};
 use crate::harness::fastcgi::{
     BEGIN, Front, GET_VALUES, PARAMS, STDIN, begin, pairs, record, request,
 };
@@ -118,4 +118,27 @@ fn a_number_that_is_used_twice_ends_its_connection() {
         front.send(&request(1, 1, &get("/environ"), b""));
         assert_eq!(front.answer(1).status, 200);
     });
+}
+
+/// Each is answered, and the log says enough of them.
+#[test]
+fn what_is_wrong_often_does_not_fill_the_log() {
+    const TIMES: usize = 600;
+    let attacked = Attacked::start();
+    let mut front = Front::open(Door::FastCgi.address(&attacked.host));
+    for _ in 0..TIMES {
+        // An authorizer, which nobody is here.
+        front.send(&begin(1, 2, 1));
+        assert_eq!(front.come(1).status, Some(3));
+    }
+    for _ in 0..TIMES {
+        let mut peer = Door::One(Protocol::Scgi).open(&attacked.host);
+        peer.send(b"x");
+        assert_eq!(peer.answer().status, 400);
+    }
+    for line in ["a request over FastCGI is refused", "a request over SCGI is refused"] {
+        let log = attacked.host.log();
+        let told = log.lines().filter(|told| told.contains(line)).count();
+        assert!((1..TIMES / 2).contains(&told), "{told} of {TIMES}: {line}");
+    }
 }
