@@ -269,6 +269,7 @@ impl From<ListenError> for Failure {
     fn from(error: ListenError) -> Self {
         let code = match error {
             ListenError::Address(_) => Code::Usage,
+            ListenError::WebServers(_) => Code::BadConfig,
             ListenError::Bind { .. } | ListenError::Unix { .. } => Code::Address,
         };
         Self::new(code, &error, error.help())

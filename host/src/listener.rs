@@ -2,6 +2,7 @@
 
 mod listen;
 mod socket;
+mod web_servers;
 
 use std::error::Error;
 use std::io;
@@ -15,17 +16,21 @@ use tokio::time::sleep;
 
 pub(crate) use self::listen::{Address, Listen, NoAddress, Preface, Protocol};
 use self::socket::{Accepted, Socket};
+use self::web_servers::WebServers;
 use crate::cores::{Cores, Served};
 use crate::duty::Duties;
 use crate::forwarded::Trusted;
 use crate::gateway::{fastcgi, front, http, proxied, scgi, uwsgi};
 use crate::limits::Limits;
+use crate::log::Sparing;
 use crate::message::Origin;
 use crate::platform::local::{self, Incoming};
 
 /// How long accepting pauses when it fails for want of descriptors or memory: a spinning acceptor
 /// would take the core from those who could free some.
 const BACK_OFF: Duration = Duration::from_millis(50);
+
+static STRANGERS: Sparing = Sparing::new();
 
 /// A bound socket, and what is spoken there.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(crate) struct Listener {
     protocol: Protocol,
     preface: Preface,
     trusted: Option<Arc<Trusted>>,
+    web_servers: WebServers,
 }
 
 /// Why a listener could not be had.
@@ -59,6 +65,9 @@ pub enum ListenError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The environment names who may connect, and not by an address.
+    #[error("`FCGI_WEB_SERVER_ADDRS` names `{0}`, which is no address")]
+    WebServers(String),
 }
 
 impl ListenError {
@@ -77,6 +86,9 @@ impl ListenError {
             }
             Self::Bind { .. } | Self::Unix { .. } => None,
             Self::Address(_) => Some(String::from("--listen 127.0.0.1:8080")),
+            Self::WebServers(_) => Some(String::from(
+                "it is a list such as `127.0.0.1,10.0.0.2`; without it every one may connect",
+            )),
         }
     }
 }
@@ -86,13 +98,15 @@ impl Listener {
     pub(crate) fn bind(listen: &Listen) -> Result<Self, ListenError> {
         let Listen { protocol, preface, .. } = *listen;
         let trusted = listen.trusted.clone();
-        Ok(Self { socket: Socket::bind(listen)?, protocol, preface, trusted })
+        let web_servers = WebServers::of(protocol)?;
+        Ok(Self { socket: Socket::bind(listen)?, protocol, preface, trusted, web_servers })
     }
 
     /// What listens already speaks this from now on.
     pub(crate) fn taken(incoming: Incoming, protocol: Protocol) -> io::Result<Self> {
         let (preface, trusted) = (Preface::None, None);
-        Ok(Self { socket: Socket::taken(incoming)?, protocol, preface, trusted })
+        let web_servers = WebServers::of(protocol).map_err(io::Error::other)?;
+        Ok(Self { socket: Socket::taken(incoming)?, protocol, preface, trusted, web_servers })
     }
 
     /// What whoever started this process has handed over: standard input speaks FastCGI, and the
@@ -123,13 +137,20 @@ impl Listener {
 
     /// Accepts until it is dropped.
     pub(crate) async fn accept(self, cores: Arc<Cores>, limits: Arc<Limits>) -> io::Result<()> {
-        let Self { socket, protocol, preface, trusted } = self;
+        let Self { socket, protocol, preface, trusted, web_servers } = self;
         let entrance = socket.open()?;
         loop {
             while cores.connections() >= limits.connections {
                 sleep(BACK_OFF).await;
             }
             match entrance.next().await {
+                Ok(Accepted { remote, .. }) if !web_servers.admit(remote) => {
+                    let from = remote.map_or("a Unix socket".into(), |it| it.ip().to_string());
+                    STRANGERS.warn(format_args!(
+                        "a connection of FastCGI from {from} is closed: `{}` does not name it",
+                        web_servers::VARIABLE
+                    ));
+                }
                 Ok(Accepted { stream, remote, local }) => {
                     let (gateway, trusted) = (protocol.name(), trusted.clone());
                     let origin = Origin { gateway, trusted, ..Origin::http(remote, local) };

@@ -5,6 +5,7 @@ use crate::harness::fastcgi::{Front, request};
 use crate::harness::host::Launch;
 use crate::harness::libraries::sample;
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -124,4 +125,44 @@ fn sockets_of_a_manager_speak_what_they_are_called() {
     let mut wire = Wire::open(&host.addresses()[0]);
     wire.send(&Protocol::Scgi.head(&get("/")));
     assert_eq!(wire.answer().status, 200);
+}
+
+#[test]
+fn the_environment_says_which_web_servers_may_connect() {
+    let folder = tempfile::tempdir().unwrap();
+    let unix = format!("fastcgi://unix:{}", folder.path().join("app.sock").display());
+    let launch = |list: &str| {
+        let launch = Launch::new().arg("--load").arg(sample("hello"));
+        launch.env("FCGI_WEB_SERVER_ADDRS", list)
+    };
+    let status = |address: &str| {
+        let mut front = Front::open(address);
+        // It may be closed before it has taken that.
+        let _ = front.wire.write_all(&request(1, 0, &get("/"), b""));
+        let (bytes, _) = front.wire.rest();
+        if bytes.is_empty() { "closed" } else { "answered" }
+    };
+    let doors = ["fastcgi://127.0.0.1:0", &unix, "scgi://127.0.0.1:0"];
+    for (list, expected) in [
+        ("192.0.2.1,198.51.100.7", ["closed", "closed"]),
+        ("192.0.2.1, 127.0.0.1", ["answered", "closed"]),
+        ("", ["answered", "answered"]),
+    ] {
+        let host = launch(list).args(doors.map(|door| ["--listen", door]).concat()).start();
+        assert_eq!([0, 1].map(|door| status(&host.addresses()[door])), expected, "{list}");
+        if expected[0] == "closed" {
+            host.wait_for_log("a connection of FastCGI from 127.0.0.1 is closed");
+        }
+        // It is about FastCGI only.
+        let mut wire = Wire::open(&host.addresses()[2]);
+        wire.send(&Protocol::Scgi.head(&get("/")));
+        assert_eq!(wire.answer().status, 200, "{list}");
+    }
+    let socket = OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
+    let host = launch("192.0.2.1").stdin(socket).start_with_its_own_listeners(1);
+    assert_eq!(status(&host.addresses()[0]), "closed", "as spawn-fcgi hands it over");
+    let refused = launch("localhost").args(["--listen", "fastcgi://127.0.0.1:0"]).run();
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(78), "{text}");
+    assert!(text.contains("names `localhost`, which is no address"), "{text}");
 }
