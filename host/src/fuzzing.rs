@@ -18,6 +18,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fastcgi", codecs::fastcgi),
     ("scgi", codecs::scgi),
     ("uwsgi", codecs::uwsgi),
+    ("proxy", codecs::proxy),
     ("variables", fronts::variables),
     ("http", clients::http),
     ("config", texts::config),

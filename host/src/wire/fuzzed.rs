@@ -4,12 +4,13 @@
 //! The first byte of an input says how the rest is split, and what is allowed.
 
 use std::fmt;
+use std::net::IpAddr;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::fastcgi::decoder::{Decoder, Event, Fault, Keep};
 use super::fastcgi::encoder::{self, Stream};
-use super::{Most, Variables, scgi, uwsgi};
+use super::{Most, Variables, proxy, scgi, uwsgi};
 
 /// Records of a front server, and what a request would be answered with.
 pub(crate) fn fastcgi(input: &[u8]) {
@@ -57,6 +58,56 @@ pub(crate) fn uwsgi(input: &[u8]) {
     });
 }
 
+/// A header of a load balancer, and what its client says.
+pub(crate) fn proxy(input: &[u8]) {
+    let Some((&how, bytes)) = input.split_first() else { return };
+    let most = if how & 1 == 0 { 64 } else { 512 };
+    let read = |input: &mut BytesMut| proxy::header(input, most);
+    let whole = in_parts(&[bytes], read);
+    assert_eq!(in_parts(&parts(bytes, how), read), whole, "split by {how}");
+    match whole {
+        (Ok(None), left) => {
+            assert_eq!(left, bytes, "nothing is taken before all is there");
+            assert!(left.len() < most.max(proxy::LINE_MAX), "more is asked for than is allowed");
+        }
+        (Ok(Some(ends)), left) => {
+            assert!(bytes.ends_with(&left), "something behind the header was taken");
+            assert!(bytes.len() - left.len() <= most.max(proxy::LINE_MAX));
+            for mut again in said(ends) {
+                again.extend_from_slice(&left);
+                let read_again = in_parts(&[&again], |input| proxy::header(input, 512));
+                assert_eq!(read_again, (Ok(Some(ends)), left.clone()), "written and read again");
+            }
+        }
+        (Err(_), _) => {}
+    }
+}
+
+/// A header of each version that says this.
+fn said(ends: proxy::Ends) -> Vec<Vec<u8>> {
+    let binary = |command: u8, kind: u8, addresses: &[u8]| {
+        let length = (addresses.len() as u16).to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n", &[command, kind][..], &length, addresses].concat()
+    };
+    let proxy::Ends::Addresses { remote, local } = ends else {
+        return match ends {
+            proxy::Ends::Local => vec![binary(0x21, 0x31, &[0; 216])],
+            _ => vec![binary(0x20, 0, &[]), b"PROXY UNKNOWN\r\n".to_vec()],
+        };
+    };
+    let (mut addresses, kind) = (Vec::new(), if remote.is_ipv4() { 4 } else { 6 });
+    for end in [remote, local] {
+        match end.ip() {
+            IpAddr::V4(ip) => addresses.extend(ip.octets()),
+            IpAddr::V6(ip) => addresses.extend(ip.octets()),
+        }
+    }
+    [remote, local].iter().for_each(|end| addresses.put_u16(end.port()));
+    let [from, to] = [remote.ip(), local.ip()];
+    let line = format!("PROXY TCP{kind} {from} {to} {} {}\r\n", remote.port(), local.port());
+    vec![binary(0x21, if kind == 4 { 0x11 } else { 0x21 }, &addresses), line.into_bytes()]
+}
+
 const SMALL: Most = Most { bytes: 64, count: 4 };
 const LARGE: Most = Most { bytes: 128 * 1024, count: 200 };
 
@@ -70,20 +121,9 @@ fn read_once<T: PartialEq + fmt::Debug, E: PartialEq + fmt::Debug>(
 ) {
     let Some((&how, bytes)) = input.split_first() else { return };
     let most = if how & 1 == 0 { SMALL } else { LARGE };
-    let of = |parts: &[&[u8]]| {
-        let (mut arrived, mut out) = (BytesMut::new(), Ok(None));
-        for part in parts {
-            arrived.extend_from_slice(part);
-            if out == Ok(None) {
-                out = read(&mut arrived, most);
-            }
-        }
-        // What a fault leaves is nobody's.
-        let left = if out.is_ok() { arrived } else { BytesMut::new() };
-        (out, left)
-    };
-    let whole = of(&[bytes]);
-    assert_eq!(of(&parts(bytes, how)), whole, "split by {how}");
+    let read = |input: &mut BytesMut| read(input, most);
+    let whole = in_parts(&[bytes], read);
+    assert_eq!(in_parts(&parts(bytes, how), read), whole, "split by {how}");
     match whole {
         (Ok(None), left) => {
             assert_eq!(left, bytes, "nothing is taken before all is there");
@@ -96,6 +136,23 @@ fn read_once<T: PartialEq + fmt::Debug, E: PartialEq + fmt::Debug>(
         }
         (Err(_), _) => {}
     }
+}
+
+/// What comes of bytes that arrive in these parts, and what is left.
+fn in_parts<T: PartialEq, E: PartialEq>(
+    parts: &[&[u8]],
+    read: impl Fn(&mut BytesMut) -> Result<Option<T>, E>,
+) -> (Result<Option<T>, E>, BytesMut) {
+    let (mut arrived, mut out) = (BytesMut::new(), Ok(None));
+    for part in parts {
+        arrived.extend_from_slice(part);
+        if out == Ok(None) {
+            out = read(&mut arrived);
+        }
+    }
+    // What a fault leaves is nobody's.
+    let left = if out.is_ok() { arrived } else { BytesMut::new() };
+    (out, left)
 }
 
 /// All events, with what follows each other of a body in one; a request is over with its body if
