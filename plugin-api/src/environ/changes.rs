@@ -41,6 +41,27 @@ impl Environ {
     /// assert_eq!(&environ["shop.currency"], "EUR");
     /// # }
     /// ```
+    ///
+    /// A layer that leads to applications of its own moves what it has taken of the path, as
+    /// `shift_path_info` of Python's wsgiref does:
+    ///
+    /// ```
+    /// # fn example(mut environ: dsgi::Environ) {
+    /// let rest = environ["PATH_INFO"].strip_prefix("/shop").map(str::to_owned);
+    /// if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+    ///     let mount = format!("{}/shop", &environ["SCRIPT_NAME"]);
+    ///     environ.set("SCRIPT_NAME", mount);
+    ///     environ.set("PATH_INFO", rest);
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// There is no function for it, because mounts are the host's. They differ from wsgiref's
+    /// shifts in three ways. A mount ends where its own path ends, so that `/` stays the
+    /// application's (`SCRIPT_NAME` never ends with a slash), where wsgiref moves an empty segment.
+    /// Empty segments are kept as they were sent, where wsgiref drops them: `//y` below `/a/b` is
+    /// no `/a/b/y`. And `.` and `..` are refused with a 400 before a layer sees them, where wsgiref
+    /// follows them: a path that can be read in two ways leads around the rules of a front server.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.changes().change(name.into(), Some(value.into()));
     }
