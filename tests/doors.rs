@@ -9,6 +9,7 @@ mod limits;
 mod oracle;
 mod others;
 mod peer;
+mod program;
 mod proxied;
 mod queries;
 mod single;
