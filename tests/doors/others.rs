@@ -1,88 +1,71 @@
 //! Clients that others have written, against our doors: `cgi-fcgi` of the FastCGI developers' kit,
-//! the clients of Python's flup and uwsgi-tools. And a table of wsgiref, against our mounts.
-//!
-//! What is asked is what Plack's own tests ask of a FastCGI server.
+//! the clients of Python's flup and uwsgi-tools, each of which asks what Plack's tests ask. And a
+//! table of wsgiref, against our mounts.
+
+mod plack;
 
 use super::peer::LISTEN;
 use crate::harness::client;
 use crate::harness::doors::{Answer, get, set};
 use crate::harness::fronts::installed;
 use crate::harness::host::{Host, Launch};
-use crate::harness::libraries::sample;
+use crate::harness::libraries::{fault_app, sample};
 use crate::harness::project;
 use crate::harness::skip::skip;
+use plack::{CASES, Case};
+use serde_json::json;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs;
 use std::io::{Seek, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use tempfile::TempDir;
 
 const BY_CGI_FCGI: &str = "doors::others::cgi_fcgi_is_served";
 const BY_PYTHON: &str = "doors::others::clients_of_python_are_served";
 
-/// Method, target, fields of the request, body, and lines of the environ that come of it.
-type Asked = (
-    &'static str,
-    &'static str,
-    &'static [(&'static str, &'static str)],
-    &'static str,
-    &'static [&'static str],
-);
-
-const ASKED: &[Asked] = &[
-    ("GET", "/", &[], "", &["REQUEST_METHOD=GET", "PATH_INFO=/", "dsgi.url_scheme=http"]),
-    ("GET", "/?name=miyagawa", &[], "", &["QUERY_STRING=name=miyagawa"]),
-    ("GET", "/foo/?dankogai=kogaidan", &[], "", &["PATH_INFO=/foo/"]),
-    ("GET", "/foo%20bar", &[], "", &["PATH_INFO=/foo bar", "REQUEST_URI=/foo%20bar"]),
-    ("GET", "/foo%2fbar", &[], "", &["PATH_INFO=/foo/bar", "REQUEST_URI=/foo%2fbar"]),
-    ("GET", "/foo%25bar", &[], "", &["PATH_INFO=/foo%bar"]),
-    ("GET", "//foo", &[], "", &["PATH_INFO=//foo"]),
-    ("GET", "/", &[("HTTP_FOO", "Bar")], "", &["HTTP_FOO=Bar"]),
-    ("GET", "/", &[("HTTP_COOKIE", "foo=bar")], "", &["HTTP_COOKIE=foo=bar"]),
-    ("GET", "/", &[("HTTPS", "on")], "", &["dsgi.url_scheme=https"]),
-    ("DELETE", "/", &[], "", &["REQUEST_METHOD=DELETE"]),
-    ("HEAD", "/", &[], "", &[]),
-    ("POST", "/upload", &[], "name=tatsuhiko", &[]),
-    ("PUT", "/upload", &[], "", &[]),
-];
-
-fn serving(listen: &[&str]) -> Host {
-    let mount = format!("/upload={}", sample("upload").display());
-    let launch = Launch::new().arg("--load").arg(sample("environ")).args(["--mount", &mount]);
+fn serving(folder: &TempDir, listen: &[&str]) -> Host {
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("files")).unwrap();
+    fs::write(at("files/face.txt"), plack::FILE).unwrap();
+    let text = format!(
+        "[apps.environ]\npath = \"{}\"\n[apps.doors]\npath = \"{}\"\n\
+         [apps.doors.config]\nsigns = \"{}\"\n\
+         [[mount]]\npath = \"/\"\napp = \"environ\"\n\
+         [[mount]]\npath = \"/doors\"\napp = \"doors\"\n\
+         [[mount]]\npath = \"/files\"\nstatic = \"files\"\n",
+        sample("environ").display(),
+        fault_app("doors").display(),
+        folder.path().display(),
+    );
+    fs::write(at("host.toml"), text).unwrap();
+    let launch = Launch::new().breaking(&["call-no-panic"]).arg("--config").arg(at("host.toml"));
     launch.args(listen).start()
 }
 
-/// Puts everything by a client that is given variables and a body, and gives what comes back.
-fn ask_all(who: &str, ask: impl Fn(&[(String, String)], File) -> Vec<u8>) {
-    // Some send all of it before they read.
-    let large = "x".repeat(200_000);
-    let post = ("POST", "/upload", &[] as &[_], &*large, &[] as &[_]);
-    for (method, target, fields, body, lines) in ASKED.iter().copied().chain([post]) {
-        let mut variables = get(target);
-        set(&mut variables, "REQUEST_METHOD", method);
-        set(&mut variables, "CONTENT_LENGTH", &body.len().to_string());
-        fields.iter().for_each(|(name, value)| set(&mut variables, name, value));
-        let mut input = tempfile::tempfile().unwrap();
-        input.write_all(body.as_bytes()).unwrap();
-        input.rewind().unwrap();
-        let answer = Answer::read(&ask(&variables, input));
-        assert_eq!(answer.status, 200, "{who}: {method} {target}");
-        let text = answer.text();
-        for line in lines {
-            assert!(text.lines().any(|seen| seen == *line), "{who}: {target}: no {line} in {text}");
-        }
-        if target == "/upload" {
-            assert!(text == body, "{who}: {} bytes of {}", text.len(), body.len());
-        }
-        assert!(method != "HEAD" || text.is_empty(), "{who}: {text}");
-    }
+fn variables(case: &Case) -> Vec<(String, String)> {
+    let mut variables = get(case.target);
+    set(&mut variables, "REQUEST_METHOD", case.method);
+    set(&mut variables, "CONTENT_LENGTH", &case.body.len().to_string());
+    case.variables.iter().for_each(|(name, value)| set(&mut variables, name, value));
+    variables
 }
 
-fn output(command: &mut Command, input: File) -> Vec<u8> {
-    let output = command.stdin(input).stderr(Stdio::piped()).output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{command:?}: {said}");
-    output.stdout
+/// What a program prints that is given these bytes, and what it says beside.
+fn run(command: &mut Command, input: &[u8]) -> (Vec<u8>, String) {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input).unwrap();
+    file.rewind().unwrap();
+    let output = command.stdin(file).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {said}");
+    (output.stdout, said)
+}
+
+fn check(who: &str, case: &Case, answer: &[u8], errors: &str) {
+    // What FastCGI says beside an answer is what the application has told its errors.
+    assert!(case.tells_errors() || errors.is_empty(), "{who}: {}: {errors}", case.name);
+    assert_eq!(case.wrong_with(&Answer::read(answer)), None, "{who}");
 }
 
 fn address(said: &str) -> &str {
@@ -97,13 +80,13 @@ fn cgi_fcgi_is_served() {
     };
     let folder = tempfile::tempdir().unwrap();
     let socket = format!("fastcgi://unix:{}", folder.path().join("app.sock").display());
-    let host = serving(&["--listen", "fastcgi://127.0.0.1:0", "--listen", &socket]);
-    for said in host.addresses() {
-        ask_all(said, |variables, input| {
-            let mut command = Command::new(&program);
-            command.args(["-bind", "-connect", address(said)]).env_clear();
-            output(command.envs(variables.iter().cloned()), input)
-        });
+    let host = serving(&folder, &["--listen", "fastcgi://127.0.0.1:0", "--listen", &socket]);
+    for (said, case) in host.addresses().iter().flat_map(|it| CASES.iter().map(move |of| (it, of)))
+    {
+        let mut command = Command::new(&program);
+        command.args(["-bind", "-connect", address(said)]).env_clear().envs(variables(case));
+        let (answer, errors) = run(&mut command, case.body);
+        check(said, case, &answer, &errors);
     }
 }
 
@@ -114,16 +97,27 @@ fn clients_of_python_are_served() {
         return skip(BY_PYTHON, "flup and uwsgi-tools of the Python registry are not here");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/doors/others/clients.py");
-    let host = serving(&LISTEN);
+    let folder = tempfile::tempdir().unwrap();
+    let host = serving(&folder, &LISTEN);
+    let requests = CASES.each_ref().map(|case| json!([variables(case), latin_1(case.body)]));
+    let requests = serde_json::to_vec(&requests[..]).unwrap();
     for said in &host.addresses()[..3] {
         let protocol = said.split_once("://").unwrap().0;
-        ask_all(said, |variables, input| {
-            let mut command = Command::new(&python);
-            command.args([script.as_os_str(), OsStr::new(protocol), OsStr::new(address(said))]);
-            command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
-            output(&mut command, input)
-        });
+        let mut command = Command::new(&python);
+        command.args([script.as_os_str(), OsStr::new(protocol), OsStr::new(address(said))]);
+        let (answers, complaints) = run(&mut command, &requests);
+        assert_eq!(complaints, "", "{protocol}");
+        let answers: Vec<(String, String)> = serde_json::from_slice(&answers).unwrap();
+        assert_eq!(answers.len(), CASES.len(), "{protocol}");
+        for (case, (answer, errors)) in CASES.iter().zip(&answers) {
+            let bytes: Vec<u8> = answer.chars().map(|char| char as u8).collect();
+            check(protocol, case, &bytes, errors);
+        }
     }
+}
+
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// What `shift_path_info` of wsgiref makes of a script name and a path: the name and the path

@@ -1,10 +1,13 @@
-"""Asks once by a client of others: PROTOCOL ADDRESS, variables as NAME=VALUE, the body on standard
-input. Prints a status line, fields, an empty line and the body.
+"""Asks by a client of others: PROTOCOL ADDRESS, and on standard input a list of requests as JSON,
+each with its variables and its body. Prints a list of answers, each with a status line, fields, an
+empty line and the body, and with what the application has told its errors.
 
-The clients: of flup, which hands WSGI requests on over FastCGI and SCGI, and of uwsgi-tools.
+Bytes are characters of Latin-1. The clients: of flup, which hands WSGI requests on over FastCGI and
+SCGI, and of uwsgi-tools.
 """
 
 import io
+import json
 import sys
 import types
 
@@ -12,11 +15,11 @@ import types
 types.StringTypes = (str,)
 
 
-def by_flup(app, variables, body):
+def by_flup(app, variables, body, errors):
     """Calls an application of WSGI that is a front of another one."""
     environ = dict(variables)
     environ["wsgi.input"] = io.BytesIO(body)
-    environ["wsgi.errors"] = sys.stderr
+    environ["wsgi.errors"] = errors
     told = []
     blocks = app(environ, lambda status, headers: told.append((status, headers)))
     status, headers = told[0]
@@ -24,25 +27,34 @@ def by_flup(app, variables, body):
     return b"\r\n".join(lines) + b"\r\n\r\n" + b"".join(blocks)
 
 
-def main():
-    protocol, address, *variables = sys.argv[1:]
-    variables = [variable.split("=", 1) for variable in variables]
-    body = sys.stdin.buffer.read()
+def client(protocol, address):
+    """A function that asks once."""
     host, _, port = address.rpartition(":")
-    connect = address if "/" in address else (host, int(port))
     if protocol == "fastcgi":
-        from flup.client.fcgi_app import FCGIApp
+        from flup.client import fcgi_app
 
-        answer = by_flup(FCGIApp(connect=connect, filterEnviron=False), variables, body)
-    elif protocol == "scgi":
+        # It decodes errors by a module that it does not name.
+        fcgi_app.sys = sys
+        app = fcgi_app.FCGIApp(connect=(host, int(port)), filterEnviron=False)
+        return lambda *request: by_flup(app, *request)
+    if protocol == "scgi":
         from flup.client.scgi_app import SCGIApp
 
-        answer = by_flup(SCGIApp(connect=connect, filterEnviron=False), variables, body)
-    else:
-        from uwsgi_tools.curl import ask_uwsgi
+        app = SCGIApp(connect=(host, int(port)), filterEnviron=False)
+        return lambda *request: by_flup(app, *request)
+    from uwsgi_tools.curl import ask_uwsgi
 
-        answer = ask_uwsgi(address, dict(variables), body.decode()).encode()
-    sys.stdout.buffer.write(answer)
+    return lambda variables, body, _: ask_uwsgi(address, dict(variables), body.decode()).encode()
+
+
+def main():
+    ask = client(*sys.argv[1:])
+    answers = []
+    for variables, body in json.load(sys.stdin):
+        errors = io.StringIO()
+        answer = ask(variables, body.encode("latin-1"), errors)
+        answers.append([answer.decode("latin-1"), errors.getvalue()])
+    json.dump(answers, sys.stdout)
 
 
 main()
