@@ -8,7 +8,7 @@ use crate::harness::host::Launch;
 use crate::harness::libraries::{fault_app, versions};
 use crate::harness::operated::Operated;
 use crate::harness::skip::{long_tests_run, skip};
-use crate::swap::loader::{Loader, Shape};
+use crate::swap::loader::{Loader, Seen, Shape};
 
 const NAME: &str = "doors::swaps::two_hundred_swaps_behind_a_front_fail_nothing";
 
@@ -58,23 +58,35 @@ fn two_hundred_swaps_behind_a_front_fail_nothing() {
     let places = Places::default().with("127.0.0.1:9000", address(0));
     let places = places.with("127.0.0.1:9001", address(1)).with("127.0.0.1:9002", address(2));
     let front = Front::with(&NGINX, NGINX_TEXT, &places);
-    let loader = Loader::start(front.address(), MOUNTS.map(|mount| (mount, &SHAPES[..])));
+    let loaders = MOUNTS.map(|mount| Loader::start(front.address(), [(mount, &SHAPES[..])]));
     // An even number: the first version is the last one.
     let swaps = if long_tests_run() { 200 } else { 60 };
     for swap in 1..=swaps {
         host.deploy("two", &both[swap % 2]);
-        let answered = loader.answered();
-        loader.wait_for("a response after a swap", |seen| seen.answered() > answered);
-        assert_eq!(loader.wrong(), 0, "after {swap} swaps: {:?}\n{}", loader.stop(), front.log());
+        let answered = loaders.each_ref().map(Loader::answered);
+        for (loader, answered) in loaders.iter().zip(answered) {
+            loader.wait_for("a response after a swap", |seen| seen.answered() > answered);
+        }
+        if loaders.iter().any(|loader| loader.wrong() > 0) {
+            eprintln!("after {swap} swaps");
+            break;
+        }
     }
-    let seen = loader.stop();
-    assert_eq!(seen.wrong, [], "{:?}\n{}", seen.whole, front.log());
-    for (shape, version) in SHAPES.iter().flat_map(|shape| [(shape, 'a'), (shape, 'b')]) {
-        assert!(seen.whole.contains_key(&(*shape, version)), "no {shape:?} of {version}: {seen:?}");
+    let seen = loaders.map(Loader::stop);
+    for (mount, seen) in MOUNTS.iter().zip(&seen) {
+        assert_eq!(seen.wrong, [], "{mount}: {:?}\n{}", seen.whole, front.log());
+    }
+    for (mount, seen) in MOUNTS.iter().zip(&seen) {
+        for shape_and_version in SHAPES.iter().flat_map(|shape| [(*shape, 'a'), (*shape, 'b')]) {
+            assert!(seen.whole.contains_key(&shape_and_version), "{mount}: {shape_and_version:?}");
+        }
     }
     for mount in MOUNTS {
         let last = get(front.address(), &format!("{mount}/"));
         assert_eq!((last.status, last.header("x-version")), (200, Some("a")), "{mount}");
     }
-    println!("{swaps} swaps, {} responses", seen.answered());
+    let sum = |count: fn(&Seen) -> u64| seen.iter().map(count).sum::<u64>();
+    let [received, sent] = [sum(|seen| seen.received >> 20), sum(|seen| seen.sent >> 20)];
+    let responses = sum(Seen::answered);
+    println!("{swaps} swaps, {responses} responses, {received} MiB received, {sent} MiB sent");
 }
