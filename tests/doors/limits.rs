@@ -97,6 +97,8 @@ fn who_finds_the_queue_full_is_told() {
                 let (statuses, host) = (statuses.clone(), &host);
                 scope.spawn(move || statuses.send(door.ask(host, &get("/"), b"").status));
             }
+            // Where both have failed there is nothing to wait for.
+            drop(statuses);
             assert_eq!(told.recv().unwrap(), 503, "{door:?}");
             host.release();
             assert_eq!(told.recv().unwrap(), 200, "{door:?}");
@@ -123,6 +125,7 @@ fn more_connections_wait_for_the_first_to_end() {
         (0..100).for_each(|_| ask());
         drop(second);
         assert_eq!(third.answer().text(), "fine\n");
+        host.wait_for_log("/third");
         let said = host.said();
         let called = said.iter().filter(|line| line.starts_with("called"));
         let at = called.clone().position(|line| line.ends_with("/third")).unwrap();

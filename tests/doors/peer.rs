@@ -1,9 +1,8 @@
 //! A front server played by hand, at whichever of the front servers' doors.
 
-use crate::harness::doors::{Answer, Protocol, Wire};
+use crate::harness::doors::{Answer, First, Protocol, Wire};
 use crate::harness::fastcgi::{self, Front};
 use crate::harness::host::Host;
-use std::io::Read;
 
 /// A door that fronts come in by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +87,6 @@ impl Peer {
 
     /// Waits for its end; whether it says nothing before.
     pub(super) fn ends_silently(&mut self) -> bool {
-        !matches!(self.wire().read(&mut [0]), Ok(1))
+        self.wire().first(&mut [0]) == First::End
     }
 }

@@ -2,7 +2,7 @@
 
 use super::DEADLINE;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
@@ -148,6 +148,13 @@ impl Protocol {
     }
 }
 
+/// What a connection does next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum First {
+    Byte,
+    End,
+}
+
 /// A connection to a listener as the host has said it: `scgi://127.0.0.1:9000`, or with a path.
 #[derive(Debug)]
 pub(crate) enum Wire {
@@ -182,6 +189,17 @@ impl Wire {
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.write_all(bytes).expect("the host reads");
+    }
+
+    /// Waits for a byte or for the end, broken off or not. A wait in vain is no end.
+    pub(crate) fn first(&mut self, byte: &mut [u8]) -> First {
+        match self.read(byte) {
+            Ok(1) => First::Byte,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("the connection neither speaks nor ends")
+            }
+            Ok(_) | Err(_) => First::End,
+        }
     }
 
     /// Everything up to the end, or to where it is broken off.

@@ -1,6 +1,6 @@
 //! A front server that speaks FastCGI, record by record.
 
-use super::doors::{Answer, Wire};
+use super::doors::{Answer, First, Wire};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -94,8 +94,7 @@ impl Front {
     /// The next record; none at the end of the connection.
     pub(crate) fn next(&mut self) -> Option<Record> {
         let mut header = [0; 8];
-        let read = self.wire.read(&mut header[..1]);
-        if !matches!(read, Ok(1)) {
+        if self.wire.first(&mut header[..1]) == First::End {
             return None;
         }
         self.wire.read_exact(&mut header[1..]).expect("a whole header");

@@ -4,7 +4,7 @@ use super::Attacked;
 use super::witness::{Witness, http};
 use crate::doors::peer::Door;
 use crate::harness::client::Connection;
-use crate::harness::doors::{Protocol, get, post};
+use crate::harness::doors::{Protocol, Wire, get, post};
 use crate::harness::fastcgi::{
     BEGIN, Front, GET_VALUES, PARAMS, STDIN, begin, pairs, record, request,
 };
@@ -85,7 +85,7 @@ fn answers_that_nobody_takes_are_not_piled_up() {
     ] {
         Witness::beside(&attacked.host, || {
             let mut front = Front::open(Door::FastCgi.address(&attacked.host));
-            let crate::harness::doors::Wire::Tcp(stream) = &mut front.wire else { unreachable!() };
+            let Wire::Tcp(stream) = &mut front.wire else { unreachable!() };
             stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
             let block = kind.repeat(64 * 1024 / kind.len());
             // 32 MiB of questions have more bytes of answers than the sockets between keep.
@@ -94,6 +94,31 @@ fn answers_that_nobody_takes_are_not_piled_up() {
         });
         let grown = private(&attacked).saturating_sub(before);
         assert!(grown < 16 << 20, "{what}: {} KiB", grown >> 10);
+    }
+}
+
+/// The application gives back what it reads, block by block, so that neither may be ahead.
+#[test]
+fn a_body_that_comes_back_to_nobody_is_not_piled_up() {
+    let attacked = Attacked::start();
+    let before = private(&attacked);
+    // The most that a body may have; a front that keeps its connection is given as much.
+    let length = 16 << 20;
+    for door in Door::ALL {
+        Witness::beside(&attacked.host, || {
+            let mut peer = door.open(&attacked.host);
+            peer.send(&door.unended(&post("/", length), b""));
+            let block = match door {
+                Door::FastCgi => record(STDIN, 1, &[b'x'; 65_528]),
+                Door::One(_) => vec![b'x'; 65_536],
+            };
+            let Wire::Tcp(stream) = peer.wire() else { unreachable!() };
+            stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+            let all_were_read = (0..length / block.len()).all(|_| stream.write_all(&block).is_ok());
+            assert!(!all_were_read, "{door:?}");
+            let grown = private(&attacked).saturating_sub(before);
+            assert!(grown < 8 << 20, "{door:?}: {} KiB", grown >> 10);
+        });
     }
 }
 
