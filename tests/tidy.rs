@@ -104,6 +104,7 @@ const UNSAFE: &[(&str, &str)] = &[
         "functions of the C library that libraries bind to, and its own",
     ),
     ("host/src/plugin/library.rs", "open, look up, close"),
+    ("host/src/plugin/file_bytes.rs", "maps files that others may write to"),
     ("host/src/plugin/unload/glibc/mapped.rs", "asks the dynamic linker what is mapped"),
     ("host/src/gateway/http/socket.rs", "reads into memory that was not written yet"),
     ("host/src/invoke/answer.rs", "reads what an application filled in"),

@@ -10,8 +10,13 @@ mod in_place;
 mod script;
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -113,12 +118,11 @@ fn serve(
 ) -> Result<(), ServeError> {
     site::install(plan.for_core(0));
     let _pulse = place::become_core();
-    clock::start(|| std::ops::ControlFlow::Continue(()))?;
     let runtime = Builder::new_current_thread().build()?;
     runtime.spawn(Desk::open());
     let input = standard_input()?;
     let write = |bytes: &[u8]| output.bytes(bytes);
-    let served = runtime.block_on(cgi::serve(variables, input, limits, write));
+    let served = runtime.block_on(ticking(cgi::serve(variables, input, limits, write)));
     // The server has all of it, and need not wait for the end of the application.
     drop(output);
     let (tenures, until) = (tenures.to_vec(), Instant::now() + limits.drain_timeout);
@@ -132,6 +136,18 @@ fn serve(
     });
     served?.wait(limits.goodbye_timeout);
     Ok(())
+}
+
+/// Starts the clock once something is waited for: most applications are done before.
+async fn ticking<T>(serving: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let mut serving = pin!(serving);
+    if let Poll::Ready(served) =
+        poll_fn(|context| Poll::Ready(serving.as_mut().poll(context))).await
+    {
+        return served;
+    }
+    clock::start(|| ControlFlow::Continue(()))?;
+    serving.await
 }
 
 /// The environment, as bytes.

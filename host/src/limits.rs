@@ -201,7 +201,7 @@ pub(crate) const FAULT_WHILE: Duration = Duration::from_secs(10);
 pub(crate) const UPLOAD_WINDOW: usize = 64 * 1024;
 
 /// Bytes of a CGI script that are looked at: two lines.
-pub(crate) const SCRIPT_BYTES: u64 = 8 * 1024;
+pub(crate) const SCRIPT_BYTES: usize = 8 * 1024;
 
 /// Bytes of a config, all its files together: ten thousand mounts are below one MiB.
 pub(crate) const CONFIG_BYTES: u64 = 8 * 1024 * 1024;

@@ -10,7 +10,6 @@ pub(crate) mod child;
 pub(crate) mod files;
 pub(crate) mod linker;
 pub(crate) mod local;
-pub(crate) mod maps;
 pub(crate) mod memory;
 pub(crate) mod notices;
 pub(crate) mod process;

@@ -19,7 +19,7 @@ use crate::listener::{Listen, ListenError, Listener};
 use crate::operator::{Events, Kind, Operator};
 use crate::plan::Plan;
 use crate::plugin::artifact::{Staging, read};
-use crate::plugin::inspect::{Proof, describe, inspect};
+use crate::plugin::inspect::{Look, Proof, describe, inspect};
 use crate::plugin::load;
 use crate::plugin::retire::{self, Fate, Retired};
 use crate::plugin::unload;
@@ -220,8 +220,8 @@ fn control_socket(config: &Config, name: &str) -> Result<Option<Socket>, Control
 
 fn inspect_file(typed: &File) -> Result<(), Failure> {
     let file = library_of(&typed.file, profile(typed))?;
-    let facts =
-        inspect(&file, &read(&file)?).map_err(crate::plugin::artifact::ArtifactError::from)?;
+    let facts = inspect(&file, &read(&file)?, Look::Whole)
+        .map_err(crate::plugin::artifact::ArtifactError::from)?;
     let layout = match facts.proof {
         Proof::Present => "proof present, compared when it is loaded",
         Proof::Absent => "declared",

@@ -174,3 +174,31 @@ fn what_cannot_start_is_an_error_that_a_client_sees() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("no such file: `/no/such/file.so`"), "{said}");
 }
+
+#[test]
+fn what_is_no_whole_application_is_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("libapp.so");
+    let whole = std::fs::read(c_app(&[])).unwrap();
+    let mut elsewhere = whole.clone();
+    // e_machine of the ELF header, of a processor that this is not.
+    elsewhere[18] = if cfg!(target_arch = "x86_64") { 183 } else { 62 };
+    let half = whole.len() / 2;
+    let cut = format!("and the file has {half} bytes");
+    for (bytes, why) in [
+        (&whole[..half], &*cut),
+        (&whole[..100], "is cut short"),
+        (b"", "is empty"),
+        (b"Dear diary,\n", "is not a shared library: it is a text file"),
+        (&elsewhere, "is built for"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let output = launch(&get("/")).arg("cgi").arg(&file).run();
+        assert_eq!((output.status.code(), Answer::read(&output.stdout).status), (Some(65), 500));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let told = said.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>();
+        assert!(matches!(&*told, [line] if line.contains(why)), "{why}: {said}");
+    }
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(cgi(&file, &get("/")).text(), "in C\n", "the control");
+}

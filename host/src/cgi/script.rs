@@ -45,10 +45,10 @@ pub(crate) fn library_of(file: &Path) -> Result<PathBuf, ScriptError> {
     let read = |source| ScriptError::Read { file: file.to_path_buf(), source };
     // Without its absolute path a name could be taken for something else, such as `NAME=FILE`.
     let file = std::path::absolute(file).map_err(read)?;
-    let mut start = Vec::new();
+    let mut start = Vec::with_capacity(SCRIPT_BYTES);
     // What is no file, or not there, is told by who opens libraries.
     let Ok(script) = File::open(&file) else { return Ok(file) };
-    let _ = script.take(SCRIPT_BYTES).read_to_end(&mut start);
+    let _ = script.take(SCRIPT_BYTES as u64).read_to_end(&mut start);
     if !start.starts_with(b"#!") {
         return Ok(file);
     }

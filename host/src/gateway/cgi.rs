@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ use crate::message::Origin;
 
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// A block that is copied, so that it leaves with the head.
+const SHORT_BYTES: usize = 16 * 1024;
 
 /// A body that may be under way still when the response is whole.
 #[derive(Debug)]
@@ -63,17 +66,37 @@ pub(crate) async fn serve(
             drop(ended);
         })?;
     }
+    // A head leaves together with what is there at once.
+    let mut head = BytesMut::new();
     loop {
-        match poll_fn(|context| reply.poll(context)).await.map_err(io::Error::other)? {
-            Part::Head(head) => {
-                let mut bytes = BytesMut::new();
-                reply::write_head(&mut bytes, Opening::Status, &head);
-                write(&bytes)?;
+        let part = match poll_fn(|context| Poll::Ready(reply.poll(context))).await {
+            Poll::Ready(part) => part,
+            Poll::Pending => {
+                send(&mut head, &mut write)?;
+                poll_fn(|context| reply.poll(context)).await
             }
-            Part::Data(data) => write(data.chunk())?,
-            Part::End => return Ok(Reading(reading)),
+        };
+        match part.map_err(io::Error::other)? {
+            Part::Head(parts) => reply::write_head(&mut head, Opening::Status, &parts),
+            Part::Data(data) if !head.is_empty() && data.remaining() <= SHORT_BYTES => {
+                head.extend_from_slice(data.chunk());
+                send(&mut head, &mut write)?;
+            }
+            Part::Data(data) => {
+                send(&mut head, &mut write)?;
+                write(data.chunk())?;
+            }
+            Part::End => {
+                send(&mut head, &mut write)?;
+                return Ok(Reading(reading));
+            }
         }
     }
+}
+
+/// Writes what waits, if something does.
+fn send(waits: &mut BytesMut, write: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    if waits.is_empty() { Ok(()) } else { write(&waits.split()) }
 }
 
 /// Reads a body as it comes, whether somebody takes it or not: Apache reads nothing of a response

@@ -17,6 +17,20 @@ pub(crate) fn end(code: i32) -> ! {
     std::process::exit(code)
 }
 
+/// The release of glibc that runs this process, such as `2.36`; none where there is another C
+/// library.
+pub(crate) fn glibc_version() -> Option<&'static str> {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(dsgi_portable)))]
+    {
+        // SAFETY: it takes nothing.
+        let version = unsafe { libc::gnu_get_libc_version() };
+        // SAFETY: a string that is part of the C library.
+        unsafe { std::ffi::CStr::from_ptr(version) }.to_str().ok()
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu", not(dsgi_portable))))]
+    None
+}
+
 /// Closes every descriptor but the three standard ones: for a child at its very start, before it
 /// has any of its own.
 pub(crate) fn close_inherited() {

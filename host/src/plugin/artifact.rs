@@ -22,7 +22,7 @@ pub(crate) use self::source::{distance, read};
 pub(crate) use self::staging::{Staging, StagingError};
 
 use self::copy::PrivateCopy;
-use super::inspect::{Facts, InspectError, inspect};
+use super::inspect::{Facts, InspectError, Look, inspect};
 
 /// A library file, checked and copied.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Artifact {
     /// The first reason why it cannot be loaded; nothing is left behind then.
     pub(crate) fn take(file: &Path, staging: &Staging) -> Result<Self, ArtifactError> {
         let bytes = read(file)?;
-        let facts = inspect(file, &bytes)?;
+        let facts = inspect(file, &bytes, Look::Whole)?;
         let source = absolute(file)
             .map_err(|source| ArtifactError::Read { file: file.to_path_buf(), source })?;
         check_origin(file, &source, &facts)?;
@@ -142,7 +142,7 @@ impl Artifact {
     /// # Errors
     /// The first reason why it cannot be loaded.
     pub(crate) fn in_place(file: &Path) -> Result<Self, ArtifactError> {
-        let facts = inspect(file, &read(file)?)?;
+        let facts = inspect(file, &source::map(file)?, Look::ToOpen)?;
         let source = absolute(file)
             .map_err(|source| ArtifactError::Read { file: file.to_path_buf(), source })?;
         Ok(Self { file: source.clone(), source, digest: String::new(), facts, _copy: None })

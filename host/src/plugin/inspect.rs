@@ -44,8 +44,6 @@ pub(crate) struct Facts {
     pub(crate) search_path: Option<String>,
     /// Why the linker never unmaps it; empty when it does.
     pub(crate) never_unloads: Vec<Stays>,
-    /// Whether it may come to stay for its signal handlers.
-    pub(crate) signals: SignalDriver,
     /// Where its thread-locals lie.
     pub(crate) tls: Tls,
     /// What the linker wrote to tell builds apart, as hex.
@@ -54,8 +52,26 @@ pub(crate) struct Facts {
     pub(crate) proof: Proof,
     /// The oldest glibc it runs on.
     pub(crate) glibc: Option<Glibc>,
+    /// What only a look at all of the file tells; none where nobody has looked.
+    pub(crate) marks: Option<Marks>,
+}
+
+/// What opening a library does not depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// Whether it may come to stay for its signal handlers.
+    pub(crate) signals: SignalDriver,
     /// An allocator that it brings along: memory that other code must not free.
     pub(crate) allocator: Option<&'static str>,
+}
+
+/// How much of a file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All of it.
+    Whole,
+    /// What has to be known before it is opened, which is what the linker reads too.
+    ToOpen,
 }
 
 /// One reason why a library stays mapped after it was closed.
@@ -100,13 +116,13 @@ const PROOF: &str = "_1as_0lib_1header_0root_bmodule_bloader";
 ///
 /// # Errors
 /// The first reason why this process cannot run it.
-pub(crate) fn inspect(file: &Path, bytes: &[u8]) -> Result<Facts, InspectError> {
-    inspect_for(Glibc::of_this_process(), bytes)
+pub(crate) fn inspect(file: &Path, bytes: &[u8], look: Look) -> Result<Facts, InspectError> {
+    inspect_for(Glibc::of_this_process(), bytes, look)
         .map_err(|reason| InspectError { file: file.to_path_buf(), reason })
 }
 
 /// Reads a file's bytes for a process with this glibc; without one, any requirement is met.
-fn inspect_for(glibc: Option<Glibc>, bytes: &[u8]) -> Result<Facts, Unfit> {
+fn inspect_for(glibc: Option<Glibc>, bytes: &[u8], look: Look) -> Result<Facts, Unfit> {
     let image = Image::parse(bytes)?;
     let dynamic = Dynamic::parse(&image)?;
     let symbols = dynamic.symbols(&image)?;
@@ -133,12 +149,14 @@ fn inspect_for(glibc: Option<Glibc>, bytes: &[u8]) -> Result<Facts, Unfit> {
         .into_iter()
         .flatten()
         .collect(),
-        signals: SignalDriver::find(&image),
         tls: dynamic.tls(),
         build_id: image.build_id(),
         proof: if symbols.defines(PROOF) { Proof::Present } else { Proof::Absent },
         glibc: required,
-        allocator: symbols.allocator().or_else(|| image.local_symbols().allocator()),
+        marks: (look == Look::Whole).then(|| Marks {
+            signals: SignalDriver::find(&image),
+            allocator: symbols.allocator().or_else(|| image.local_symbols().allocator()),
+        }),
         descriptor,
     })
 }

@@ -122,7 +122,7 @@ pub(crate) fn open(
 ) -> Result<Version, Failure> {
     let generation = steps
         .run("start", || load::start(Arc::clone(&artifact), app, config, previous, &host.limits))?;
-    if let Some(warning) = artifact.facts.signals.warning() {
+    if let Some(warning) = artifact.facts.marks.and_then(|marks| marks.signals.warning()) {
         tracing::warn!(app, generation = generation.number(), "{warning}");
     }
     let told = &artifact.facts.descriptor;

@@ -27,29 +27,43 @@ pub(crate) fn read(path: &Path) -> Result<FileBytes, ArtifactError> {
 }
 
 pub(super) fn read_at_most(path: &Path, most: u64) -> Result<FileBytes, ArtifactError> {
-    let file = || path.to_path_buf();
     let unreadable = |source| ArtifactError::Read { file: path.to_path_buf(), source };
-    let opened = open(path)?;
-    let before = opened.metadata().map_err(unreadable)?;
-    if let Some(found) = other_kind(before.file_type()) {
-        return Err(ArtifactError::NotAFile { file: file(), found });
-    }
-    let size = before.len();
-    if size > most {
-        return Err(ArtifactError::TooLarge { file: file(), size, most });
-    }
+    let (opened, before) = open(path, most)?;
     // One byte more than was promised shows a file that grows.
-    let room = usize::try_from(size + 1).map_err(|error| unreadable(io::Error::other(error)))?;
+    let room = usize::try_from(before.len() + 1);
+    let room = room.map_err(|error| unreadable(io::Error::other(error)))?;
     let bytes = FileBytes::read(&opened, room).map_err(unreadable)?;
     let after = opened.metadata().map_err(unreadable)?;
     if !is_whole(bytes.len() as u64, &before, &after) {
-        return Err(ArtifactError::Changed { file: file() });
+        return Err(ArtifactError::Changed { file: path.to_path_buf() });
     }
     Ok(bytes)
 }
 
-fn open(path: &Path) -> Result<File, ArtifactError> {
-    open_to_read(path).map_err(|error| not_opened(path, error))
+/// The bytes of a regular file that is opened where it lies, as far as somebody looks at them.
+///
+/// # Errors
+/// It is missing, something else, unreadable, or too large.
+pub(super) fn map(path: &Path) -> Result<FileBytes, ArtifactError> {
+    let (opened, _) = open(path, SIZE_MAX)?;
+    let unreadable = |source| ArtifactError::Read { file: path.to_path_buf(), source };
+    FileBytes::map(&opened).map_err(unreadable)
+}
+
+/// A regular file that is not too large.
+fn open(path: &Path, most: u64) -> Result<(File, Metadata), ArtifactError> {
+    let file = || path.to_path_buf();
+    let opened = open_to_read(path).map_err(|error| not_opened(path, error))?;
+    let found = opened.metadata();
+    let found = found.map_err(|source| ArtifactError::Read { file: file(), source })?;
+    if let Some(found) = other_kind(found.file_type()) {
+        return Err(ArtifactError::NotAFile { file: file(), found });
+    }
+    let size = found.len();
+    if size > most {
+        return Err(ArtifactError::TooLarge { file: file(), size, most });
+    }
+    Ok((opened, found))
 }
 
 fn not_opened(path: &Path, source: io::Error) -> ArtifactError {

@@ -26,7 +26,10 @@ pub(crate) fn describe(facts: &Facts, layout: &str) -> String {
         ("needs", needs(facts)),
         ("search path", facts.search_path.clone().unwrap_or_else(|| String::from("none"))),
         ("tls", String::from(tls(facts.tls))),
-        ("allocator", String::from(facts.allocator.unwrap_or("the process's"))),
+        (
+            "allocator",
+            String::from(facts.marks.and_then(|marks| marks.allocator).unwrap_or("the process's")),
+        ),
         ("build id", facts.build_id.clone().unwrap_or_else(|| String::from("none"))),
     ];
     lines.iter().map(|(key, value)| format!("{:<13}{value}\n", format!("{key}:"))).collect()
@@ -91,7 +94,10 @@ fn overlap(overlap: Overlap) -> &'static str {
 
 fn unload(facts: &Facts) -> String {
     if facts.never_unloads.is_empty() {
-        let but = facts.signals.warning().map(|warning| format!(", but {warning}"));
+        let but = facts
+            .marks
+            .and_then(|marks| marks.signals.warning())
+            .map(|warning| format!(", but {warning}"));
         return format!("when nothing uses it{}", but.unwrap_or_default());
     }
     let reasons: Vec<_> = facts.never_unloads.iter().map(ToString::to_string).collect();

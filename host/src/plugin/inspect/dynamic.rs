@@ -108,22 +108,8 @@ impl<'data> Dynamic<'data> {
 
     /// The newest `GLIBC_x.y` among the versions it needs; it runs on no older glibc.
     pub(super) fn required_glibc(&self, image: &Image<'data>) -> Result<Option<Glibc>, Unfit> {
-        self.newest_glibc(image, elf::DT_VERNEED, versions::needed)
-    }
-
-    /// The newest `GLIBC_x.y` that it defines, when it is glibc.
-    pub(super) fn defined_glibc(&self, image: &Image<'data>) -> Result<Option<Glibc>, Unfit> {
-        self.newest_glibc(image, elf::DT_VERDEF, versions::defined)
-    }
-
-    fn newest_glibc(
-        &self,
-        image: &Image<'data>,
-        table: elf::DynamicTag,
-        names: impl FnOnce(&[u8]) -> Option<Vec<u32>>,
-    ) -> Result<Option<Glibc>, Unfit> {
-        let Some(address) = self.value(table) else { return Ok(None) };
-        let names = image.at(address).and_then(names).ok_or_else(no_versions)?;
+        let Some(address) = self.value(elf::DT_VERNEED) else { return Ok(None) };
+        let names = image.at(address).and_then(versions::needed).ok_or_else(no_versions)?;
         Ok(names.into_iter().filter_map(|name| Glibc::parse(self.strings.name(name)?)).max())
     }
 

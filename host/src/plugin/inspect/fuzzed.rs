@@ -2,11 +2,11 @@
 //! one reason, in words that may be shown.
 
 use super::linkage::linkage;
-use super::{describe, inspect_for};
+use super::{Look, describe, inspect_for};
 
 pub(crate) fn elf(bytes: &[u8]) {
     let linked = linkage(bytes);
-    match inspect_for(None, bytes) {
+    match inspect_for(None, bytes, Look::Whole) {
         Ok(facts) => {
             let linked = linked.expect("an application is a library");
             assert_eq!(

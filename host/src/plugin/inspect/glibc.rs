@@ -4,12 +4,8 @@
 //! here, and without glibc there is none to compare with.
 
 use std::fmt;
-use std::fs;
-use std::sync::OnceLock;
 
-use super::dynamic::Dynamic;
-use super::image::Image;
-use crate::platform::maps::mapped_file;
+use crate::platform::process::glibc_version;
 
 /// A release of glibc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,21 +17,17 @@ pub(crate) struct Glibc {
 impl Glibc {
     /// Reads the name of a symbol version; a third number only ever named a fix.
     pub(super) fn parse(version: &[u8]) -> Option<Self> {
-        let numbers = std::str::from_utf8(version).ok()?.strip_prefix("GLIBC_")?;
+        Self::numbered(std::str::from_utf8(version).ok()?.strip_prefix("GLIBC_")?)
+    }
+
+    fn numbered(numbers: &str) -> Option<Self> {
         let mut numbers = numbers.split('.').map(str::parse);
         Some(Self { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
     }
 
-    /// The glibc that is mapped here, by the versions that its own file defines.
-    ///
-    /// The file is read and not the function asked, because that takes a foreign call.
+    /// The glibc of this process, by its own word.
     pub(super) fn of_this_process() -> Option<Self> {
-        static FOUND: OnceLock<Option<Glibc>> = OnceLock::new();
-        *FOUND.get_or_init(|| {
-            let bytes = fs::read(mapped_file("libc.so.6")?).ok()?;
-            let image = Image::parse(&bytes).ok()?;
-            Dynamic::parse(&image).ok()?.defined_glibc(&image).ok()?
-        })
+        Self::numbered(glibc_version()?)
     }
 }
 

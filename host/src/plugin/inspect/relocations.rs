@@ -86,10 +86,10 @@ fn rows<'data, T: Pod>(
 mod tests {
     use super::*;
     use crate::plugin::inspect::fixture::{library_bytes, rust_library_bytes};
-    use crate::plugin::inspect::{Facts, inspect_for};
+    use crate::plugin::inspect::{Facts, Look, inspect_for};
 
     fn read(bytes: &[u8]) -> Result<Facts, Unfit> {
-        inspect_for(None, bytes)
+        inspect_for(None, bytes, Look::ToOpen)
     }
 
     /// Where the first row lies in the file, and the row.

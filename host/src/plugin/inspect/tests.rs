@@ -15,7 +15,7 @@ const MACHINE: usize = 18;
 const SECTION_TABLE: usize = 40;
 
 fn read(bytes: &[u8]) -> Result<Facts, Unfit> {
-    inspect_for(None, bytes)
+    inspect_for(None, bytes, Look::Whole)
 }
 
 fn facts(options: &[&str]) -> Facts {
@@ -23,7 +23,7 @@ fn facts(options: &[&str]) -> Facts {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    let error = inspect(Path::new("x.so"), bytes).expect_err("it was accepted");
+    let error = inspect(Path::new("x.so"), bytes, Look::Whole).expect_err("it was accepted");
     error.to_string()
 }
 
@@ -47,8 +47,9 @@ fn a_plain_library_is_read() {
         }
     );
     assert_eq!(facts.needed, ["libc.so.6"]);
-    assert_eq!((facts.tls, facts.proof, facts.allocator), (Tls::OnDemand, Proof::Absent, None));
+    assert_eq!((facts.tls, facts.proof), (Tls::OnDemand, Proof::Absent));
     assert_eq!((facts.never_unloads, facts.search_path), (Vec::new(), None));
+    assert_eq!(facts.marks.map(|marks| marks.allocator), Some(None));
     assert_eq!(facts.build_id.as_deref(), Some("abcd01"));
     assert_eq!(facts.glibc, Glibc::parse(b"GLIBC_2.2.5"));
 }
@@ -83,7 +84,7 @@ fn the_linker_s_facts_are_read() {
     assert_eq!(facts(&["-DUNIQUE"]).never_unloads, [unique]);
     assert_eq!(facts(&["-DTHREAD_LOCAL"]).tls, Tls::Static);
     assert_eq!(facts(&["-DPROOF"]).proof, Proof::Present);
-    assert_eq!(facts(&["-DALLOCATOR"]).allocator, Some("mimalloc"));
+    assert_eq!(facts(&["-DALLOCATOR"]).marks.unwrap().allocator, Some("mimalloc"));
     for tags in ["-Wl,--enable-new-dtags", "-Wl,--disable-new-dtags"] {
         let path = facts(&["-Wl,-rpath,$ORIGIN/lib:/opt", tags]).search_path;
         assert_eq!(path.as_deref(), Some("$ORIGIN/lib:/opt"), "{tags}");
@@ -230,7 +231,8 @@ fn malformed_descriptors_are_refused_with_the_rule() {
 #[test]
 fn a_newer_glibc_is_asked_for_by_its_version() {
     let bytes = library_bytes(&["-DPRINTS"]);
-    let with = |version: &[u8]| inspect_for(Glibc::parse(version), &bytes).map(|_| ());
+    let with =
+        |version: &[u8]| inspect_for(Glibc::parse(version), &bytes, Look::ToOpen).map(|_| ());
     assert_eq!(with(b"GLIBC_2.2"), Ok(()));
     let error = with(b"GLIBC_2.1").unwrap_err();
     assert_eq!(error.to_string(), "needs glibc 2.2: this system has 2.1");
@@ -313,7 +315,7 @@ fn no_damage_makes_the_reader_panic_or_hang() {
             if random.below(8) == 0 {
                 damaged.truncate(random.below(bytes.len()));
             }
-            match inspect(Path::new("x.so"), &damaged) {
+            match inspect(Path::new("x.so"), &damaged, Look::Whole) {
                 Ok(facts) => {
                     seen[0] += 1;
                     assert_one_line_each(&describe(&facts, "declared"));
@@ -386,7 +388,7 @@ fn a_signal_driver_is_found_by_what_it_says() {
         ("Refusing to register signal 9", SignalDriver::Waits, "once it has waited for a signal\n"),
     ] {
         let facts = found(text);
-        assert_eq!(facts.signals, driver, "{text}");
+        assert_eq!(facts.marks.unwrap().signals, driver, "{text}");
         let said = describe(&facts, "declared");
         let line = said.split_inclusive('\n').find(|line| line.starts_with("unload:"));
         assert!(line.is_some_and(|line| line.ends_with(told)), "{said}");
@@ -421,7 +423,7 @@ build id:    17
 
 #[test]
 fn what_a_user_can_change_has_a_help() {
-    let help = |bytes: &[u8]| inspect(Path::new("x.so"), bytes).unwrap_err().help();
+    let help = |bytes: &[u8]| inspect(Path::new("x.so"), bytes, Look::Whole).unwrap_err().help();
     let symbol = help(&library_bytes(&["-DNO_SYMBOL"])).unwrap();
     assert!(symbol.contains("dsgi::app!(app);") && symbol.contains("cdylib"), "{symbol}");
     assert!(help(b"text").unwrap().contains("crate-type"));

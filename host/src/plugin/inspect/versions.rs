@@ -55,19 +55,6 @@ fn needed_rows(bytes: &[u8]) -> Option<Vec<&Needed>> {
     Some(rows)
 }
 
-/// Offsets of the names in a table of defined versions.
-pub(super) fn defined(bytes: &[u8]) -> Option<Vec<u32>> {
-    chain(bytes, |row: &elf::Verdef<NativeEndian>| row.vd_next.get(ENDIAN))
-        .map(|at| {
-            let rest = bytes.get(at..)?;
-            let row: &elf::Verdef<NativeEndian> = rest.read_at(0).ok()?;
-            let names = rest.get(row.vd_aux.get(ENDIAN) as usize..)?;
-            let name: &elf::Verdaux<NativeEndian> = names.read_at(0).ok()?;
-            Some(name.vda_name.get(ENDIAN))
-        })
-        .collect()
-}
-
 /// Offsets of rows that each say how far away the next one is; zero is the end.
 ///
 /// A row that lies outside of the bytes is still given, so that its reader notices.

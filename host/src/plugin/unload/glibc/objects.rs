@@ -149,16 +149,14 @@ fn find(mapped: &[mapped::Object], objects: &[Object], name: &str) -> Option<usi
     by_file.map(|object| object.range.start).or_else(|| by_name().map(|object| object.range.start))
 }
 
-fn read(file: &Path) -> io::Result<FileBytes> {
-    let file = File::open(file)?;
-    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-    FileBytes::read(&file, size)
+fn bytes(file: &Path) -> io::Result<FileBytes> {
+    FileBytes::map(&File::open(file)?)
 }
 
 impl Object {
     fn new(mapped: &mapped::Object) -> Self {
         // A file that cannot be read any more says nothing; whether it goes is looked at anyway.
-        let linkage = read(&mapped.file).ok().and_then(|bytes| linkage(&bytes).ok());
+        let linkage = bytes(&mapped.file).ok().and_then(|bytes| linkage(&bytes).ok());
         let linkage = linkage.unwrap_or_default();
         let (file, range) = (mapped.file.clone(), mapped.range.clone());
         let fate = if linkage.never_unloads.is_empty() { Fate::Goes } else { Fate::Stays };
