@@ -60,9 +60,12 @@ impl Cores {
         Ok((Self { cores: cores?, ended: Arc::default() }, Threads(threads)))
     }
 
-    /// The core with the fewest connections, counted as one more.
-    pub(crate) fn least_loaded(&self) -> Option<(&Core, Served)> {
-        let core = self.cores.iter().min_by_key(|core| core.load.load(Ordering::Relaxed))?;
+    /// The core with the fewest connections, counted as one more; of several the first from this
+    /// number on.
+    pub(crate) fn least_loaded(&self, from: usize) -> Option<(&Core, Served)> {
+        let (before, behind) = self.cores.split_at_checked(from)?;
+        let cores = behind.iter().chain(before);
+        let core = cores.min_by_key(|core| core.load.load(Ordering::Relaxed))?;
         core.load.fetch_add(1, Ordering::Relaxed);
         let (load, ended) = (Arc::clone(&core.load), Arc::clone(&self.ended));
         Some((core, Served { load, ended }))
@@ -71,6 +74,23 @@ impl Cores {
     /// Connections of all cores.
     pub(crate) fn connections(&self) -> usize {
         self.cores.iter().map(|core| core.load.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Waits until there are fewer connections than these.
+    pub(crate) async fn room(&self, most: usize) {
+        if self.connections() < most {
+            return;
+        }
+        while self.connections() >= most {
+            self.ended.notified().await;
+        }
+        // Of several that wait one is told of each end.
+        self.ended.notify_one();
+    }
+
+    /// Each core's runtime, in their order.
+    pub(crate) fn runtimes(&self) -> impl Iterator<Item = &Handle> + Clone {
+        self.cores.iter().map(Core::runtime)
     }
 
     /// Tells every connection, those to come included, what to do.

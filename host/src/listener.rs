@@ -1,36 +1,39 @@
 //! Sockets that accept connections and hand each to the core with the fewest.
 
+mod arrived;
 mod listen;
 mod socket;
 mod web_servers;
 
 use std::error::Error;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use self::arrived::{Kind, hand_over};
 pub(crate) use self::listen::{Address, Listen, NoAddress, Preface, Protocol};
-use self::socket::{Accepted, Socket};
+use self::socket::Socket;
 use self::web_servers::WebServers;
-use crate::cores::{Cores, Served};
-use crate::duty::Duties;
+use crate::clock::{Deadline, TICK};
+use crate::cores::Cores;
 use crate::forwarded::Trusted;
-use crate::gateway::{fastcgi, front, http, proxied, scgi, uwsgi};
 use crate::limits::Limits;
-use crate::log::Sparing;
-use crate::message::Origin;
+use crate::platform::door::Door;
 use crate::platform::local::{self, Incoming};
+use crate::socket_file::SocketFile;
 
 /// How long accepting pauses when it fails for want of descriptors or memory: a spinning acceptor
 /// would take the core from those who could free some.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-static STRANGERS: Sparing = Sparing::new();
+/// Connections that are accepted before the first of them is served.
+const AT_ONCE: usize = 64;
 
 /// A bound socket, and what is spoken there.
 #[derive(Debug)]
@@ -135,76 +138,64 @@ impl Listener {
         format!("{}://{}", self.protocol.name(), self.socket.shown())
     }
 
-    /// Accepts until it is dropped.
-    pub(crate) async fn accept(self, cores: Arc<Cores>, limits: Arc<Limits>) -> io::Result<()> {
+    /// Opens it to connections.
+    pub(crate) fn open(self, limits: &Arc<Limits>) -> Opened {
         let Self { socket, protocol, preface, trusted, web_servers } = self;
-        let entrance = socket.open()?;
-        loop {
-            while cores.connections() >= limits.connections {
-                sleep(BACK_OFF).await;
-            }
-            match entrance.next().await {
-                Ok(Accepted { remote, .. }) if !web_servers.admit(remote) => {
-                    let from = remote.map_or("a Unix socket".into(), |it| it.ip().to_string());
-                    STRANGERS.warn(format_args!(
-                        "a connection of FastCGI from {from} is closed: `{}` does not name it",
-                        web_servers::VARIABLE
-                    ));
-                }
-                Ok(Accepted { stream, remote, local }) => {
-                    let (gateway, trusted) = (protocol.name(), trusted.clone());
-                    let origin = Origin { gateway, trusted, ..Origin::http(remote, local) };
-                    let Some((core, served)) = cores.least_loaded() else { continue };
-                    let (duties, limits) = (Arc::clone(core.duties()), Arc::clone(&limits));
-                    let arrived = Arrived { stream, origin, protocol, duties, limits, served };
-                    match preface {
-                        Preface::None => arrived.serve(core.runtime()),
-                        Preface::Proxy => drop(core.runtime().spawn(arrived.serve_proxied())),
+        let ((door, file), limits) = (socket.open(), Arc::clone(limits));
+        let kind = Kind { protocol, preface, trusted, web_servers, limits };
+        Opened { door, kind: Arc::new(kind), _file: file }
+    }
+}
+
+/// A listener that accepts.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    door: Door,
+    kind: Arc<Kind>,
+    _file: Option<SocketFile>,
+}
+
+impl Opened {
+    /// Accepts on a core, to which it belongs: most of what it accepts it need not hand on.
+    pub(crate) fn on_core(
+        &self,
+        number: usize,
+        cores: &Arc<Cores>,
+    ) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<>> {
+        let (door, kind, cores) = (self.door.again()?, Arc::clone(&self.kind), Arc::clone(cores));
+        Ok(async move {
+            let (door, mut come) = (door.watch()?, Vec::new());
+            loop {
+                cores.room(kind.limits.connections).await;
+                let wanted = || kind.limits.connections.saturating_sub(cores.connections());
+                let accepted = door.next(|| wanted().min(AT_ONCE), &mut come).await;
+                let many = come.len() == AT_ONCE;
+                hand_over(come.drain(..), &kind, &cores, number);
+                match accepted {
+                    // The core serves those first.
+                    Ok(()) if many => yield_now().await,
+                    Ok(()) => {}
+                    Err(error) if is_of_the_client(&error) => {}
+                    Err(error) => {
+                        tracing::warn!("cannot accept a connection: {error}");
+                        let mut pause = Deadline::new(BACK_OFF);
+                        poll_fn(|context| pause.poll(context)).await;
                     }
                 }
-                Err(error) if is_of_the_client(&error) => {}
-                Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    sleep(BACK_OFF).await;
-                }
             }
-        }
-    }
-}
-
-/// A connection, and what it is served with.
-struct Arrived {
-    stream: TcpStream,
-    origin: Origin,
-    protocol: Protocol,
-    duties: Arc<Duties>,
-    limits: Arc<Limits>,
-    served: Served,
-}
-
-impl Arrived {
-    /// Serves it on the core that it was given to.
-    fn serve(self, core: &Handle) {
-        let Self { stream, origin, protocol, duties, limits, served } = self;
-        match protocol {
-            Protocol::Http => core.spawn(http::serve(stream, origin, duties, limits, served)),
-            Protocol::FastCgi => {
-                core.spawn(front::serve(stream, origin, duties, limits, served, fastcgi::serve))
-            }
-            Protocol::Scgi => {
-                core.spawn(front::serve(stream, origin, duties, limits, served, scgi::serve))
-            }
-            Protocol::Uwsgi => {
-                core.spawn(front::serve(stream, origin, duties, limits, served, uwsgi::serve))
-            }
-        };
+        })
     }
 
-    /// The same once it is known who is there.
-    async fn serve_proxied(self) {
-        let opened = proxied::open(self.stream, self.origin, Arc::clone(&self.duties)).await;
-        if let Some((stream, origin)) = opened {
-            Self { stream, origin, ..self }.serve(&Handle::current());
+    /// Accepts now and then what has not been accepted, until it is dropped: an application may
+    /// hold the core. Errors are that one's to tell.
+    pub(crate) async fn stand_in(self, cores: Arc<Cores>) -> io::Result<()> {
+        let mut come = Vec::new();
+        loop {
+            sleep(TICK).await;
+            while cores.connections() + come.len() < self.kind.limits.connections
+                && self.door.look(&mut come).is_ok()
+            {}
+            hand_over(come.drain(..), &self.kind, &cores, 0);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod channel;
 pub(crate) mod child;
+pub(crate) mod door;
 pub(crate) mod files;
 pub(crate) mod linker;
 pub(crate) mod local;

@@ -184,14 +184,17 @@ impl Server {
         let mailbox = purge::enrol(move || drop(tasks.spawn(async { purge::run_pending() })));
         let (ended, until) = runtime.block_on(async {
             let mut accepting = JoinSet::new();
-            for listener in listeners {
-                accepting.spawn(listener.accept(Arc::clone(&cores), Arc::clone(&limits)));
-            }
-            let ended = tokio::select! {
-                asked = shutdown => asked.map(drop),
-                Some(failed) = accepting.join_next() => failed.map_err(io::Error::other).flatten(),
+            let ended = match accept(listeners, &cores, &limits, &mut accepting) {
+                Err(error) => Err(error),
+                Ok(()) => tokio::select! {
+                    asked = shutdown => asked.map(drop),
+                    Some(failed) = accepting.join_next() => {
+                        failed.map_err(io::Error::other).flatten()
+                    }
+                },
             };
-            accepting.shutdown().await;
+            // A core that an application holds stops later.
+            let _ = timeout(CUT_TIMEOUT, accepting.shutdown()).await;
             let until = Instant::now() + limits.drain_timeout;
             drain(&cores, &switch.end(), until, limits.goodbye_timeout).await;
             (ended, until)
@@ -211,6 +214,23 @@ impl Server {
         });
         Ok(ended?)
     }
+}
+
+/// Has the listeners accept, each on a core of its own as far as there are some.
+fn accept(
+    listeners: Vec<Listener>,
+    cores: &Arc<Cores>,
+    limits: &Arc<Limits>,
+    accepting: &mut JoinSet<io::Result<()>>,
+) -> io::Result<()> {
+    for (listener, (number, core)) in
+        listeners.into_iter().zip(cores.runtimes().enumerate().cycle())
+    {
+        let opened = listener.open(limits);
+        accepting.spawn_on(opened.on_core(number, cores)?, core);
+        accepting.spawn(opened.stand_in(Arc::clone(cores)));
+    }
+    Ok(())
 }
 
 /// Finishes what is in hand. Connections take nothing new from the first moment on; applications

@@ -240,3 +240,23 @@ fn a_shutdown_finishes_what_is_in_hand() {
     assert!(busy.is_over());
     assert!(host.wait().success());
 }
+
+#[test]
+fn an_answer_that_came_early_is_not_taken_back() {
+    let host = host("hello");
+    let mut front = front(&host);
+    front.send(&begin(1, 1, 0));
+    front.send(&record(PARAMS, 1, &pairs(&post("/", 9000))));
+    front.send(&record(PARAMS, 1, b""));
+    let mut first = [0; 1];
+    front.wire.read_exact(&mut first).unwrap();
+    // Whoever has closed its socket answers this with a reset.
+    for _ in 0..9 {
+        front.send(&record(STDIN, 1, &[b'x'; 1000]));
+    }
+    front.send(&record(STDIN, 1, b""));
+    let (rest, end) = front.wire.rest();
+    end.unwrap();
+    let is_said = |said: &[u8]| rest.windows(said.len()).any(|bytes| bytes == said);
+    assert!(is_said(b"I'm a DSGI application."), "{}", String::from_utf8_lossy(&rest));
+}

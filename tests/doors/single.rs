@@ -211,3 +211,31 @@ fn a_file_goes_out_as_it_is() {
     front.send(&request(1, 0, &get(&target), b""));
     assert!(front.answer(1).body == bytes[7..399_007]);
 }
+
+#[test]
+fn an_answer_that_came_early_is_not_taken_back() {
+    for protocol in Protocol::ALL {
+        let host = host("hello", protocol);
+        let early = protocol.head(&post("/", 300_000));
+        let refused = match protocol {
+            Protocol::Scgi => b"999999999:".to_vec(),
+            Protocol::Uwsgi => vec![5, 0, 0, 0],
+        };
+        let mut unmappable = post("/", 300_000);
+        set(&mut unmappable, "HTTP_HOST", "a/b");
+        for head in [early, refused, protocol.head(&unmappable)] {
+            let mut wire = Wire::open(&host.addresses()[0]);
+            wire.send(&head);
+            let mut first = [0; 1];
+            wire.read_exact(&mut first).unwrap();
+            // Whoever has closed its socket answers this with a reset, which takes back what was
+            // not read yet.
+            for _ in 0..3 {
+                wire.send(&[b'x'; 1000]);
+            }
+            let (rest, end) = wire.rest();
+            end.unwrap();
+            assert!(rest.ends_with(b"\n"), "{protocol:?}: {}", String::from_utf8_lossy(&rest));
+        }
+    }
+}

@@ -9,7 +9,7 @@ mod turn;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -24,7 +24,7 @@ use crate::invoke::upload::Feed;
 use crate::limits::{Limits, TOLD_BYTES, UPLOAD_WINDOW};
 use crate::log::Sparing;
 use crate::wire::fastcgi::Status;
-use crate::wire::fastcgi::decoder::{Decoder, Event, Keep, Refused};
+use crate::wire::fastcgi::decoder::{Decoder, Event, Heard, Keep, Refused};
 use crate::wire::fastcgi::encoder::{self, Stream};
 
 /// Serves a connection to its end.
@@ -33,8 +33,11 @@ pub(crate) async fn serve(front: Front) {
     let decoder = Decoder::new(most(&front.limits), requests);
     let turns = BTreeMap::new();
     let (told, stage) = (Told::default(), Stage::Open);
-    let mut connection = Connection { front, decoder, turns, told, stage };
+    let (heard, asked) = (Heard::All, Asked::Everybody);
+    let mut connection = Connection { front, decoder, turns, told, stage, heard, asked };
     match poll_fn(|context| connection.poll(context)).await {
+        // Nothing follows, and a socket can be closed at once.
+        End::Whole if connection.has_heard_all() => {}
         End::Whole => {
             let Front { line, duty, .. } = &mut connection.front;
             poll_fn(|context| match duty.verdict() {
@@ -56,6 +59,16 @@ struct Connection {
     turns: BTreeMap<u16, Turn>,
     told: Told,
     stage: Stage,
+    /// How much has come of all requests that were over.
+    heard: Heard,
+    asked: Asked,
+}
+
+/// Whether requests have had a chance to answer what has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Everybody,
+    NotAll,
 }
 
 /// What the connection has said by itself, beside responses, which wait for each other. It is as
@@ -109,7 +122,8 @@ impl Connection {
             if self.front.duty.verdict() == Verdict::Finish {
                 self.stage = self.stage.max(Stage::Closing);
             }
-            if let Some(end) = self.listen(context) {
+            let listened = self.listen(context);
+            if let Poll::Ready(Some(end)) = listened {
                 return Poll::Ready(end);
             }
             self.answer(context);
@@ -122,34 +136,43 @@ impl Connection {
                     let broken = self.stage == Stage::Breaking;
                     return Poll::Ready(if broken { End::Broken } else { End::Whole });
                 }
+                _ if listened.is_ready() => {}
                 _ => return Poll::Pending,
             }
         }
     }
 
-    /// Reads what the front says, as long as there is room for it.
-    fn listen(&mut self, context: &mut Context<'_>) -> Option<End> {
+    /// Takes what the front says, as long as there is room for it. Ready where that is to be
+    /// answered before more is read: the connection may be over with it.
+    fn listen(&mut self, context: &mut Context<'_>) -> Poll<Option<End>> {
         loop {
             if !self.has_room(context) {
-                return None;
+                return Poll::Pending;
             }
             match self.decoder.next(&mut self.front.line.input) {
                 Ok(Some(event)) => {
                     let before = self.front.line.output.end();
                     self.take(event);
                     self.told.add(before, self.front.line.output.end());
+                    self.asked = Asked::NotAll;
                 }
-                Ok(None) => match self.front.line.poll_read(context) {
-                    Poll::Pending => return None,
-                    Poll::Ready(Ok(0) | Err(_)) => return Some(End::Gone),
-                    Poll::Ready(Ok(_)) => {}
+                Ok(None) if self.asked == Asked::NotAll => return Poll::Ready(None),
+                Ok(None) => match ready!(self.front.line.poll_read(context)) {
+                    Ok(0) | Err(_) => return Poll::Ready(Some(End::Gone)),
+                    Ok(_) => {}
                 },
                 Err(fault) => {
                     FAULTS.warn(format_args!("a connection of FastCGI is broken off: {fault}"));
-                    return Some(End::Broken);
+                    return Poll::Ready(Some(End::Broken));
                 }
             }
         }
+    }
+
+    /// Whether nothing more comes of any request.
+    fn has_heard_all(&self) -> bool {
+        let between = self.front.line.input.is_empty() && self.decoder.is_between();
+        between && self.heard == Heard::All
     }
 
     /// Whether more may be read. A request that has its connection alone has a window. Where others
@@ -178,7 +201,7 @@ impl Connection {
                 self.turns.insert(id, turn);
             }
             Event::Request { id, keep, .. } => {
-                self.decoder.over(id);
+                self.heard = self.heard.max(self.decoder.over(id));
                 self.end(id, Status::Overloaded, keep);
             }
             Event::Input { id, bytes } => {
@@ -192,7 +215,7 @@ impl Connection {
                 }
             }
             Event::Abort { id } => {
-                self.decoder.over(id);
+                self.heard = self.heard.max(self.decoder.over(id));
                 let keep = self.turns.remove(&id).map_or(Keep::Open, |turn| turn.keep);
                 self.end(id, Status::Complete, keep);
             }
@@ -213,6 +236,7 @@ impl Connection {
 
     /// A request that no application sees.
     fn refuse(&mut self, id: u16, why: Refused, keep: Keep) {
+        self.heard = Heard::Some;
         FAULTS.warn(format_args!("a request over FastCGI is refused: {why}"));
         let (status, said) = match why {
             Refused::Role(_) => (Status::UnknownRole, None),
@@ -239,6 +263,7 @@ impl Connection {
     /// Asks each request whose last block has left for the next one.
     fn answer(&mut self, context: &mut Context<'_>) {
         let mut over = Vec::new();
+        self.asked = Asked::Everybody;
         for (id, turn) in &mut self.turns {
             match turn.answer(*id, &mut self.front.line.output, context) {
                 Step::Waits => {}
@@ -248,7 +273,7 @@ impl Connection {
         }
         for (id, ended) in over {
             self.turns.remove(&id);
-            self.decoder.over(id);
+            self.heard = self.heard.max(self.decoder.over(id));
             match ended {
                 Ok(keep) => self.end(id, Status::Complete, keep),
                 Err(()) => self.stage = Stage::Breaking,

@@ -6,8 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::net::TcpStream;
-
 use super::line::Line;
 use crate::duty::{Duties, Duty, Verdict};
 use crate::limits::Limits;
@@ -31,21 +29,37 @@ pub(crate) async fn serve<K, F: Future<Output = ()>>(
     kept: K,
     protocol: impl FnOnce(Front) -> F,
 ) {
-    let Ok(stream) = TcpStream::from_std(stream) else { return };
     let duty = Arc::new(Duty::of_front());
-    poll_fn(|context| {
-        duties.watch(&duty, context.waker().clone());
-        Poll::Ready(())
-    })
-    .await;
     let line = Line::new(stream, Arc::clone(&duty));
     let front = Front { line, duty: Arc::clone(&duty), origin, limits };
     let mut served = pin!(protocol(front));
-    poll_fn(|context| match duty.verdict() {
-        Verdict::End => Poll::Ready(()),
-        // What is in hand is finished by the protocol.
-        Verdict::Serve | Verdict::Finish => served.as_mut().poll(context),
+    let mut watched = Watched::NotYet;
+    poll_fn(|context| {
+        loop {
+            let verdict = duty.verdict();
+            // What is in hand is finished by the protocol.
+            if verdict == Verdict::End || served.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if watched == Watched::Yes {
+                return Poll::Pending;
+            }
+            // What was done at once needed no watching.
+            watched = Watched::Yes;
+            duties.watch(&duty, context.waker().clone());
+            // The others may have been told something before.
+            if duty.verdict() == verdict {
+                return Poll::Pending;
+            }
+        }
     })
     .await;
     drop(kept);
+}
+
+/// Whether the time that a connection takes is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    NotYet,
+    Yes,
 }

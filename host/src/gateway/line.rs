@@ -19,10 +19,21 @@ use crate::platform::sockets;
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Line {
-    stream: TcpStream,
+    stream: Stream,
     duty: Arc<Duty>,
     pub(super) input: BytesMut,
     pub(super) output: Output,
+}
+
+/// The socket, as far as the core knows it. A request that is there when its connection is, and is
+/// answered at once, needs nobody to wait for either.
+#[derive(Debug)]
+enum Stream {
+    /// So many tries are left before it is waited for.
+    Bare(std::net::TcpStream, u8),
+    Known(TcpStream),
+    /// The core could not take it.
+    Lost,
 }
 
 /// What is to be sent, in order.
@@ -45,17 +56,28 @@ const LONG_BYTES: usize = 4 * 1024;
 /// Pieces that go to the system at once.
 const PIECES: usize = 16;
 
+/// What a connection may do before it is waited for, which sees to it that one does not keep the
+/// others waiting.
+const TRIES: u8 = 8;
+
 impl Line {
-    pub(super) fn new(stream: TcpStream, duty: Arc<Duty>) -> Self {
-        Self { stream, duty, input: BytesMut::new(), output: Output::default() }
+    /// Of a socket that does not wait.
+    pub(super) fn new(stream: std::net::TcpStream, duty: Arc<Duty>) -> Self {
+        let (input, output) = (BytesMut::new(), Output::default());
+        Self { stream: Stream::Bare(stream, TRIES), duty, input, output }
     }
 
     /// Reads what is there; nothing at its end.
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.reserve(READ_BYTES);
+        let input = &mut self.input;
+        if let Some(read) = self.stream.try_bare(|stream| sockets::fill(stream, input)) {
+            return Poll::Ready(read.map(|(received, _)| self.count(received)));
+        }
         loop {
-            ready!(self.stream.poll_read_ready(context))?;
-            let (stream, input, mut read) = (&self.stream, &mut self.input, None);
+            let stream = self.stream.known()?;
+            ready!(stream.poll_read_ready(context))?;
+            let (input, mut read) = (&mut self.input, None);
             let tried = stream.try_io(Interest::READABLE, || {
                 let (received, room) = sockets::fill(stream, input)?;
                 read = Some(received);
@@ -64,12 +86,7 @@ impl Line {
                 if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
             });
             match (read, tried) {
-                (Some(received), _) => {
-                    if received > 0 {
-                        self.duty.read();
-                    }
-                    return Poll::Ready(Ok(received));
-                }
+                (Some(received), _) => return Poll::Ready(Ok(self.count(received))),
                 (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Poll::Ready(Err(error));
                 }
@@ -78,20 +95,33 @@ impl Line {
         }
     }
 
+    fn count(&self, received: usize) -> usize {
+        if received > 0 {
+            self.duty.read();
+        }
+        received
+    }
+
     /// Sends all that there is to send.
     pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.output.gather();
         while let Some(first) = self.output.pieces.front() {
             debug_assert!(first.has_remaining(), "an empty piece");
-            if self.stream.poll_write_ready(context)?.is_pending() {
-                self.duty.blocked();
-                return Poll::Pending;
-            }
             let mut slices = [IoSlice::new(&[]); PIECES];
             let count = self.output.slices(&mut slices);
-            let stream = &self.stream;
             let slices = &slices[..count];
-            match stream.try_io(Interest::WRITABLE, || sockets::send(stream, slices)) {
+            let sent = match self.stream.try_bare(|stream| sockets::send(stream, slices)) {
+                Some(sent) => sent,
+                None => {
+                    let stream = self.stream.known()?;
+                    if stream.poll_write_ready(context)?.is_pending() {
+                        self.duty.blocked();
+                        return Poll::Pending;
+                    }
+                    stream.try_io(Interest::WRITABLE, || sockets::send(stream, slices))
+                }
+            };
+            match sent {
                 Ok(sent) => {
                     self.duty.wrote();
                     self.output.advance(sent);
@@ -105,14 +135,16 @@ impl Line {
 
     /// Ends it in a way that the other side can tell from the end of a response, where the system
     /// knows one.
-    pub(super) fn break_off(&self) {
-        let _ = self.stream.set_zero_linger();
+    pub(super) fn break_off(&mut self) {
+        if let Ok(stream) = self.stream.known() {
+            let _ = stream.set_zero_linger();
+        }
     }
 
     /// Says that nothing follows, and passes over what still comes: a socket that is closed over
     /// bytes that nobody has read takes the response back.
     pub(super) fn poll_goodbye(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if sockets::end_sending(&self.stream).is_err() {
+        if self.stream.known().and_then(sockets::end_sending).is_err() {
             return Poll::Ready(());
         }
         loop {
@@ -121,6 +153,34 @@ impl Line {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
             }
+        }
+    }
+}
+
+impl Stream {
+    /// Does it at once; none where it has to be waited for.
+    fn try_bare<T>(
+        &mut self,
+        operation: impl FnOnce(&std::net::TcpStream) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let Self::Bare(stream, tries @ 1..) = self else { return None };
+        *tries -= 1;
+        match operation(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            done => Some(done),
+        }
+    }
+
+    /// The same where it can be waited for, on this thread's core.
+    fn known(&mut self) -> io::Result<&TcpStream> {
+        if let Self::Bare(..) = self
+            && let Self::Bare(stream, _) = std::mem::replace(self, Self::Lost)
+        {
+            *self = Self::Known(TcpStream::from_std(stream)?);
+        }
+        match self {
+            Self::Known(stream) => Ok(stream),
+            Self::Bare(..) | Self::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 }

@@ -55,8 +55,9 @@ pub(super) enum Part {
 #[derive(Debug)]
 pub(super) struct Begun {
     pub(super) reply: Reply,
-    /// None where there is no body.
+    /// None where there is no body, or nobody for it.
     pub(super) feed: Option<Feed>,
+    /// Not known of what is refused.
     pub(super) extent: Extent,
 }
 
@@ -94,7 +95,8 @@ pub(super) fn begin(
         Ok(mapped) => mapped,
         Err(refusal) => {
             dispatched.answer(refusal.into_response());
-            return Begun { reply: Reply::to(dispatched, wanted), feed: None, extent: NO_BODY };
+            let reply = Reply::to(dispatched, wanted);
+            return Begun { reply, feed: None, extent: Extent::UntilItsEnd };
         }
     };
     let extent = match unsaid {
@@ -120,7 +122,8 @@ const NO_BODY: Extent = Extent::Bytes(0);
 pub(super) fn refuse(status: StatusCode, why: &str, in_hand: InHand) -> Begun {
     let mut dispatched = Dispatched::new(in_hand, Wanted::All);
     dispatched.answer(dispatch::page(status, why));
-    Begun { reply: Reply::to(dispatched, Wanted::All), feed: None, extent: NO_BODY }
+    let reply = Reply::to(dispatched, Wanted::All);
+    Begun { reply, feed: None, extent: Extent::UntilItsEnd }
 }
 
 /// The same where there is nobody to give it part by part.

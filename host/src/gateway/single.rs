@@ -50,7 +50,7 @@ struct Turn {
     line: Line,
     reply: Reply,
     feed: Option<Feed>,
-    /// Bytes of the body that have not come.
+    /// Bytes of the body that have not come, or more than there can be.
     left: u64,
     opening: Opening,
     stage: Stage,
@@ -99,11 +99,13 @@ pub(super) async fn serve(front: Front, protocol: Protocol) {
     };
     let left = match extent {
         Extent::Bytes(length) => length,
-        Extent::UntilItsEnd => 0,
+        Extent::UntilItsEnd => u64::MAX,
     };
     let opening = protocol.opening;
     let mut turn = Turn { line, reply, feed, left, opening, stage: Stage::Answering };
     match poll_fn(|context| turn.poll(context)).await {
+        // Where all of the request was read nothing follows it, and a socket can be closed at once.
+        End::Whole if turn.feed.is_none() && turn.left == 0 && turn.line.input.is_empty() => {}
         End::Whole => {
             let Turn { mut line, reply, .. } = turn;
             drop(reply);
@@ -140,9 +142,18 @@ fn poll_head(
 
 impl Turn {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        if self.take_body(context).is_err() {
+        if self.feed.is_some() && self.take_body(context).is_err() {
             return Poll::Ready(End::Gone);
         }
+        let responded = self.respond(context);
+        // An answer that is there at once need not look whether somebody waits for it.
+        if responded.is_pending() && self.look_out(context).is_err() {
+            return Poll::Ready(End::Gone);
+        }
+        responded
+    }
+
+    fn respond(&mut self, context: &mut Context<'_>) -> Poll<End> {
         loop {
             match self.line.poll_send(context) {
                 Poll::Pending => return Poll::Pending,
@@ -182,30 +193,42 @@ impl Turn {
         Poll::Ready(true)
     }
 
-    /// Gives the reader what has come of the body, and reads as much as it has room for. Behind
-    /// the body nothing comes but the end of a client that has left.
+    /// Gives the reader what has come of the body, and reads as much as it has room for.
     fn take_body(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        loop {
-            if let Some(feed) = &self.feed {
-                let come = self.left.min(self.line.input.len() as u64);
-                let block = self.line.input.split_to(usize::try_from(come).unwrap_or(0));
-                self.left -= come;
-                feed.push(block.freeze());
-                if self.left == 0 {
-                    feed.finish();
-                    self.feed = None;
-                } else if feed.poll_room(context, UPLOAD_WINDOW).is_pending() {
-                    return Ok(());
-                }
-            } else if self.line.input.len() > UPLOAD_WINDOW {
-                // Whatever it sends there, it is not read.
+        while let Some(feed) = &self.feed {
+            let come = self.left.min(self.line.input.len() as u64);
+            let block = self.line.input.split_to(usize::try_from(come).unwrap_or(0));
+            self.left -= come;
+            feed.push(block.freeze());
+            if self.left == 0 {
+                feed.finish();
+                self.feed = None;
+            } else if feed.poll_room(context, UPLOAD_WINDOW).is_pending()
+                || self.read(context)?.is_pending()
+            {
                 return Ok(());
             }
-            match self.line.poll_read(context) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(read) => read.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Behind the body nothing comes but the end of a client that has left.
+    fn look_out(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        // Whatever it sends there, it is not read.
+        while self.feed.is_none() && self.line.input.len() <= UPLOAD_WINDOW {
+            if self.read(context)?.is_pending() {
+                break;
             }
+        }
+        Ok(())
+    }
+
+    /// Reads once; an end is an error.
+    fn read(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
+        match self.line.poll_read(context) {
+            Poll::Pending => Ok(Poll::Pending),
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(read) => read.map(|_| Poll::Ready(())),
         }
     }
 }

@@ -3,10 +3,9 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 
-use tokio::net::TcpListener;
-
 use super::ListenError;
 use super::listen::{Address, Listen};
+use crate::platform::door::{Door, leave_at_once};
 use crate::platform::local::{self, Incoming, Listening, Local};
 use crate::socket_file::SocketFile;
 
@@ -16,22 +15,6 @@ pub(super) enum Socket {
     Tcp(StdListener),
     /// Whoever has made it removes its name, if that is not us.
     Local(Local, Option<SocketFile>),
-}
-
-/// The same where connections are waited for.
-#[derive(Debug)]
-pub(super) enum Entrance {
-    Tcp(TcpListener),
-    Local { door: local::Door, _file: Option<SocketFile> },
-}
-
-/// A connection, and who is at its ends where they have addresses. Whatever its kind is, the system
-/// reads and writes it in the same way.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) stream: std::net::TcpStream,
-    pub(super) remote: Option<SocketAddr>,
-    pub(super) local: Option<SocketAddr>,
 }
 
 impl Socket {
@@ -45,6 +28,7 @@ impl Socket {
                     .collect();
                 let socket = StdListener::bind(&*resolved).map_err(bind)?;
                 socket.set_nonblocking(true).map_err(bind)?;
+                leave_at_once(&socket).map_err(bind)?;
                 Ok(Self::Tcp(socket))
             }
             Address::Unix(path) => {
@@ -62,6 +46,7 @@ impl Socket {
         match incoming.0 {
             Listening::Tcp(socket) => {
                 socket.set_nonblocking(true)?;
+                leave_at_once(&socket)?;
                 Ok(Self::Tcp(socket))
             }
             Listening::Local(socket) => {
@@ -88,31 +73,11 @@ impl Socket {
         }
     }
 
-    /// Within a runtime.
-    pub(super) fn open(self) -> io::Result<Entrance> {
-        Ok(match self {
-            Self::Tcp(socket) => Entrance::Tcp(TcpListener::from_std(socket)?),
-            Self::Local(socket, file) => {
-                Entrance::Local { door: local::Door::open(socket)?, _file: file }
-            }
-        })
-    }
-}
-
-impl Entrance {
-    pub(super) async fn next(&self) -> io::Result<Accepted> {
+    /// Where connections come in; its name is there as long as the file.
+    pub(super) fn open(self) -> (Door, Option<SocketFile>) {
         match self {
-            Self::Tcp(socket) => {
-                let (stream, remote) = socket.accept().await?;
-                let local = stream.local_addr().ok();
-                // One that cannot be set has no client any more, which shows soon enough.
-                let _ = stream.set_nodelay(true);
-                // It moves from this thread's reactor to a core's.
-                Ok(Accepted { stream: stream.into_std()?, remote: Some(remote), local })
-            }
-            Self::Local { door, .. } => {
-                Ok(Accepted { stream: door.next().await?, remote: None, local: None })
-            }
+            Self::Tcp(socket) => (Door::tcp(socket), None),
+            Self::Local(socket, file) => (Door::local(socket), file),
         }
     }
 }

@@ -6,9 +6,7 @@
 
 use std::net::TcpListener;
 
-pub(crate) use self::system::{
-    Door, Local, activated, bind, name, set_nonblocking, standard_input,
-};
+pub(crate) use self::system::{Local, activated, bind, name, set_nonblocking, standard_input};
 
 /// A socket that listens already: made by whoever calls this program, or started it.
 #[derive(Debug)]
@@ -52,22 +50,6 @@ mod system {
     const BACKLOG: i32 = 1024;
 
     pub(crate) type Local = UnixListener;
-
-    /// Where connections come in.
-    #[derive(Debug)]
-    pub(crate) struct Door(tokio::net::UnixListener);
-
-    impl Door {
-        /// Within a runtime.
-        pub(crate) fn open(listener: Local) -> io::Result<Self> {
-            tokio::net::UnixListener::from_std(listener).map(Self)
-        }
-
-        pub(crate) async fn next(&self) -> io::Result<std::net::TcpStream> {
-            let (stream, _) = self.0.accept().await?;
-            Ok(OwnedFd::from(stream.into_std()?).into())
-        }
-    }
 
     /// Makes a socket with these permission bits, of this owner: `user`, `user:group` or `:group`,
     /// by names or numbers. Nobody can connect before it has both.
@@ -184,19 +166,6 @@ mod system {
 
     /// There is none.
     pub(crate) type Local = Infallible;
-
-    #[derive(Debug)]
-    pub(crate) struct Door(Infallible);
-
-    impl Door {
-        pub(crate) fn open(listener: Local) -> io::Result<Self> {
-            Ok(Self(listener))
-        }
-
-        pub(crate) async fn next(&self) -> io::Result<std::net::TcpStream> {
-            match self.0 {}
-        }
-    }
 
     pub(crate) fn bind(_: &Path, _: Option<u32>, _: Option<&str>) -> io::Result<Local> {
         Err(io::ErrorKind::Unsupported.into())

@@ -4,14 +4,13 @@
 use std::io;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
 
 pub(crate) use self::files::{SENDS_FILES, send_ahead, send_file};
-pub(crate) use self::system::{end_sending, receive, send};
+pub(crate) use self::system::{Socket, end_sending, receive, send};
 
 /// Reads what is there behind what was read before, where that has room; how much it was, and
 /// whether there was room for more.
-pub(crate) fn fill(stream: &TcpStream, into: &mut BytesMut) -> io::Result<(usize, bool)> {
+pub(crate) fn fill(stream: &impl Socket, into: &mut BytesMut) -> io::Result<(usize, bool)> {
     let room = into.spare_capacity_mut();
     let most = room.len();
     let received = receive(stream, room)?;
@@ -72,10 +71,16 @@ mod files {
 mod system {
     use std::io::{self, IoSlice};
     use std::mem::MaybeUninit;
+    use std::os::fd::AsFd;
 
     use rustix::io::Errno;
     use rustix::net::{Shutdown, shutdown};
     use tokio::net::TcpStream;
+
+    /// A socket that nobody waits for, whether a runtime knows it or not.
+    pub(crate) trait Socket: AsFd {}
+
+    impl<S: AsFd> Socket for S {}
 
     /// Says that nothing follows.
     pub(crate) fn end_sending(stream: &TcpStream) -> io::Result<()> {
@@ -84,7 +89,7 @@ mod system {
 
     /// Reads what is there into memory that may not have been written yet; so many bytes were.
     #[inline]
-    pub(crate) fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    pub(crate) fn receive(stream: &impl Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match rustix::io::read(stream, room) {
             Ok((read, _)) => Ok(read.len()),
             Err(error) => Err(refused(error)),
@@ -93,7 +98,7 @@ mod system {
 
     /// Writes as much as there is room for.
     #[inline]
-    pub(crate) fn send(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn send(stream: &impl Socket, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         rustix::io::writev(stream, bytes).map_err(refused)
     }
 
@@ -107,10 +112,36 @@ mod system {
 
 #[cfg(any(not(unix), dsgi_portable))]
 mod system {
-    use std::io::{self, IoSlice};
+    use std::io::{self, IoSlice, Read, Write};
     use std::mem::MaybeUninit;
 
     use tokio::net::TcpStream;
+
+    /// A socket that nobody waits for, whether a runtime knows it or not.
+    pub(crate) trait Socket {
+        fn try_read(&self, room: &mut [u8]) -> io::Result<usize>;
+        fn try_write(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize>;
+    }
+
+    impl Socket for TcpStream {
+        fn try_read(&self, room: &mut [u8]) -> io::Result<usize> {
+            Self::try_read(self, room)
+        }
+
+        fn try_write(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.try_write_vectored(bytes)
+        }
+    }
+
+    impl Socket for std::net::TcpStream {
+        fn try_read(&self, room: &mut [u8]) -> io::Result<usize> {
+            Read::read(&mut &*self, room)
+        }
+
+        fn try_write(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+            Write::write_vectored(&mut &*self, bytes)
+        }
+    }
 
     /// It is told at the end only.
     pub(crate) fn end_sending(_: &TcpStream) -> io::Result<()> {
@@ -118,7 +149,7 @@ mod system {
     }
 
     /// Through memory of its own, which was written.
-    pub(crate) fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    pub(crate) fn receive(stream: &impl Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let mut bytes = [0; 8192];
         let most = room.len().min(bytes.len());
         let read = stream.try_read(&mut bytes[..most])?;
@@ -126,7 +157,7 @@ mod system {
         Ok(read)
     }
 
-    pub(crate) fn send(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        stream.try_write_vectored(bytes)
+    pub(crate) fn send(stream: &impl Socket, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        stream.try_write(bytes)
     }
 }

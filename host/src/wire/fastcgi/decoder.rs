@@ -43,6 +43,14 @@ pub(crate) enum Keep {
     Close,
 }
 
+/// How much of a request has come when it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Heard {
+    All,
+    /// More may come.
+    Some,
+}
+
 /// Why a request is not one, on a connection that can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
@@ -119,9 +127,21 @@ impl Decoder {
         self.open.len()
     }
 
+    /// Whether the last record has come whole.
+    pub(crate) fn is_between(&self) -> bool {
+        match self.place {
+            Place::Header => true,
+            Place::Content { record, left } => left + record.padding == 0,
+            Place::Padding { left } => left == 0,
+        }
+    }
+
     /// A request is over: its number may be used again, and what still comes for it is passed over.
-    pub(crate) fn over(&mut self, id: u16) {
-        self.open.remove(&id);
+    pub(crate) fn over(&mut self, id: u16) -> Heard {
+        match self.open.remove(&id) {
+            Some(Open { stage: Stage::Ended, .. }) => Heard::All,
+            _ => Heard::Some,
+        }
     }
 
     /// Takes what is next off the front of what has arrived; none where more is needed.
