@@ -196,11 +196,14 @@ fn folder_of(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
     Ok(folder)
 }
 
-const CASES: [(&str, &str, Option<f64>); 7] = [
+const CASES: [(&str, &str, Option<f64>); 10] = [
     (backend::AGAIN, backend::FASTCGI, None),
     (backend::FASTCGI, backend::LIBFCGI, Some(1.0)),
     (backend::FASTCGI_ONCE, backend::LIBFCGI_ONCE, Some(1.0)),
     (backend::UWSGI, backend::UWSGI_PEER, Some(0.5)),
+    (backend::UWSGI_PEER, backend::LEAST, None),
+    (backend::LIBFCGI_ONCE, backend::LEAST, None),
+    (backend::UWSGI, backend::LEAST, None),
     (backend::SCGI, backend::FASTCGI_ONCE, None),
     (backend::UWSGI, backend::FASTCGI_ONCE, None),
     (backend::FASTCGI, backend::HTTP, None),

@@ -33,6 +33,8 @@ enum Program {
     LibFcgi(&'static str),
     /// uWSGI with its plugin for Python.
     Uwsgi,
+    /// `once.c`, which understands nothing.
+    Least,
 }
 
 /// What came of a start.
@@ -51,6 +53,7 @@ pub(super) const HTTP: &str = "host, HTTP";
 pub(super) const LIBFCGI: &str = "libfcgi";
 pub(super) const LIBFCGI_ONCE: &str = "libfcgi once";
 pub(super) const UWSGI_PEER: &str = "uWSGI";
+pub(super) const LEAST: &str = "least server in C";
 
 pub(super) const ALL: &[Kind] = &[
     Kind { name: FASTCGI, door: Door::FastCgi, program: Program::Host("fastcgi") },
@@ -63,6 +66,7 @@ pub(super) const ALL: &[Kind] = &[
     Kind { name: LIBFCGI, door: Door::FastCgi, program: Program::LibFcgi("128") },
     Kind { name: LIBFCGI_ONCE, door: Door::FastCgiOnce, program: Program::LibFcgi("1") },
     Kind { name: UWSGI_PEER, door: Door::Uwsgi, program: Program::Uwsgi },
+    Kind { name: LEAST, door: Door::Uwsgi, program: Program::Least },
 ];
 
 impl Kind {
@@ -91,6 +95,7 @@ impl Kind {
                 libfcgi(threads, cores.server, &folder_of(folder, self.name)?)?
             }
             Program::Uwsgi => uwsgi(cores.server, &folder_of(folder, self.name)?)?,
+            Program::Least => least(cores.server, &folder_of(folder, self.name)?)?,
         };
         Ok(Backend::Runs(server))
     }
@@ -118,6 +123,14 @@ fn uwsgi(core: usize, folder: &Path) -> Result<Server> {
     command.args(["--need-app", "--disable-logging", "--die-on-term"]);
     command.arg("--wsgi-file").arg(&file).env("PYTHONDONTWRITEBYTECODE", "1");
     Server::listening(command, address, &folder.join("log")).context("`uwsgi`")
+}
+
+/// What the system alone costs, and nobody can go below.
+fn least(core: usize, folder: &Path) -> Result<Server> {
+    let address = free_address()?;
+    let mut command = pinned(core, compiled("once.c", folder, &[])?)?;
+    command.arg(address.to_string());
+    Server::listening(command, address, &folder.join("log")).context("`once`")
 }
 
 /// A program in C, of a file in `doors/`.
