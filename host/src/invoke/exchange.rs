@@ -9,6 +9,7 @@
 mod changes;
 mod head;
 pub(crate) mod input;
+mod numbers;
 mod position;
 pub(super) mod spare;
 mod tables;

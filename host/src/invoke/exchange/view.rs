@@ -17,6 +17,7 @@ use http::{HeaderValue, Version, uri};
 
 use super::Exchange;
 use super::changes::{Derived, Part};
+use super::numbers::Numbers;
 use crate::forwarded::{Client, Trusted};
 use crate::message::Origin;
 use crate::path;
@@ -201,14 +202,15 @@ impl View {
     /// Header fields as rows. Names with an underscore are left out, because `X_User` and `X-User`
     /// are one CGI name, and `Proxy`, because its CGI name configures clients (httpoxy).
     fn lay_fields(&mut self, exchange: &Exchange) {
-        let fields = exchange.fields();
+        let (fields, numbers) = (exchange.fields(), Numbers::get());
         let (mut host, mut length) = (None, None);
         self.rows.reserve(fields.len());
         for (name, value) in fields {
-            let row = row(name.as_str(), value.as_bytes());
+            let name = name.as_str();
+            let row = row(numbers.number(name), name, value.as_bytes());
             match row.id {
                 // No name with a number is one of these.
-                0 if is_left_out(name.as_str()) => continue,
+                0 if is_left_out(name) => continue,
                 known::HOST => host = host.or(Some(value)),
                 known::CONTENT_LENGTH => length = length.or(Some(value)),
                 _ => {}
@@ -255,8 +257,8 @@ fn is_left_out(name: &str) -> bool {
     name.bytes().any(|byte| byte == b'_') || name == "proxy"
 }
 
-fn row(name: &str, value: &[u8]) -> Header {
-    Header { id: known::id(name), reserved: 0, name: text(name), value: Str::lend(value) }
+const fn row(id: u32, name: &str, value: &[u8]) -> Header {
+    Header { id, reserved: 0, name: text(name), value: Str::lend(value) }
 }
 
 fn count(rows: &[Header]) -> u32 {
