@@ -87,6 +87,8 @@ mod strict;
 mod tidy;
 // Fields behind bodies, both ways.
 mod trailers;
+// Answers to requests whose body is not read.
+mod unread;
 // Connections that applications take over.
 mod upgrades;
 // The validator finds who breaks a rule, and no client can tell that it is there.

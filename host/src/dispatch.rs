@@ -92,6 +92,12 @@ impl Dispatched {
         }
     }
 
+    /// Whether nobody works on the response any more.
+    #[inline]
+    fn is_done(&self) -> bool {
+        matches!(self.underway.as_deref(), Some(Underway { work: Work::Done, .. }))
+    }
+
     /// Goes on until nobody works on the response any more.
     fn work_on(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(underway) = &mut self.underway else { return Poll::Pending };
@@ -162,6 +168,12 @@ impl Dispatched {
         input: impl FnOnce(B) -> Option<Input>,
         origin: &Arc<Origin>,
     ) {
+        let mut upload = false;
+        let input = |body| {
+            let input = input(body);
+            upload = input.is_some();
+            input
+        };
         let exchange = begun.exchange(input, mounted, Arc::clone(origin));
         let Some(underway) = self.underway.as_deref_mut() else { return };
         let wanted = underway.wanted;
@@ -177,11 +189,13 @@ impl Dispatched {
             }
             return;
         }
+        let is_later = upload && lease.flavour() == Flavour::Async;
+        let rest = is_later.then(|| exchange.rest());
         match call::outermost(exchange, lease, wanted, response, &mut underway.room) {
             Called::Answered(Ok(())) => {}
             Called::Answered(Err(failed)) => failure(response, &failed, lease),
             Called::Later(pending) => {
-                let later = Later::new(pending, lease.clone(), wanted);
+                let later = Later::new(pending, lease.clone(), wanted, rest);
                 underway.work = Work::Later(Box::new(later));
             }
         }
@@ -202,6 +216,15 @@ impl Dispatched {
             Instead::Wait(gate) => self.hold(request, input, origin, &gate),
         }
     }
+}
+
+/// Waits until the connection has had its turn. A body that nobody reads any more is given up
+/// there: what has come of it is passed over, and if that is not all, the connection ends. The head
+/// of the response says so only if it is written later than that.
+#[cold]
+fn await_turn(context: &Context<'_>) -> Poll<()> {
+    context.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// The page that stands for a failure; the log is told why.
@@ -270,7 +293,7 @@ impl Future for Dispatched {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if !matches!(this.underway.as_deref(), Some(Underway { work: Work::Done, .. })) {
+        if !this.is_done() {
             ready!(this.work_on(context));
         }
         // One way out: a second one costs two moves of the response.
@@ -301,8 +324,12 @@ impl Underway {
         if let Err(failed) = ready!(polled) {
             failure(response, &failed, lease);
         }
-        self.work = Work::Done;
-        Poll::Ready(())
+        let unread = match std::mem::replace(&mut self.work, Work::Done) {
+            Work::Later(later) => later.end(),
+            Work::Pool(waiting) => waiting.let_rest_go(),
+            Work::Done | Work::Held(_) => false,
+        };
+        if unread { await_turn(context) } else { Poll::Ready(()) }
     }
 
     /// What is sent; none when it was taken before.

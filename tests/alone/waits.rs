@@ -95,6 +95,12 @@ fn who_waited_long_enough_is_told_and_the_deploy_goes_on() {
         assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
         assert!(refused.text().contains("takes too long"), "{}", refused.text());
         wait_for_held(&host, 0);
+        // One whose body did not come cannot go on, and says so.
+        let mut unread = Connection::open(host.address());
+        unread.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+        let refused = unread.response().unwrap();
+        assert_eq!((refused.status, refused.header("connection")), (503, Some("close")));
+        assert_eq!(unread.rest().unwrap(), b"");
         // The connection stays, and the next request may be in time.
         waits.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         wait_for_held(&host, 1);

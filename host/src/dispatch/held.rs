@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use http::Request;
 
-use super::{Dispatched, Instead, Work, find, look_up, unavailable};
+use super::{Dispatched, Instead, Work, await_turn, find, look_up, unavailable};
 use crate::clock::Deadline;
 use crate::gate::{Gate, Ticket};
 use crate::invoke::exchange::begin;
@@ -50,6 +50,7 @@ impl Dispatched {
     pub(super) fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(underway) = self.underway.as_deref_mut() else { return Poll::Pending };
         let Work::Held(held) = &mut underway.work else { return Poll::Pending };
+        let upload = held.request.body().is_some();
         if held.still_waits() {
             held.ticket.wait(context.waker());
             if held.deadline.poll(context).is_pending() {
@@ -64,6 +65,9 @@ impl Dispatched {
                 Ok(found) => self.call(found, begin!(request), |input| input, &origin),
                 Err(instead) => self.instead(instead, request, |input| input, &origin),
             }
+        }
+        if upload && self.is_done() {
+            return await_turn(context);
         }
         // It may be held again, or be worked on.
         self.work_on(context)

@@ -199,6 +199,11 @@ impl Waiting {
         }
     }
 
+    /// Whether a body is left that nobody will read, once it was answered.
+    pub(crate) fn let_rest_go(&self) -> bool {
+        self.call.exchange.let_rest_go()
+    }
+
     pub(crate) fn lease(&self) -> &Lease {
         &self.call.exchange.mounted.lease
     }

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dsgi::abi::grown::Value;
 use dsgi::abi::object::{Exchange as Object, ExchangeTable};
-use http::{Extensions, Request};
+use http::{Extensions, Request, Version};
 
 use self::changes::Derived;
 use self::head::Head;
@@ -92,7 +92,12 @@ macro_rules! begin {
 pub(crate) use begin;
 
 /// The host's own share of an exchange; who gives the last one up keeps its memory.
+#[derive(Debug)]
 pub(super) struct Share(ManuallyDrop<Arc<Exchange>>);
+
+/// What a client has still to send of a body when its request is answered.
+#[derive(Debug)]
+pub(crate) struct Rest(Share);
 
 /// The exchange is over, whatever its application still does.
 const CANCELLED: u32 = 1;
@@ -121,6 +126,11 @@ impl Exchange {
     pub(crate) fn cancel(&self) {
         self.state.store(CANCELLED, Ordering::Release);
         self.input().end();
+    }
+
+    /// The rest of its body.
+    pub(crate) fn rest(self: &Arc<Self>) -> Rest {
+        Rest(Share::of(Arc::clone(self)))
     }
 
     pub(super) fn cancelled(&self) -> bool {
@@ -204,7 +214,21 @@ impl<B> Begun<B> {
     }
 }
 
+impl Rest {
+    /// Lets it go; whether there is some, and nobody who may still read it.
+    pub(super) fn let_go(self) -> bool {
+        self.0.let_rest_go()
+    }
+}
+
 impl Share {
+    /// The same for a share that is kept.
+    pub(super) fn let_rest_go(&self) -> bool {
+        // On a connection of many streams it is one stream's matter.
+        let alone = self.head.version < Version::HTTP_2 && Arc::strong_count(self) == 1;
+        alone && self.input.drop_unread()
+    }
+
     pub(super) const fn of(exchange: Arc<Exchange>) -> Self {
         Self(ManuallyDrop::new(exchange))
     }

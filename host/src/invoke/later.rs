@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::answer::{Answered, Failed, Wanted};
 use super::call;
+use super::exchange::Rest;
 use crate::clock::Deadline;
 use crate::lease::Lease;
 use crate::message::Response;
@@ -19,12 +20,14 @@ pub(crate) struct Later {
     lease: Lease,
     wanted: Wanted,
     deadline: Deadline,
+    /// Where the request has a body.
+    rest: Option<Rest>,
 }
 
 impl Later {
-    pub(crate) fn new(pending: Pending, lease: Lease, wanted: Wanted) -> Self {
+    pub(crate) fn new(pending: Pending, lease: Lease, wanted: Wanted, rest: Option<Rest>) -> Self {
         let deadline = Deadline::new(lease.limits.request_timeout);
-        Self { pending, lease, wanted, deadline }
+        Self { pending, lease, wanted, deadline, rest }
     }
 }
 
@@ -35,11 +38,19 @@ impl Later {
         context: &mut Context<'_>,
         response: &mut Response,
     ) -> Poll<Answered> {
-        let Self { pending, lease, wanted, deadline } = self;
+        let Self { pending, lease, wanted, deadline, .. } = self;
         match call::poll(pending, context.waker(), lease, *wanted, response) {
             Some(answered) => Poll::Ready(answered),
             None => deadline.poll(context).map(|()| Err(Failed::timed_out())),
         }
+    }
+
+    /// Ends the call; whether a body is left that nobody will read.
+    pub(crate) fn end(self) -> bool {
+        let Self { pending, rest, .. } = self;
+        // It may be what would read.
+        drop(pending);
+        rest.is_some_and(Rest::let_go)
     }
 
     pub(crate) const fn lease(&self) -> &Lease {

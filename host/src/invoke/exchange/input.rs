@@ -95,6 +95,17 @@ impl Input {
         }
     }
 
+    /// Drops what a client has still to send over HTTP; whether there is some.
+    pub(super) fn drop_unread(&self) -> bool {
+        let mut source = self.lock();
+        let unread =
+            matches!(&*source, Source::Client { incoming, .. } if !incoming.is_end_stream());
+        if unread {
+            *source = Source::Ended;
+        }
+        unread
+    }
+
     /// Lets others read when the owner's handle is released.
     #[inline]
     pub(super) fn give_up(&self, handle: *mut Object) {
