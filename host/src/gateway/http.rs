@@ -16,11 +16,11 @@ use hyper::service::Service;
 
 pub(crate) use self::connection::serve;
 use super::strict::{self, Framing, KnownHost, Refusal};
-use crate::dispatch::{self, Dispatched};
+use crate::dispatch::{self, Answering, Dispatched};
 use crate::duty::Duty;
 use crate::invoke::answer::Wanted;
-use crate::invoke::exchange::begin;
 use crate::invoke::exchange::input::Input;
+use crate::invoke::exchange::{Begun, begin};
 use crate::limits::Limits;
 use crate::message::{Origin, Response};
 
@@ -50,16 +50,35 @@ impl Service<http::Request<Incoming>> for Answers {
             dispatched.answer(refusal.into_response());
             return dispatched;
         }
-        let input = |incoming| Input::client(incoming, self.limits.body_timeout);
         match dispatch::find(&request) {
-            Ok(found) => dispatched.call(found, begin!(request), input, &self.origin),
-            Err(instead) => dispatched.instead(instead, request, input, &self.origin),
+            Ok(found) if request.body().is_end_stream() => {
+                dispatched.call(found, begin!(request), |_| None, &self.origin);
+            }
+            Ok(found) => self.call_with_body(&mut dispatched, found, begin!(request)),
+            Err(instead) => {
+                dispatched.instead(instead, request, |body| self.input(body), &self.origin);
+            }
         }
         dispatched
     }
 }
 
 impl Answers {
+    /// Apart, so that requests without a body pay nothing for those that have one.
+    #[inline(never)]
+    fn call_with_body(
+        &self,
+        dispatched: &mut Dispatched,
+        found: Answering,
+        begun: Begun<Incoming>,
+    ) {
+        dispatched.call(found, begun, |body| self.input(body), &self.origin);
+    }
+
+    fn input(&self, incoming: Incoming) -> Option<Input> {
+        Input::client(incoming, self.limits.body_timeout)
+    }
+
     #[inline(always)]
     fn check(&self, request: &mut http::Request<Incoming>) -> Result<(), Refusal> {
         let ended = request.body().is_end_stream();
