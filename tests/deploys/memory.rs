@@ -2,6 +2,8 @@
 
 use std::fs::File;
 
+use serde_json::Value;
+
 use super::{says, shop};
 use crate::harness::host::Launch;
 use crate::harness::libraries::{TemporaryLibrary, sample, versions};
@@ -47,6 +49,9 @@ fn a_service_that_was_replaced_leaves_no_memory_behind() {
         for turn in 0..DEPLOYS {
             host.deploy("axum-app", &versions[(turn + 1) % 2]);
         }
+        host.wait_for_app("axum-app", "the end of every version that was replaced", |app| {
+            app["retained"] == Value::from([(); 0])
+        });
     };
     deploys();
     let before = Weight::of(host.pid()).private;

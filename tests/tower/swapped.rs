@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 
 const VERSIONS: [&str; 2] = ["Things to do today", "Things to do again"];
 
@@ -149,6 +150,11 @@ fn a_database_tasks_and_a_socket_outlive_their_versions() {
         }
     }
     seen.over.store(true, Ordering::Relaxed);
+    // Who listens ends with a change, and the others make none any more.
+    eventually("the end of all clients", || {
+        visits(address, &counts).unwrap();
+        clients.iter().all(JoinHandle::is_finished).then_some(())
+    });
     for client in clients {
         client.join().unwrap();
     }
