@@ -20,6 +20,7 @@ pub(crate) use self::body::{AFTER_CLOSE, Account, KIND, ONE_USER, UPGRADE_ASKED,
 pub(crate) use self::call::{ANSWER, FAULT_STATUS, FUTURE_OVER, PANIC};
 pub(crate) use self::close::{CALLED, ONCE, OUTCOME};
 pub use self::deviations::{DEVIATIONS, Deviation};
+pub use self::environ::OF_CGI;
 pub(crate) use self::environ::Request;
 pub(crate) use self::head::{Answered, STATUS_DIGITS, STATUS_FINAL, STATUS_REASON};
 pub(crate) use self::start::{BEFORE_BODY, NOT_AFTER_SENT, ONE_CALL};

@@ -201,21 +201,24 @@ rules! {
         |seen| seen.variable(|name| !name.contains(&b'.') && !of_cgi(name));
 }
 
-/// Names without a dot that may be added; those of rules 5 and 6 are told there.
+/// Variables of CGI (RFC 3875, 4.1) that are no part of the request line and no field. A front server
+/// may tell them, and a host or a layer add them.
+pub const OF_CGI: [&str; 8] = [
+    "AUTH_TYPE",
+    "REMOTE_USER",
+    "REMOTE_IDENT",
+    "REMOTE_HOST",
+    "HTTPS",
+    "DOCUMENT_ROOT",
+    "PATH_TRANSLATED",
+    "SCRIPT_FILENAME",
+];
+
+/// Whether a name without a dot may be added; those of rules 5 and 6 are told there.
 fn of_cgi(name: &[u8]) -> bool {
-    const NAMES: [&str; 10] = [
-        "AUTH_TYPE",
-        "REMOTE_USER",
-        "REMOTE_IDENT",
-        "REMOTE_HOST",
-        "HTTPS",
-        "DOCUMENT_ROOT",
-        "PATH_TRANSLATED",
-        "SCRIPT_FILENAME",
-        "HTTP_CONTENT_TYPE",
-        "HTTP_CONTENT_LENGTH",
-    ];
-    name.starts_with(b"SSL_") || NAMES.iter().any(|known| known.as_bytes() == name)
+    let elsewhere = ["HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"];
+    let mut names = OF_CGI.iter().chain(&elsewhere);
+    name.starts_with(b"SSL_") || names.any(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]

@@ -5,24 +5,13 @@
 //! that is, and stays a field.
 
 use bytes::Bytes;
+use dsgi::rules::OF_CGI;
 
 use crate::wire::Variables;
 
 /// They are given to applications as they are, as rule 79 of the specification has it.
 #[derive(Debug, Default)]
 pub(super) struct Beside(Variables);
-
-/// Those of CGI that nothing else tells.
-const NAMES: [&str; 8] = [
-    "AUTH_TYPE",
-    "REMOTE_USER",
-    "REMOTE_IDENT",
-    "REMOTE_HOST",
-    "HTTPS",
-    "DOCUMENT_ROOT",
-    "PATH_TRANSLATED",
-    "SCRIPT_FILENAME",
-];
 
 impl Beside {
     /// Takes a variable that is one of these, the last one of a name.
@@ -51,7 +40,7 @@ impl Beside {
 }
 
 fn is_given(name: &[u8]) -> bool {
-    if NAMES.iter().any(|known| known.as_bytes() == name) {
+    if OF_CGI.iter().any(|known| known.as_bytes() == name) {
         return true;
     }
     // Of TLS only the front knows, in the words of `mod_ssl`. `SSL_CERT_FILE` and `SSL_CERT_DIR`
