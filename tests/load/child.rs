@@ -87,12 +87,15 @@ fn it_outlives_what_is_meant_for_log_files() {
     let mut said = host.follow_deploy("shop", &two);
     let probe = eventually("the library in a probe", || {
         let probes = children(host.pid()).into_iter();
-        let maps = |probe| std::fs::read_to_string(format!("/proc/{probe}/maps")).ok();
-        probes
-            .map(|probe| (probe, maps(probe)))
-            .find(|(_, maps)| maps.as_ref().is_some_and(|maps| maps.contains("libone.so")))
+        let says = |probe: u32, file: &str, what: &str| {
+            let text = std::fs::read_to_string(format!("/proc/{probe}/{file}"));
+            text.is_ok_and(|text| text.contains(what))
+        };
+        // Before it is a program of its own it has the host's maps, and the host such a library.
+        let is_begun = |probe: &u32| says(*probe, "cmdline", "probe-child");
+        probes.filter(is_begun).find(|probe| says(*probe, "maps", "libone.so"))
     });
-    let probe = Pid::from_raw(i32::try_from(probe.0).unwrap()).unwrap();
+    let probe = Pid::from_raw(i32::try_from(probe).unwrap()).unwrap();
     kill_process(probe, Signal::USR1).unwrap();
     gate.open();
     assert!(said.any(|line| line["deployed"].is_object()), "the probe has ended");

@@ -201,8 +201,8 @@ rules! {
         |seen| seen.variable(|name| !name.contains(&b'.') && !of_cgi(name));
 }
 
-/// Variables of CGI (RFC 3875, 4.1) that are no part of the request line and no field. A front server
-/// may tell them, and a host or a layer add them.
+/// Variables of CGI (RFC 3875, 4.1) that are no part of the request line and no field. A front
+/// server may tell them, and a host or a layer add them.
 pub const OF_CGI: [&str; 8] = [
     "AUTH_TYPE",
     "REMOTE_USER",
